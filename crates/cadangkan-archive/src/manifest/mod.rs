@@ -1,0 +1,126 @@
+mod check;
+mod parts;
+mod seal;
+
+use cadangkan_core::{BackupId, Name, ObjectReport, Result, Selection, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+pub use parts::{ArchiveInfo, BackupType, EncryptionInfo, IndexInfo, ToolInfo, Trigger};
+
+/// All that is known of one backup: the small file that is written last and makes the backup exist.
+///
+/// It is JSON for people and programs, closed by a seal over its own bytes. Members that a newer program wrote
+/// are kept in `other`, and written again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Version of the format, [`Manifest::FORMAT_VERSION`].
+    pub format_version: u32,
+    /// The backup.
+    pub backup_id: BackupId,
+    /// What the backup holds, compared with others before it.
+    #[serde(rename = "type")]
+    pub backup_type: BackupType,
+    /// What caused it.
+    pub trigger: Trigger,
+    /// Always [`Manifest::COMPLETE`]: what failed has no manifest.
+    pub status: String,
+    /// The engine's word: `sqlite`.
+    pub engine: String,
+    /// Version of the server, or of the library for files.
+    pub server_version: String,
+    /// The server's host; none for files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// The server's port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// The name under which the database is configured.
+    pub database_name: Name,
+    /// The database's name on its server, or the path of its file.
+    pub database: String,
+    /// When the backup began.
+    pub created_at: Timestamp,
+    /// When its archive was complete.
+    pub completed_at: Timestamp,
+    /// Seconds that it took by a clock that does not jump; kept to the millisecond.
+    #[serde(serialize_with = "parts::milliseconds")]
+    pub duration_seconds: f64,
+    /// The archive.
+    pub archive: ArchiveInfo,
+    /// The index.
+    pub index: IndexInfo,
+    /// How it is encrypted. Never left out: a lost cipher must not look like none.
+    pub encryption: EncryptionInfo,
+    /// What the person or the schedule asked for, besides the selection.
+    #[serde(default)]
+    pub options: Map<String, Value>,
+    /// Which objects were asked for.
+    #[serde(default)]
+    pub selection: Selection,
+    /// The point of the server's history that it shows.
+    #[serde(default)]
+    pub position: Map<String, Value>,
+    /// What a restore must know and the archive does not say.
+    #[serde(default)]
+    pub attributes: Map<String, Value>,
+    /// Number of tables.
+    pub tables_count: u64,
+    /// The objects.
+    pub objects: Vec<ObjectReport>,
+    /// The database's own check that passed before the backup counted as good, when one was run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<String>,
+    /// The program that made it.
+    pub tool: ToolInfo,
+    /// Programs and libraries that took part.
+    #[serde(default)]
+    pub tool_versions: Map<String, Value>,
+    /// The ticket it was made for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
+    /// Words to find it by.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// Whether retention leaves it alone.
+    #[serde(default)]
+    pub preserved: bool,
+    /// What a person should know about it.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+    /// Members that this program does not know.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+impl Manifest {
+    /// The version of the format that this program writes, and the newest that it reads.
+    pub const FORMAT_VERSION: u32 = 1;
+    /// The only status that a manifest has.
+    pub const COMPLETE: &str = "complete";
+    /// Put behind the archive's name, it gives the manifest's.
+    pub const SUFFIX: &str = ".meta.json";
+
+    /// Writes the manifest and its seal. Fails with `Internal` when [`from_bytes`](Manifest::from_bytes) would
+    /// refuse it.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        check::sound(self).map_err(check::not_written)?;
+        seal::close(self)
+    }
+
+    /// Reads a manifest.
+    ///
+    /// Fails with `DamagedBackup` when a single bit is not what was written, when anything is missing or
+    /// follows, or when it is longer than [`MAX_MANIFEST`](crate::MAX_MANIFEST); with `Unsupported` when a newer
+    /// program wrote it.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Manifest> {
+        let document = seal::open(bytes)?;
+        check::version(&document)?;
+        let manifest: Manifest = serde_json::from_slice(&document).map_err(check::not_read)?;
+        check::sound(&manifest).map_err(check::damaged)?;
+        Ok(manifest)
+    }
+}
+
+#[cfg(test)]
+mod tests;

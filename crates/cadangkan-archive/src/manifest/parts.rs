@@ -1,0 +1,194 @@
+use std::fmt;
+use std::str::FromStr;
+
+use cadangkan_core::{Error, ErrorKind};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
+
+use crate::{Checksum, CodecKind};
+
+/// The archive, as its manifest describes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArchiveInfo {
+    /// The name of its file, beside the manifest.
+    pub file: String,
+    /// Its length.
+    pub size_bytes: u64,
+    /// Its length for people: `234 MB`.
+    pub size_human: String,
+    /// Its length before compression.
+    pub raw_bytes: u64,
+    /// Number of frames.
+    pub frames: u64,
+    /// How frames are compressed.
+    pub codec: CodecKind,
+    /// The codec's level.
+    pub level: i32,
+    /// How the uncompressed bytes are laid out: `image` or `statements`.
+    pub layout: String,
+    /// SHA-256 of its bytes as stored.
+    pub checksum: Checksum,
+    /// Members that this program does not know.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// The index, as the manifest describes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexInfo {
+    /// The name of its file, beside the manifest.
+    pub file: String,
+    /// Its length.
+    pub size_bytes: u64,
+    /// SHA-256 of its bytes as stored.
+    pub checksum: Checksum,
+    /// Members that this program does not know.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// How an archive is encrypted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EncryptionInfo {
+    /// The cipher's word; [`EncryptionInfo::NONE`] when there is none.
+    pub cipher: String,
+    /// Members that this program does not know.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+impl EncryptionInfo {
+    /// The word for an archive that is not encrypted.
+    pub const NONE: &str = "none";
+
+    /// Describes an archive that is not encrypted.
+    pub fn none() -> Self {
+        EncryptionInfo { cipher: EncryptionInfo::NONE.into(), other: Map::new() }
+    }
+
+    /// Tells whether the archive is encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        self.cipher != EncryptionInfo::NONE
+    }
+}
+
+/// A program and its version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolInfo {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// What a backup holds, compared with others before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BackupType {
+    /// Everything that was selected.
+    #[default]
+    Full,
+    /// What changed since the backup before it.
+    Incremental,
+    /// What changed since the last full one.
+    Differential,
+}
+
+impl BackupType {
+    /// The word in the manifest.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            BackupType::Full => "full",
+            BackupType::Incremental => "incremental",
+            BackupType::Differential => "differential",
+        }
+    }
+}
+
+impl fmt::Display for BackupType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+macro_rules! triggers {
+    ($($(#[$doc:meta])* $trigger:ident = $word:literal;)*) => {
+        /// What caused a backup; words that a newer program wrote are kept as they are.
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+        pub enum Trigger {
+            $($(#[$doc])* $trigger,)*
+            /// A word of a newer program.
+            Other(String),
+        }
+
+        impl Trigger {
+            /// The triggers that this program knows.
+            pub const ALL: &[Trigger] = &[$(Trigger::$trigger,)*];
+
+            /// The word in manifests, file names and lists.
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $(Trigger::$trigger => $word,)*
+                    Trigger::Other(word) => word,
+                }
+            }
+        }
+    };
+}
+
+triggers! {
+    /// A person.
+    #[default]
+    Manual = "manual";
+    /// A schedule, each hour.
+    Hourly = "hourly";
+    /// A schedule, each day.
+    Daily = "daily";
+    /// A schedule, each week.
+    Weekly = "weekly";
+    /// A schedule, each month.
+    Monthly = "monthly";
+    /// A schedule, each year.
+    Yearly = "yearly";
+    /// A guard around somebody's own command, such as a migration.
+    Guard = "guard";
+    /// A restore, before it replaces what is there.
+    Safety = "safety";
+}
+
+impl fmt::Display for Trigger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Takes only the words that this program knows: it is for what a person types.
+impl FromStr for Trigger {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        Trigger::ALL.iter().find(|trigger| trigger.as_str() == text).cloned().ok_or_else(|| {
+            let words: Vec<&str> = Trigger::ALL.iter().map(Trigger::as_str).collect();
+            Error::new(ErrorKind::Usage, format!("\"{}\" is not a trigger", text.escape_debug()))
+                .hint(format!("use one of {}", words.join(", ")))
+        })
+    }
+}
+
+impl Serialize for Trigger {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Trigger {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        Ok(word.parse().unwrap_or(Trigger::Other(word)))
+    }
+}
+
+/// Short fractions are read back as they were written.
+pub(super) fn milliseconds<S: Serializer>(seconds: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64((seconds * 1000.0).round() / 1000.0)
+}

@@ -1,0 +1,177 @@
+use cadangkan_core::{ErrorKind, ObjectKind, ObjectName};
+
+use super::*;
+use crate::{Checksum, CodecKind};
+
+fn sample() -> Manifest {
+    let archive = ArchiveInfo {
+        file: "shop_manual_20260115_143022_a1b2c3.sqlite.zst".into(),
+        size_bytes: 1234,
+        size_human: "1.2 kB".into(),
+        raw_bytes: 8192,
+        frames: 1,
+        codec: CodecKind::Zstd,
+        level: 3,
+        layout: "image".into(),
+        checksum: Checksum::of(b"archive"),
+        other: Map::new(),
+    };
+    let index = IndexInfo {
+        file: format!("{}.index", archive.file),
+        size_bytes: 56,
+        checksum: Checksum::of(b"index"),
+        other: Map::new(),
+    };
+    let created_at: Timestamp = "2026-01-15T14:30:22.5Z".parse().unwrap();
+    Manifest {
+        format_version: 1,
+        backup_id: BackupId::new(created_at),
+        backup_type: BackupType::Full,
+        trigger: Trigger::Manual,
+        status: Manifest::COMPLETE.into(),
+        engine: "sqlite".into(),
+        server_version: "3.51.3".into(),
+        host: None,
+        port: None,
+        database_name: Name::new("shop").unwrap(),
+        database: "data/shop.db".into(),
+        created_at,
+        completed_at: "2026-01-15T14:30:23Z".parse().unwrap(),
+        duration_seconds: 0.5,
+        archive,
+        index,
+        encryption: EncryptionInfo::none(),
+        options: Map::new(),
+        selection: Selection::default(),
+        position: Map::new(),
+        attributes: Map::from_iter([("page_size".into(), 4096.into())]),
+        tables_count: 1,
+        objects: vec![ObjectReport::new(ObjectKind::TABLE, ObjectName::new("\"seal\": \"ü\""))],
+        check: Some("quick_check".into()),
+        tool: ToolInfo { name: "cadangkan".into(), version: "0.1.0".into() },
+        tool_versions: Map::new(),
+        ticket: None,
+        tags: vec!["before-release".into()],
+        preserved: false,
+        warnings: Vec::new(),
+        other: Map::new(),
+    }
+}
+
+/// Seals a changed text anew, as a hostile writer would.
+fn sealed(change: impl Fn(&str) -> String) -> Vec<u8> {
+    let bytes = sample().to_bytes().unwrap();
+    let text = String::from_utf8(bytes).unwrap();
+    let (body, _seal) = text.rsplit_once("  \"seal\"").unwrap();
+    let body = change(body);
+    format!("{body}  \"seal\": \"{}\"\n}}\n", Checksum::of(body.as_bytes())).into_bytes()
+}
+
+fn kind_of(bytes: &[u8]) -> ErrorKind {
+    Manifest::from_bytes(bytes).unwrap_err().kind()
+}
+
+#[test]
+fn comes_back_as_it_was() {
+    let bytes = sample().to_bytes().unwrap();
+    assert_eq!(Manifest::from_bytes(&bytes).unwrap(), sample());
+    let value: Value = serde_json::from_slice(&bytes).unwrap();
+    assert_eq!(value["type"], "full");
+    assert_eq!(value["archive"]["codec"], "zstd");
+    assert_eq!(value["encryption"]["cipher"], "none");
+    assert_eq!(value.as_object().unwrap().keys().next_back().unwrap(), "seal");
+}
+
+#[test]
+fn every_flipped_bit_is_seen() {
+    let mut bytes = sample().to_bytes().unwrap();
+    for position in 0..bytes.len() {
+        for bit in 0..8 {
+            bytes[position] ^= 1 << bit;
+            assert_eq!(kind_of(&bytes), ErrorKind::DamagedBackup, "bit {bit} of byte {position}");
+            bytes[position] ^= 1 << bit;
+        }
+    }
+    assert!(Manifest::from_bytes(&bytes).is_ok());
+}
+
+#[test]
+fn every_cut_and_every_addition_is_seen() {
+    let bytes = sample().to_bytes().unwrap();
+    for length in 0..bytes.len() {
+        assert_eq!(kind_of(&bytes[..length]), ErrorKind::DamagedBackup, "{length}");
+    }
+    for more in ["\n", " ", "\0", "}", "{}"] {
+        assert_eq!(kind_of(&[&bytes, more.as_bytes()].concat()), ErrorKind::DamagedBackup, "{more:?}");
+        assert_eq!(kind_of(&[more.as_bytes(), &bytes].concat()), ErrorKind::DamagedBackup, "{more:?}");
+    }
+    assert_eq!(kind_of(&vec![b' '; crate::MAX_MANIFEST + 1]), ErrorKind::DamagedBackup);
+}
+
+#[test]
+fn what_is_not_known_is_kept() {
+    let bytes = sealed(|body| {
+        body.replace("\"trigger\": \"manual\"", "\"trigger\": \"solstice\"")
+            .replace("\"cipher\": \"none\"", "\"cipher\": \"aes-256-gcm\", \"keys\": [1]")
+            .replace("\"level\": 3", "\"level\": 3, \"window\": 27")
+            .replace("\"warnings\": []", "\"warnings\": [], \"chain\": {\"base\": \"x\"}")
+    });
+    let manifest = Manifest::from_bytes(&bytes).unwrap();
+    assert_eq!(manifest.trigger, Trigger::Other("solstice".into()));
+    assert!(manifest.encryption.is_encrypted());
+    let again: Value = serde_json::from_slice(&manifest.to_bytes().unwrap()).unwrap();
+    assert_eq!(again["encryption"]["keys"][0], 1);
+    assert_eq!(again["archive"]["window"], 27);
+    assert_eq!(again["chain"]["base"], "x");
+}
+
+#[test]
+fn refuses_what_cannot_be_even_when_sealed() {
+    let damaged = [
+        ("\"format_version\": 1", "\"format_version\": 0"),
+        ("\"format_version\": 1", "\"format_version\": -1"),
+        ("\"format_version\": 1", "\"format_version\": 1, \"format_version\": 1"),
+        ("\"status\": \"complete\"", "\"status\": \"partial\""),
+        ("\"cipher\": \"none\"", ""),
+        ("\"backup_id\": \"2026", "\"backup_id\": \"../2026"),
+        ("\"database_name\": \"shop\"", "\"database_name\": \"../shop\""),
+        ("\"file\": \"shop", "\"file\": \"../shop"),
+        ("\"file\": \"shop", "\"file\": \"a\\\\shop"),
+        ("\"file\": \"shop", "\"file\": \".shop"),
+        ("\"level\": 3", "\"level\": 99"),
+        ("\"size_bytes\": 1234", "\"size_bytes\": -1"),
+        ("\"duration_seconds\": 0.5", "\"duration_seconds\": -0.5"),
+        ("\"warnings\": []", "\"warnings\": [], \"seal\": \"x\""),
+    ];
+    for (from, to) in damaged {
+        let bytes = sealed(|body| {
+            assert!(body.contains(from), "{from}");
+            body.replacen(from, to, 1)
+        });
+        assert_eq!(kind_of(&bytes), ErrorKind::DamagedBackup, "{to}");
+    }
+    let newer = sealed(|body| body.replace("\"format_version\": 1", "\"format_version\": 2, \"engine\": 7"));
+    assert_eq!(kind_of(&newer), ErrorKind::Unsupported);
+}
+
+#[test]
+fn does_not_write_what_it_would_not_read() {
+    let broken: [fn(&mut Manifest); 4] = [
+        |manifest| manifest.archive.file = "a/b".into(),
+        |manifest| manifest.duration_seconds = f64::NAN,
+        |manifest| manifest.format_version = 2,
+        |manifest| drop(manifest.other.insert("seal".into(), Value::Null)),
+    ];
+    for change in broken {
+        let mut manifest = sample();
+        change(&mut manifest);
+        assert_eq!(manifest.to_bytes().unwrap_err().kind(), ErrorKind::Internal);
+    }
+}
+
+#[test]
+fn durations_are_kept_to_the_millisecond() {
+    let manifest = Manifest { duration_seconds: 1.0 / 3.0, ..sample() };
+    let read = Manifest::from_bytes(&manifest.to_bytes().unwrap()).unwrap();
+    assert_eq!(read.duration_seconds, 0.333);
+}

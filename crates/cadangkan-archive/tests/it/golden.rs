@@ -1,0 +1,109 @@
+//! Files that released versions wrote restore for ever.
+
+use std::path::{Path, PathBuf};
+
+use cadangkan_archive::{Checksum, CodecKind, Index, Manifest, rebuild_index};
+use cadangkan_core::{ObjectName, Section};
+
+use crate::support::{read_by_index, read_sequentially};
+
+/// A backup on the disk, and the checksum that its uncompressed bytes had when it was made.
+struct Golden {
+    manifest: Manifest,
+    archive: Vec<u8>,
+    index: Vec<u8>,
+    raw: Checksum,
+}
+
+fn golden(version: &str) -> Vec<Golden> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../golden").join(version);
+    let mut manifests: Vec<PathBuf> = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.to_str().unwrap().ends_with(Manifest::SUFFIX))
+        .collect();
+    manifests.sort();
+    let read = |manifest: PathBuf| {
+        let manifest = Manifest::from_bytes(&std::fs::read(manifest).unwrap()).unwrap();
+        let file = &manifest.archive.file;
+        let payload = file.strip_suffix(manifest.archive.codec.extension()).unwrap().trim_end_matches('.');
+        let raw = std::fs::read_to_string(folder.join(format!("{payload}.checksum"))).unwrap();
+        Golden {
+            archive: std::fs::read(folder.join(file)).unwrap(),
+            index: std::fs::read(folder.join(&manifest.index.file)).unwrap(),
+            raw: raw.trim_end().parse().unwrap(),
+            manifest,
+        }
+    };
+    manifests.into_iter().map(read).collect()
+}
+
+#[test]
+fn version_1_restores() {
+    let all = golden("v1");
+    let codecs: Vec<CodecKind> = all.iter().map(|golden| golden.manifest.archive.codec).collect();
+    assert!(CodecKind::ALL.iter().all(|kind| codecs.contains(kind)) && all.len() == 6, "{codecs:?}");
+    for Golden { manifest, archive, index, raw } in all {
+        let info = &manifest.archive;
+        assert_eq!(Checksum::of(&archive), info.checksum);
+        assert_eq!(Checksum::of(&index), manifest.index.checksum);
+        assert_eq!((archive.len() as u64, index.len() as u64), (info.size_bytes, manifest.index.size_bytes));
+        let index = Index::read(&index[..]).unwrap();
+        assert_eq!(
+            (index.frames(), index.raw_bytes(), index.codec()),
+            (info.frames, info.raw_bytes, info.codec)
+        );
+        let by_index = read_by_index(&index, &archive).unwrap();
+        assert_eq!(Checksum::of(&by_index), raw, "{} by index", info.file);
+        assert_eq!(
+            Checksum::of(&read_sequentially(info.codec, &archive).unwrap()),
+            raw,
+            "{} in order",
+            info.file
+        );
+        assert_eq!(CodecKind::detect(&archive), info.codec);
+        by_range(&index, &archive, &by_index);
+        if info.layout == "image" && !matches!(info.codec, CodecKind::Zlib | CodecKind::None) {
+            let scan =
+                rebuild_index(info.codec, &archive[..], ObjectName::new("image"), Section::Data).unwrap();
+            let places = |index: &Index| {
+                index.entries().iter().map(|entry| (entry.stored_range(), entry.hash)).collect::<Vec<_>>()
+            };
+            assert_eq!(places(&scan), places(&index));
+        }
+    }
+}
+
+/// Reads each byte range of 700 by the frames that cover it.
+fn by_range(index: &Index, archive: &[u8], raw: &[u8]) {
+    let mut decoder = index.codec().decoder().unwrap();
+    for start in (0..raw.len()).step_by(700) {
+        let end = raw.len().min(start + 700);
+        let entries = index.covering(start as u64..end as u64);
+        let (mut covered, mut frame) = (Vec::new(), Vec::new());
+        for entry in entries {
+            let stored = entry.stored_range();
+            decoder.decode(entry, &archive[stored.start as usize..stored.end as usize], &mut frame).unwrap();
+            covered.extend_from_slice(&frame);
+        }
+        let skip = start - entries[0].raw_offset as usize;
+        assert!(covered[skip..skip + end - start] == raw[start..end]);
+    }
+}
+
+#[test]
+fn version_1_keeps_names_and_sections() {
+    let all = golden("v1");
+    let statements = all.iter().find(|golden| golden.manifest.archive.layout == "statements").unwrap();
+    let index = Index::read(&statements.index[..]).unwrap();
+    let sections: Vec<Section> = index.entries().iter().map(|entry| entry.section).collect();
+    let data = Section::Data;
+    assert_eq!(
+        sections,
+        [Section::Header, Section::PreData, data, data, data, Section::PostData, Section::Trailer]
+    );
+    let odd = &index.entries()[3];
+    assert_eq!((odd.object.to_string().as_str(), odd.rows, odd.part), ("public.größe \"x\"\n客户", 1, 0));
+    assert_eq!(statements.manifest.objects.len(), 3);
+    assert_eq!(statements.manifest.ticket.as_deref(), Some("OPS-7"));
+}

@@ -1,0 +1,158 @@
+//! The tools that every machine has open our files, and we open theirs.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use cadangkan_archive::{Codec, CodecKind, rebuild_index};
+use cadangkan_core::{ObjectName, Section};
+
+use crate::support::{Built, Numbers, build, codec, read_sequentially, sample_frames};
+
+/// Runs a tool with bytes on its standard input. A missing tool is skipped with a message, but never in CI.
+fn run(program: &str, arguments: &[&str], input: &[u8]) -> Option<Output> {
+    let child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut child = match child {
+        Ok(child) => child,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !in_ci() => {
+            eprintln!("skipped: {program} is not installed");
+            return None;
+        }
+        Err(error) => panic!("{program}: {error}"),
+    };
+    let mut stdin = child.stdin.take().unwrap();
+    Some(std::thread::scope(|scope| {
+        // A tool that refuses its input closes it early.
+        scope.spawn(move || drop(stdin.write_all(input)));
+        child.wait_with_output().unwrap()
+    }))
+}
+
+#[allow(clippy::disallowed_methods, reason = "a test may look at its environment")]
+fn in_ci() -> bool {
+    std::env::var_os("CI").is_some()
+}
+
+/// Gives what a tool wrote, after making sure that it was content.
+fn output(program: &str, arguments: &[&str], input: &[u8]) -> Option<Vec<u8>> {
+    let output = run(program, arguments, input)?;
+    assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    Some(output.stdout)
+}
+
+const PYTHON_ZLIB: &str = "import sys, zlib
+d = zlib.decompressobj()
+sys.stdout.buffer.write(d.decompress(sys.stdin.buffer.read()))
+assert d.eof and not d.unused_data";
+
+fn decompress(kind: CodecKind, archive: &[u8]) -> Option<Vec<u8>> {
+    match kind {
+        CodecKind::Zlib => output("python3", &["-c", PYTHON_ZLIB], archive),
+        _ => output(kind.as_str(), &["-dc"], archive),
+    }
+}
+
+#[test]
+fn stock_tools_give_the_same_bytes() {
+    for kind in [CodecKind::Zstd, CodecKind::Gzip, CodecKind::Xz, CodecKind::Zlib] {
+        for frames in [sample_frames(), vec![Numbers(1).rows(400_000), Numbers(2).noise(200_000)], Vec::new()]
+        {
+            for level in [*kind.levels().start(), kind.default_level()] {
+                let built = build(Codec::new(kind, Some(level)).unwrap(), &frames);
+                let Some(raw) = decompress(kind, &built.archive) else { continue };
+                assert!(raw == built.raw, "{kind} -{level}");
+            }
+        }
+    }
+}
+
+#[test]
+fn stock_tools_find_nothing_wrong_with_a_file() {
+    for kind in [CodecKind::Zstd, CodecKind::Gzip, CodecKind::Xz] {
+        for frames in [sample_frames(), Vec::new()] {
+            let built = build(codec(kind), &frames);
+            let mut file =
+                tempfile::Builder::new().suffix(&format!(".{}", kind.extension())).tempfile().unwrap();
+            file.write_all(&built.archive).unwrap();
+            output(kind.as_str(), &["-t", file.path().to_str().unwrap()], b"");
+        }
+    }
+}
+
+#[test]
+fn stock_tools_say_how_long_the_content_is() {
+    let built = build(codec(CodecKind::Xz), &sample_frames());
+    let mut file = tempfile::Builder::new().suffix(".xz").tempfile().unwrap();
+    file.write_all(&built.archive).unwrap();
+    if let Some(list) = output("xz", &["--robot", "-l", file.path().to_str().unwrap()], b"") {
+        let list = String::from_utf8(list).unwrap();
+        let totals: Vec<&str> =
+            list.lines().find(|line| line.starts_with("totals")).unwrap().split('\t').collect();
+        assert_eq!((totals[1], totals[4]), ("5", built.raw.len().to_string().as_str()));
+        assert_eq!(totals[6], "CRC64");
+    }
+}
+
+#[test]
+fn the_index_opens_with_zstd() {
+    let built = build(codec(CodecKind::Gzip), &sample_frames());
+    if let Some(lines) = output("zstd", &["-dc"], &built.summary.index) {
+        assert!(lines.starts_with(b"{\"format\":\"cadangkan-index\""));
+        assert_eq!(lines.iter().filter(|byte| **byte == b'\n').count(), 1 + 1 + 5 + 1);
+    }
+}
+
+#[test]
+fn the_seal_is_computed_by_stock_tools() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../golden/v1/image.sqlite.zst.meta.json");
+    let bytes = std::fs::read(golden).unwrap();
+    if let Some(sum) = output("sh", &["-c", "head -n -2 | sha256sum"], &bytes) {
+        let sum = String::from_utf8(sum).unwrap();
+        let seal = format!("\"seal\": \"sha256:{}\"", sum.split(' ').next().unwrap());
+        assert!(String::from_utf8(bytes).unwrap().contains(&seal));
+    }
+}
+
+#[test]
+fn files_of_stock_tools_are_read() {
+    let raw = [Numbers(3).rows(500_000), vec![0; 3 << 20]].concat();
+    let python = "import sys, zlib; sys.stdout.buffer.write(zlib.compress(sys.stdin.buffer.read(), 9))";
+    let cases: &[(CodecKind, &str, &[&str])] = &[
+        (CodecKind::Zstd, "zstd", &["-c", "-1"]),
+        (CodecKind::Zstd, "zstd", &["-c", "-T2", "-19", "--long=27"]),
+        (CodecKind::Zstd, "zstd", &["-c", "--no-check", "--no-content-size"]),
+        (CodecKind::Gzip, "gzip", &["-c", "-9"]),
+        (CodecKind::Xz, "xz", &["-c", "-1"]),
+        (CodecKind::Xz, "xz", &["-c", "-T2", "-1", "--block-size=1MiB", "--check=sha256"]),
+        (CodecKind::Xz, "xz", &["-c", "-0", "--check=none"]),
+        (CodecKind::Zlib, "python3", &["-c", python]),
+    ];
+    for (kind, program, arguments) in cases {
+        let Some(archive) = output(program, arguments, &raw) else { continue };
+        assert_eq!(CodecKind::detect(&archive), *kind);
+        assert!(read_sequentially(*kind, &archive).unwrap() == raw, "{program} {arguments:?}");
+        if !matches!(kind, CodecKind::Zlib) {
+            let Built { archive: ours, raw: our_raw, .. } = build(codec(*kind), &sample_frames());
+            let joined = read_sequentially(*kind, &[&archive[..], &ours].concat()).unwrap();
+            assert!(joined == [&raw[..], &our_raw].concat());
+        }
+    }
+}
+
+#[test]
+fn a_foreign_file_gets_an_index_when_its_frames_are_short() {
+    let raw = Numbers(4).rows(100_000);
+    for (kind, program) in [(CodecKind::Zstd, "zstd"), (CodecKind::Gzip, "gzip"), (CodecKind::Xz, "xz")] {
+        let Some(archive) = output(program, &["-c"], &raw) else { continue };
+        let index = rebuild_index(kind, &archive[..], ObjectName::new("x"), Section::Data).unwrap();
+        assert_eq!((index.frames(), index.raw_bytes()), (1, raw.len() as u64));
+        // Read from a pipe, zstd does not know the content's size, which a frame of ours always has.
+        let read = crate::support::read_by_index(&index, &archive);
+        assert!(kind == CodecKind::Zstd || read.unwrap() == raw);
+    }
+}

@@ -1,0 +1,124 @@
+//! Backups: an index over storages, which can be rebuilt from the manifests.
+
+mod read;
+mod write;
+
+use cadangkan_core::{BackupId, Name, RunId, Timestamp};
+use serde::Serialize;
+
+use crate::words;
+
+words! {
+    /// What is known of a copy of a backup.
+    BackupStatus {
+        /// It was proved when it was written, and nothing else is known since.
+        Good = "good",
+        /// A check found bytes that are not what they were.
+        Damaged = "damaged",
+        /// Its storage answered, and it was not there.
+        Missing = "missing",
+    }
+}
+
+words! {
+    /// By what backups are ordered.
+    BackupSort {
+        /// By the time at which they began, then by their ids.
+        Created = "created",
+        /// By their stored sizes, then by time.
+        Size = "size",
+    }
+}
+
+/// One copy of a backup, in one storage.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BackupRecord {
+    /// The database.
+    pub database: Name,
+    /// The backup; unique per database.
+    #[serde(rename = "backup_id")]
+    pub id: BackupId,
+    /// The storage that holds this copy.
+    pub storage: Name,
+    /// The key of the archive in it.
+    pub archive_key: String,
+    /// The engine: `sqlite`.
+    pub engine: String,
+    /// `full`, `incremental` or `differential`.
+    pub kind: String,
+    /// Why it was made: `manual`, `daily`.
+    pub trigger: String,
+    /// What is known of this copy.
+    pub status: BackupStatus,
+    /// When it began, in microseconds at the finest.
+    pub created_at: Timestamp,
+    /// When its manifest was written.
+    pub completed_at: Timestamp,
+    /// Size of the archive as stored.
+    pub size_bytes: u64,
+    /// Size before compression.
+    pub raw_bytes: u64,
+    /// Number of tables, when known.
+    pub tables: Option<u64>,
+    /// How it is compressed: `zstd`.
+    pub codec: String,
+    /// Whether retention never deletes it.
+    pub preserved: bool,
+    /// Tags, in the order in which they were given.
+    pub tags: Vec<String>,
+    /// A ticket that asked for it.
+    pub ticket: Option<String>,
+    /// When this copy was last checked.
+    pub verified_at: Option<Timestamp>,
+    /// How deep that check went: `checksum`, `read`, `restore`.
+    pub verified_level: Option<String>,
+    /// Hash of the stored bytes: `sha256:…`.
+    pub checksum: String,
+    /// The run that made it; not known when it was adopted.
+    pub run: Option<RunId>,
+}
+
+/// Which backups are meant, and in what order. Empty: all, the oldest first.
+#[derive(Clone, Debug)]
+pub struct BackupFilter {
+    /// Only those of this database.
+    pub database: Option<Name>,
+    /// Only those that began at this time or later.
+    pub since: Option<Timestamp>,
+    /// Only those that began before this time.
+    pub until: Option<Timestamp>,
+    /// Only copies of which this is known.
+    pub status: Option<BackupStatus>,
+    /// Only those made for this reason.
+    pub trigger: Option<String>,
+    /// Only those with this tag, to the letter.
+    pub tag: Option<String>,
+    /// Only copies in this storage.
+    pub storage: Option<Name>,
+    /// By what they are ordered.
+    pub sort: BackupSort,
+    /// The last first.
+    pub descending: bool,
+    /// At most so many copies.
+    pub limit: Option<u64>,
+    /// So many copies are left out first.
+    pub offset: u64,
+}
+
+impl Default for BackupFilter {
+    fn default() -> Self {
+        BackupFilter {
+            database: None,
+            since: None,
+            until: None,
+            status: None,
+            trigger: None,
+            tag: None,
+            storage: None,
+            sort: BackupSort::Created,
+            descending: false,
+            limit: None,
+            offset: 0,
+        }
+    }
+}

@@ -1,0 +1,129 @@
+use cadangkan_core::{BackupId, Name, Result, RunId};
+use rusqlite::{Row, params, params_from_iter};
+
+use super::{BackupFilter, BackupRecord, BackupSort, BackupStatus};
+use crate::Catalog;
+use crate::convert::{self, Conditions};
+
+const COLUMNS: &str =
+    "SELECT database, backup_id, storage, archive_key, engine, kind, cause, status, created_at,
+    completed_at, size_bytes, raw_bytes, tables, codec, preserved, tags, ticket, verified_at, verified_level,
+    checksum, run_id FROM backups";
+
+impl Catalog {
+    /// All copies of a backup, by the names of their storages.
+    pub fn backup_copies(&self, database: &Name, id: BackupId) -> Result<Vec<BackupRecord>> {
+        let sql = format!("{COLUMNS} WHERE database = $1 AND backup_id = $2 ORDER BY storage");
+        self.query("cannot read a backup", &sql, params![database.as_str(), id.to_string()], read_record)
+    }
+
+    /// The newest backup of a database, by the time it carries: one of its copies, a good one if there is any.
+    /// With `good_only` backups without a good copy are passed over.
+    pub fn newest_backup(&self, database: &Name, good_only: bool) -> Result<Option<BackupRecord>> {
+        let condition = if good_only { "AND status = 'good'" } else { "" };
+        let sql = format!(
+            "{COLUMNS} WHERE database = $1 {condition} ORDER BY {}, CASE status WHEN 'good' THEN 0 ELSE 1 END, storage
+             LIMIT 1",
+            order(BackupSort::Created, "DESC")
+        );
+        self.query_one("cannot read the newest backup", &sql, [database.as_str()], read_record)
+    }
+
+    /// The copies that a filter means, in its order.
+    pub fn backups(&self, filter: &BackupFilter) -> Result<Vec<BackupRecord>> {
+        let mut conditions = conditions(filter);
+        let limit = conditions.bind(convert::clamp(filter.limit.unwrap_or(u64::MAX)));
+        let offset = conditions.bind(convert::clamp(filter.offset));
+        let direction = if filter.descending { "DESC" } else { "ASC" };
+        let sql = format!(
+            "{COLUMNS} {} ORDER BY {}, database, storage LIMIT {limit} OFFSET {offset}",
+            conditions.text(),
+            order(filter.sort, direction)
+        );
+        self.query("cannot list backups", &sql, params_from_iter(conditions.parameters()), read_record)
+    }
+
+    /// The number of copies that a filter means, and the sum of their stored sizes; without its limit and offset.
+    pub fn count_backups(&self, filter: &BackupFilter) -> Result<(u64, u64)> {
+        let conditions = conditions(filter);
+        let sql = format!(
+            "SELECT COUNT(*) AS copies, COALESCE(SUM(size_bytes), 0) AS size_bytes FROM backups {}",
+            conditions.text()
+        );
+        let read = |row: &Row<'_>| Ok((columns.size()?, columns.size()?));
+        let counted =
+            self.query_one("cannot count backups", &sql, params_from_iter(conditions.parameters()), read)?;
+        Ok(counted.unwrap_or_default())
+    }
+
+    /// Tells whether any copy of a backup is known, so that its id is taken.
+    pub fn backup_exists(&self, database: &Name, id: BackupId) -> Result<bool> {
+        let sql = "SELECT 1 AS found FROM backups WHERE database = $1 AND backup_id = $2 LIMIT 1";
+        let parameters = params![database.as_str(), id.to_string()];
+        Ok(self.query_one("cannot look for a backup", sql, parameters, |_| Ok(()))?.is_some())
+    }
+
+    /// The stored size and the size before compression of the newest good backup: what the next one may take.
+    pub fn last_size(&self, database: &Name) -> Result<Option<(u64, u64)>> {
+        let newest = self.newest_backup(database, true)?;
+        Ok(newest.map(|record| (record.size_bytes, record.raw_bytes)))
+    }
+}
+
+fn conditions(filter: &BackupFilter) -> Conditions {
+    let mut conditions = Conditions::default();
+    conditions.equal("database", filter.database.as_ref().map(|name| name.as_str().to_owned()));
+    conditions.equal("status", filter.status.map(|status| status.as_str().to_owned()));
+    conditions.equal("cause", filter.trigger.clone());
+    conditions.equal("storage", filter.storage.as_ref().map(|name| name.as_str().to_owned()));
+    if let Some(since) = filter.since {
+        conditions.compare("created_at", ">=", convert::micros(since));
+    }
+    if let Some(until) = filter.until {
+        conditions.compare("created_at", "<", convert::micros(until));
+    }
+    if let Some(tag) = &filter.tag {
+        let tag = conditions.bind(tag.clone());
+        conditions.push(format!(
+            "EXISTS (SELECT 1 FROM backup_tags WHERE backup_tags.tag = {tag} AND backup_tags.database = \
+             backups.database AND backup_tags.backup_id = backups.backup_id AND backup_tags.storage = backups.storage)"
+        ));
+    }
+    conditions
+}
+
+/// Ids of one second differ only in their last number, which the length orders before the text does.
+fn order(sort: BackupSort, direction: &str) -> String {
+    let by_time = format!("created_at {direction}, LENGTH(backup_id) {direction}, backup_id {direction}");
+    match sort {
+        BackupSort::Created => by_time,
+        BackupSort::Size => format!("size_bytes {direction}, {by_time}"),
+    }
+}
+
+fn read_record(row: &Row<'_>) -> Column<BackupRecord> {
+    let mut columns = Columns::of(row);
+    Ok(BackupRecord {
+        database: columns.word()?,
+        id: columns.word()?,
+        storage: columns.word()?,
+        archive_key: columns.plain()?,
+        engine: columns.plain()?,
+        kind: columns.plain()?,
+        trigger: columns.plain()?,
+        status: columns.word()?,
+        created_at: columns.time()?,
+        completed_at: columns.time()?,
+        size_bytes: columns.size()?,
+        raw_bytes: columns.size()?,
+        tables: columns.optional_size()?,
+        codec: columns.plain()?,
+        preserved: columns.plain()?,
+        tags: columns.json()?,
+        ticket: columns.plain()?,
+        verified_at: columns.optional_time()?,
+        verified_level: columns.plain()?,
+        checksum: columns.plain()?,
+        run: columns.plain::<Option<i64>>()?.map(RunId),
+    })
+}

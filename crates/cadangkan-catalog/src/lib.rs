@@ -1,0 +1,27 @@
+//! The catalog: runs, backups, definitions and the audit trail, in one SQLite file.
+//!
+//! It is an index over storages and the memory of what ran, never the only copy of anything that a restore needs.
+//! The statements use numbered parameters (`$1`), plain types and no function of SQLite alone, so that another
+//! database can keep the same tables. Times are kept in microseconds, in UTC.
+//!
+//! Order never rests on the wall clock where something better is known: runs and audit entries are ordered by
+//! their numbers, which rise. Backups are ordered by the time they carry, so that a catalog that was rebuilt from
+//! the manifests gives the same list.
+
+mod audit;
+mod backups;
+mod catalog;
+mod columns;
+mod conditions;
+mod convert;
+mod definitions;
+mod failure;
+mod migrate;
+mod runs;
+mod words;
+
+pub use audit::AuditEntry;
+pub use backups::{BackupFilter, BackupRecord, BackupSort, BackupStatus};
+pub use catalog::Catalog;
+pub use definitions::{Definition, DefinitionKind};
+pub use runs::{LogLine, NewRun, Run, RunError, RunFilter, RunKind, RunProgress, RunStatus};

@@ -1,0 +1,54 @@
+use cadangkan_core::{Name, Result, RunId};
+use rusqlite::{Row, params_from_iter};
+
+use super::{Run, RunFilter, RunStatus};
+use crate::Catalog;
+use crate::convert::{self, Conditions};
+
+const COLUMNS: &str =
+    "SELECT id, kind, database, cause, initiator, options, holder, status, started_at, finished_at,
+    backup_id, progress, error FROM runs";
+
+impl Catalog {
+    /// A run by its number.
+    pub fn run(&self, id: RunId) -> Result<Option<Run>> {
+        self.query_one("cannot read a run", &format!("{COLUMNS} WHERE id = $1"), [id.0], read_run)
+    }
+
+    /// Runs, the one begun last first: in the order of their numbers, whatever the clock said.
+    pub fn runs(&self, filter: &RunFilter) -> Result<Vec<Run>> {
+        let mut conditions = Conditions::default();
+        conditions.equal("database", filter.database.as_ref().map(|name| name.as_str().to_owned()));
+        conditions.equal("kind", filter.kind.map(|kind| kind.as_str().to_owned()));
+        conditions.equal("status", filter.status.map(|status| status.as_str().to_owned()));
+        let limit = conditions.bind(convert::clamp(filter.limit.unwrap_or(u64::MAX)));
+        let sql = format!("{COLUMNS} {} ORDER BY id DESC LIMIT {limit}", conditions.text());
+        self.query("cannot read runs", &sql, params_from_iter(conditions.parameters()), read_run)
+    }
+
+    /// Runs that have begun and were not finished, of one database or of all, the one begun last first. Whether
+    /// their processes still live is for the caller to find out.
+    pub fn running(&self, database: Option<&Name>) -> Result<Vec<Run>> {
+        let status = Some(RunStatus::Running);
+        self.runs(&RunFilter { database: database.cloned(), status, ..RunFilter::default() })
+    }
+}
+
+fn read_run(row: &Row<'_>) -> Column<Run> {
+    let mut columns = Columns::of(row);
+    Ok(Run {
+        id: RunId(columns.plain()?),
+        kind: columns.word()?,
+        database: columns.plain()?,
+        trigger: columns.plain()?,
+        initiator: columns.plain()?,
+        options: columns.json()?,
+        status: columns.word()?,
+        started_at: columns.time()?,
+        finished_at: columns.optional_time()?,
+        backup_id: columns.optional_word()?,
+        progress: columns.optional_json()?,
+        error: columns.optional_json()?,
+        holder: columns.plain()?,
+    })
+}

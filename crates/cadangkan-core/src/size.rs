@@ -1,0 +1,60 @@
+use std::time::Duration;
+
+/// Writes a size for people, in decimal units: `890 B`, `1.4 MB`, `234 MB`.
+pub fn format_bytes(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
+    if bytes < 1000 {
+        return format!("{bytes} B");
+    }
+    let mut value = bytes as f64 / 1000.0;
+    let mut unit = UNITS[0];
+    for next in UNITS.into_iter().skip(1) {
+        if value < 999.5 {
+            break;
+        }
+        value /= 1000.0;
+        unit = next;
+    }
+    if value < 9.95 { format!("{value:.1} {unit}") } else { format!("{value:.0} {unit}") }
+}
+
+/// Writes a duration for people, in at most two units: `0.4s`, `12s`, `2m 34s`, `3h 05m`.
+pub fn format_duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..=9 => format!("{:.1}s", duration.as_secs_f64()),
+        10..=59 => format!("{seconds}s"),
+        60..=3599 => format!("{}m {:02}s", seconds / 60, seconds % 60),
+        _ => format!("{}h {:02}m", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_short() {
+        let cases = [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.0 kB"),
+            (1_440_000, "1.4 MB"),
+            (9_960_000, "10 MB"),
+            (234_400_000, "234 MB"),
+            (999_600_000, "1.0 GB"),
+            (u64::MAX, "18 EB"),
+        ];
+        for (bytes, text) in cases {
+            assert_eq!(format_bytes(bytes), text);
+        }
+    }
+
+    #[test]
+    fn durations_are_short() {
+        let cases = [(400, "0.4s"), (12_000, "12s"), (154_000, "2m 34s"), (11_100_000, "3h 05m")];
+        for (milliseconds, text) in cases {
+            assert_eq!(format_duration(Duration::from_millis(milliseconds)), text);
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! The contract of a database engine.
+//!
+//! An engine knows how to look at a server, to open one consistent view of it, to dump ONE unit of that view as
+//! frames, and to load frames back. It knows nothing of storages, codecs, manifests or the catalog; parallelism,
+//! memory and cancellation belong to the runner that calls it.
+//!
+//! All calls block. An engine whose driver is asynchronous drives it inside, and bounds every wait. Every call
+//! with a [`Control`] asks it at least once per frame whether to stop, and then fails with
+//! [`ErrorKind::Cancelled`](cadangkan_core::ErrorKind::Cancelled).
+
+mod descriptor;
+mod dump;
+mod load;
+mod server;
+
+pub use descriptor::{Capabilities, Descriptor, Layout};
+pub use dump::{DumpPlan, DumpRequest, FrameSink, Snapshot, SnapshotEnd, SnapshotStart, Unit, UnitReport};
+pub use load::{Load, LoadMode, LoadPlan, LoadReport, LoadRequest, Piece};
+pub use server::{Location, ServerInfo};
+
+use cadangkan_core::{Control, Leftover, ObjectReport, Result, Selection};
+
+/// One configured database: a single one, or a server with many.
+///
+/// Made by [`Descriptor::open`], which checks settings but connects to nothing.
+pub trait Engine: Send + Sync {
+    /// What kind of engine this is.
+    fn descriptor(&self) -> &'static Descriptor;
+
+    /// Where the database is, without secrets.
+    fn location(&self) -> Location;
+
+    /// Connects, and says what is there.
+    ///
+    /// Fails with `Unreachable`, `NotFound`, `Denied`, `Timeout` or `DamagedSource`, each with a hint. Only
+    /// failures marked retryable may be tried again.
+    fn probe(&self, control: &Control<'_>) -> Result<ServerInfo>;
+
+    /// Says what a dump would take, without taking it: what `--dry-run` shows.
+    ///
+    /// Fails with `NotFound` when a selection that is not a glob matches nothing, and with `Unsupported` for
+    /// what the engine cannot do; it never ignores a wish.
+    fn plan_dump(&self, request: &DumpRequest, control: &Control<'_>) -> Result<DumpPlan>;
+
+    /// Opens one consistent view, from which everything is dumped.
+    ///
+    /// What is committed before this returns is in the dump; what is committed later is not.
+    fn begin_snapshot(&self, request: &DumpRequest, control: &Control<'_>) -> Result<Box<dyn Snapshot>>;
+
+    /// Says what a load into this database would do, without doing it: what `--dry-run` shows and what a
+    /// person confirms. Looks at the target, so that what will fail is said before anything is touched.
+    fn plan_load(&self, request: &LoadRequest, control: &Control<'_>) -> Result<LoadPlan>;
+
+    /// Begins what the plan said. Until [`Load::commit`] the target's present content stays untouched, unless
+    /// the plan said otherwise.
+    fn begin_load(&self, plan: &LoadPlan, control: &Control<'_>) -> Result<Box<dyn Load>>;
+
+    /// Counts and fingerprints the rows of each selected table within one consistent view.
+    ///
+    /// Two databases are equal when these are: it is how a restore is proved. Rows are hashed in a canonical
+    /// form that does not depend on their order or place.
+    fn fingerprint(&self, selection: &Selection, control: &Control<'_>) -> Result<Vec<ObjectReport>>;
+
+    /// Lists what runs that died left in or beside the target, and what restores kept of the old content.
+    fn leftovers(&self, control: &Control<'_>) -> Result<Vec<Leftover>>;
+
+    /// Removes one leftover. Done also when it is gone already.
+    fn discard(&self, leftover: &Leftover) -> Result<()>;
+}

@@ -1,0 +1,120 @@
+use std::any::Any;
+use std::sync::Arc;
+
+use cadangkan_core::{Control, Fingerprint, ObjectName, ObjectReport, Result, Section, Selection};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// What a load is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct LoadRequest {
+    /// Which objects of the backup.
+    pub selection: Selection,
+    /// What happens to what the target holds.
+    pub mode: LoadMode,
+    /// Uncompressed size of the archive, when known.
+    pub raw_bytes: Option<u64>,
+    /// The attributes that the snapshot gave ([`SnapshotStart::attributes`](crate::SnapshotStart::attributes)), when known.
+    pub attributes: Map<String, Value>,
+    /// The objects of the backup, when known.
+    pub objects: Vec<ObjectReport>,
+    /// Whether the database's own consistency check runs on the loaded database before it is committed.
+    pub check: bool,
+    /// Whether what the load replaced is removed once the load is committed.
+    pub drop_old: bool,
+}
+
+/// What happens to what the target holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LoadMode {
+    /// Refuses a target that is not empty.
+    #[default]
+    Fresh,
+    /// Loads beside the target, proves it, then swaps it in; the old content is kept under another name.
+    Replace,
+    /// Drops and creates again the selected objects inside the target, in one transaction where the engine can.
+    Clean,
+}
+
+impl LoadMode {
+    /// The word on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LoadMode::Fresh => "fresh",
+            LoadMode::Replace => "replace",
+            LoadMode::Clean => "clean",
+        }
+    }
+}
+
+/// What a load will do: printed by `--dry-run`, confirmed by a person, then carried out as it stands.
+#[derive(Clone, Serialize)]
+pub struct LoadPlan {
+    /// Steps in order, each a sentence: `move the present file to shop.db.before-…`.
+    pub steps: Vec<String>,
+    /// What the target holds now, when there is something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub present: Option<String>,
+    /// Size of what the target holds now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub present_bytes: Option<u64>,
+    /// Whether something that exists is replaced or dropped.
+    pub destructive: bool,
+    /// Which objects' frames are needed; `None`: all frames.
+    pub needs: Option<Vec<ObjectName>>,
+    /// What a person should know before.
+    pub warnings: Vec<String>,
+    /// The engine's own part.
+    #[serde(skip)]
+    pub detail: Arc<dyn Any + Send + Sync>,
+}
+
+/// A piece of uncompressed archive, to be loaded: a whole frame, or, when an archive is read without its index,
+/// the next stretch of bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Piece<'a> {
+    /// Where it begins in the uncompressed archive.
+    pub raw_offset: u64,
+    /// The section, when the index tells.
+    pub section: Option<Section>,
+    /// The object, when the index tells.
+    pub object: Option<&'a ObjectName>,
+    /// The bytes.
+    pub data: &'a [u8],
+}
+
+/// A load under way.
+///
+/// Dropping it without [`commit`](Load::commit) does what [`abort`](Load::abort) does, as far as it can.
+pub trait Load: Send + Sync {
+    /// How many pieces of a section may be loaded at once, at least 1. With 1, pieces come in order.
+    fn connections(&self) -> usize {
+        1
+    }
+
+    /// Loads one piece. Pieces of a section come only after all of the sections before it. Frames carry content
+    /// that was checked; the engine still assumes that it may be hostile.
+    fn load(&self, piece: &Piece<'_>, control: &Control<'_>) -> Result<()>;
+
+    /// Makes what was loaded complete and durable and checks it, still apart from the target's present content
+    /// where the plan said so. Fails with `DamagedBackup` when something is missing.
+    fn finish(&mut self, control: &Control<'_>) -> Result<LoadReport>;
+
+    /// Puts the loaded database in its place. From here on it is the target's content.
+    fn commit(self: Box<Self>) -> Result<Vec<String>>;
+
+    /// Removes all that this load made.
+    fn abort(self: Box<Self>) -> Result<()>;
+}
+
+/// What a load gave.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LoadReport {
+    /// Number of tables in what was loaded.
+    pub tables: u64,
+    /// Fingerprint of a whole image, read back from the disk after it was written; none where rows are loaded.
+    pub image: Option<Fingerprint>,
+    /// The check that was run and passed, when one was asked for.
+    pub check: Option<String>,
+}

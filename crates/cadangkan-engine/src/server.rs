@@ -1,0 +1,39 @@
+use serde::Serialize;
+
+/// Where a database is, for people and for the manifest; without secrets.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Location {
+    /// The server's host or socket; none for files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// The server's port.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// The database's name there, or the path of its file.
+    pub database: String,
+}
+
+impl std::fmt::Display for Location {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (&self.host, self.port) {
+            (Some(host), Some(port)) => write!(f, "{host}:{port}/{}", self.database),
+            (Some(host), None) => write!(f, "{host}/{}", self.database),
+            _ => f.write_str(&self.database),
+        }
+    }
+}
+
+/// What a look at a database showed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ServerInfo {
+    /// The server's version, or that of the library for files: `3.51.3`.
+    pub version: String,
+    /// Bytes it takes on its disk, when known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size_bytes: Option<u64>,
+    /// Number of tables, when known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tables: Option<u64>,
+    /// Other facts worth showing, as label and value: `("journal mode", "wal")`.
+    pub facts: Vec<(String, String)>,
+}

@@ -1,0 +1,334 @@
+//! One backup, from the lock to the commit.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::scope;
+use std::time::{Duration, Instant};
+
+use cadangkan_archive::{ArchiveSummary, Codec, Manifest, Trigger};
+use cadangkan_catalog::{RunKind, RunStatus};
+use cadangkan_core::{
+    BackupId, Control, Error, ErrorKind, Fingerprint, Level, ObjectName, ObjectReport, Progress, Result, ResultExt,
+    RunId, Section, format_bytes,
+};
+use cadangkan_engine::{DumpPlan, DumpRequest, FrameSink, Snapshot, Unit, UnitReport};
+use cadangkan_storage::Key;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::draft::{Draft, check_places};
+use crate::lock::DatabaseLock;
+use crate::manifest::{Facts, manifest};
+use crate::naming::{ArchiveName, FileNameFields};
+use crate::pipeline::{self, Limits};
+use crate::run::{Outcome, RunDescription, reap_database, record};
+use crate::{Context, Database, Place, index_backup};
+
+/// What a backup is asked for.
+#[derive(Clone, Debug)]
+pub struct BackupRequest {
+    /// What is dumped, and how it is checked.
+    pub dump: DumpRequest,
+    /// How the archive is compressed.
+    pub codec: Codec,
+    /// Where it goes in a storage, and what it is called there.
+    pub name: ArchiveName,
+    /// Why it is made: `manual`, `safety` …
+    pub trigger: Trigger,
+    /// Free words to find it by.
+    pub tags: Vec<String>,
+    /// How long to wait for another run of the same database.
+    pub wait: Duration,
+}
+
+/// What `--dry-run` shows.
+#[derive(Clone, Debug, Serialize)]
+pub struct BackupPlan {
+    /// What would be dumped.
+    #[serde(flatten)]
+    pub dump: DumpPlan,
+    /// Where the archive would go, with `{id}` where six random digits stand.
+    pub archive: String,
+    /// The storages.
+    pub storages: Vec<String>,
+    /// Codec and level.
+    pub codec: String,
+    /// The most bytes that frames under way take.
+    pub memory_bytes: u64,
+}
+
+/// A backup that was made.
+#[derive(Clone, Debug, Serialize)]
+pub struct BackupReport {
+    /// Its manifest.
+    #[serde(flatten)]
+    pub manifest: Manifest,
+    /// The storages that hold it, with the archive's key there.
+    pub copies: Vec<Copy>,
+}
+
+/// One copy of a backup.
+#[derive(Clone, Debug, Serialize)]
+pub struct Copy {
+    /// The storage's name.
+    pub storage: String,
+    /// Where the archive lies, for people.
+    pub location: String,
+}
+
+/// Says what a backup would do. Looks at the database and at the storages, and writes nothing that stays.
+pub fn plan(
+    context: &Context<'_>,
+    database: Database<'_>,
+    places: &[Place<'_>],
+    request: &BackupRequest,
+) -> Result<BackupPlan> {
+    let dump = database.engine.plan_dump(&request.dump, &context.control)?;
+    check_places(context, places, last_size(context, database)?)?;
+    let key = archive_key(database, request, BackupId::new(context.control.clock.now()))?;
+    let name = key.as_str().to_owned();
+    Ok(BackupPlan {
+        dump,
+        archive: name,
+        storages: places.iter().map(|place| place.name.to_string()).collect(),
+        codec: format!("{} level {}", request.codec.kind(), request.codec.level()),
+        memory_bytes: Limits::of(context).memory(),
+    })
+}
+
+/// Backs up a database into every one of `places`.
+///
+/// The backup exists when this returns it, and not before. Fails with `Locked` while another run has the
+/// database, `NoSpace`, `DamagedSource`, `Cancelled` and whatever engine and storages fail with; then nothing of
+/// it stays, or `cleanup` finds what does.
+pub fn backup(
+    context: &Context<'_>,
+    database: Database<'_>,
+    places: &[Place<'_>],
+    request: &BackupRequest,
+) -> Result<BackupReport> {
+    let lock = DatabaseLock::take(context.locks, database.name, context.holder, request.wait, &context.control)?;
+    let report = backup_locked(context, database, places, request);
+    drop(lock);
+    report
+}
+
+/// Backs up a database whose lock the caller holds.
+pub(crate) fn backup_locked(
+    context: &Context<'_>,
+    database: Database<'_>,
+    places: &[Place<'_>],
+    request: &BackupRequest,
+) -> Result<BackupReport> {
+    reap_database(context, database.name)?;
+    let storages: Vec<_> = places.iter().map(|place| place.name.as_str()).collect();
+    let options = json!({ "storages": storages, "codec": request.codec.kind(), "level": request.codec.level() });
+    let description =
+        RunDescription { kind: RunKind::Backup, database: Some(database.name), trigger: request.trigger.as_str(), options };
+    record(context, &description, |context, run| {
+        let (report, status) = make(context, database, places, request, run).operation("back up")?;
+        let id = report.manifest.backup_id;
+        Ok(Outcome { result: report, backup: Some(id), status })
+    })
+}
+
+/// The backup itself. Every step is announced before it begins; the numbers are those of ARCHITECTURE.md.
+fn make(
+    context: &Context<'_>,
+    database: Database<'_>,
+    places: &[Place<'_>],
+    request: &BackupRequest,
+    run: Option<RunId>,
+) -> Result<(BackupReport, RunStatus)> {
+    let control = &context.control;
+    // 1. Whatever can be known to fail fails before the database is touched.
+    control.step("check storages");
+    check_places(context, places, last_size(context, database)?)?;
+    let (created_at, began) = (control.clock.now(), Instant::now());
+    let backup_id = free_id(context, database, BackupId::new(created_at))?;
+
+    // 2. One consistent view.
+    control.step("begin snapshot");
+    let snapshot = database.engine.begin_snapshot(&request.dump, control)?;
+    let start = snapshot.start().clone();
+    start.warnings.iter().for_each(|warning| control.message(Level::Warning, warning));
+
+    // 3. Dump, encode, store: all at once, in bounded memory.
+    control.step("begin draft");
+    let archive = archive_key(database, request, backup_id)?;
+    let mut draft = Draft::begin(places, archive.clone())?;
+    control.step("dump");
+    let stored = store(context, request, snapshot.as_ref(), &mut draft);
+
+    // 4. The view held to the end, and the database is sound.
+    let ended = stored.and_then(|(summary, objects)| {
+        control.step(if request.dump.check { "check the snapshot" } else { "end snapshot" });
+        Ok((summary, objects, snapshot.end(control)?))
+    });
+
+    // 5.-7. Durable, read back, sealed: only then it counts.
+    let sealed = ended.and_then(|(summary, objects, end)| {
+        control.step("close archive");
+        draft.close(&summary.index)?;
+        control.step("read back");
+        draft.read_back(&summary, control)?;
+        control.step("seal manifest");
+        let (completed_at, duration) = (control.clock.now(), began.elapsed());
+        let facts = Facts { database, request, backup_id, created_at, completed_at, duration, archive: &archive };
+        manifest(&facts, start, end, &summary, objects)
+    });
+    let manifest = match sealed.and_then(|manifest| control.check().map(|()| manifest)) {
+        Ok(manifest) => manifest,
+        Err(error) => return Err(draft.abandon(error)),
+    };
+    control.step("commit");
+    draft.commit(&manifest)?;
+    control.step("record");
+    let copies = record_copies(context, places, &archive, &manifest, run).map_err(|error| {
+        Error::new(ErrorKind::Partial, format!("backup {backup_id} is whole, but is not in the catalog"))
+            .source(error)
+            .hint("`cadangkan adopt <storage>` brings it into the catalog")
+    })?;
+    Ok((BackupReport { manifest, copies }, RunStatus::Completed))
+}
+
+/// Runs the pipeline from the snapshot into the draft.
+fn store(
+    context: &Context<'_>,
+    request: &BackupRequest,
+    snapshot: &dyn Snapshot,
+    draft: &mut Draft<'_>,
+) -> Result<(ArchiveSummary, Vec<ObjectReport>)> {
+    let control = &context.control;
+    let limits = Limits::of(context);
+    let memory = format_bytes(limits.memory());
+    control.message(Level::Debug, &format!("{} workers, frames take at most {memory} of memory", limits.workers));
+    let total = Progress {
+        total_bytes: snapshot.start().estimated_bytes,
+        total_objects: Some(snapshot.units().len() as u64),
+        ..Progress::default()
+    };
+    let reports = Mutex::new(Vec::new());
+    let produce = |sink: &dyn FrameSink| dump_sections(snapshot, limits.workers, sink, control, &reports);
+    let summary = pipeline::run(request.codec, limits, total, control, produce, |bytes| draft.write(bytes))?;
+    let reports = reports.into_inner().map_err(|_| Error::new(ErrorKind::Internal, "a dump panicked"))?;
+    let objects = add_up(&summary, reports)?;
+    Ok((summary, objects))
+}
+
+type Reports = Mutex<Vec<(Unit, UnitReport)>>;
+
+/// Dumps all units: section after section, and within one as many at once as the snapshot has connections.
+fn dump_sections(
+    snapshot: &dyn Snapshot,
+    workers: usize,
+    sink: &dyn FrameSink,
+    control: &Control<'_>,
+    reports: &Reports,
+) -> Result<()> {
+    for section in Section::ALL {
+        let units: Vec<_> = snapshot.units().iter().filter(|unit| unit.section == section).collect();
+        let next = AtomicUsize::new(0);
+        let dump = || -> Result<()> {
+            while let Some(unit) = units.get(next.fetch_add(1, Ordering::Relaxed)) {
+                control.check()?;
+                let report = snapshot.dump(unit, sink, control).context("object", &unit.object)?;
+                if let Ok(mut reports) = reports.lock() {
+                    reports.push(((*unit).clone(), report));
+                }
+            }
+            Ok(())
+        };
+        let threads = snapshot.connections().min(workers).min(units.len());
+        scope(|scope| -> Result<()> {
+            let dumpers: Vec<_> = (0..threads).map(|_| scope.spawn(dump)).collect();
+            let results = dumpers.into_iter().map(|dumper| {
+                dumper.join().unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "a dump panicked")))
+            });
+            pipeline::first_cause(results.collect::<Vec<_>>())
+        })?;
+    }
+    Ok(())
+}
+
+/// Adds up what the units of each object gave, and holds it against what was stored: rows that were dumped and
+/// not stored, or stored and not dumped, fail the backup.
+fn add_up(summary: &ArchiveSummary, reports: Vec<(Unit, UnitReport)>) -> Result<Vec<ObjectReport>> {
+    let mut objects: BTreeMap<ObjectName, (ObjectReport, u64, Option<Fingerprint>)> = BTreeMap::new();
+    for (unit, report) in reports {
+        let fresh = || (ObjectReport::new(unit.kind, unit.object.clone()), 0, None);
+        let (_, rows, fingerprint) = objects.entry(unit.object.clone()).or_insert_with(fresh);
+        *rows += report.rows;
+        if let Some(part) = report.fingerprint {
+            fingerprint.get_or_insert_default().merge(part);
+        }
+    }
+    for total in &summary.objects {
+        let (report, rows, _) = objects.get_mut(&total.name).ok_or_else(|| mismatch(&total.name))?;
+        if *rows != total.rows {
+            return Err(mismatch(&total.name));
+        }
+        report.raw_bytes = Some(total.raw_bytes);
+        report.stored_bytes = Some(total.stored_bytes);
+    }
+    objects
+        .into_values()
+        .map(|(report, rows, fingerprint)| {
+            let counted = fingerprint.is_none_or(|fingerprint| fingerprint.rows() == rows);
+            let stored = rows == 0 || report.raw_bytes.is_some();
+            if !counted || !stored {
+                return Err(mismatch(&report.name));
+            }
+            Ok(ObjectReport { rows: Some(rows), fingerprint, ..report })
+        })
+        .collect()
+}
+
+fn mismatch(object: &ObjectName) -> Error {
+    Error::new(ErrorKind::Internal, "the rows dumped and the rows stored do not add up").context("object", object)
+}
+
+fn archive_key(database: Database<'_>, request: &BackupRequest, backup_id: BackupId) -> Result<Key> {
+    let fields = FileNameFields { database: database.name, trigger: request.trigger.as_str(), backup_id };
+    let (plain, codec) = (database.engine.descriptor().extension, request.codec.kind().extension());
+    let extension = if codec.is_empty() { plain.to_owned() } else { format!("{plain}.{codec}") };
+    request.name.key(&fields, &extension)
+}
+
+/// Returns the first id from `id` on that no backup of this database has. The caller holds the database's lock.
+fn free_id(context: &Context<'_>, database: Database<'_>, mut id: BackupId) -> Result<BackupId> {
+    let Some(catalog) = context.catalog else { return Ok(id) };
+    while catalog.backup_exists(database.name, id)? {
+        id = id.next();
+    }
+    if let Some(newest) = catalog.newest_backup(database.name, false)?.filter(|newest| newest.id > id) {
+        let text = format!("the clock seems to be set back: backup {} is newer than now", newest.id);
+        context.control.message(Level::Warning, &text);
+    }
+    Ok(id)
+}
+
+/// What the last backup took, and a tenth more.
+fn last_size(context: &Context<'_>, database: Database<'_>) -> Result<Option<u64>> {
+    let Some(catalog) = context.catalog else { return Ok(None) };
+    Ok(catalog.last_size(database.name)?.map(|(stored, _)| stored.saturating_add(stored / 10)))
+}
+
+fn record_copies(
+    context: &Context<'_>,
+    places: &[Place<'_>],
+    archive: &Key,
+    manifest: &Manifest,
+    run: Option<RunId>,
+) -> Result<Vec<Copy>> {
+    places
+        .iter()
+        .map(|place| {
+            if let Some(catalog) = context.catalog {
+                catalog.record_backup(&index_backup::record(place, archive, manifest, run)?)?;
+            }
+            Ok(Copy { storage: place.name.to_string(), location: index_backup::location(place, archive) })
+        })
+        .collect()
+}

@@ -1,0 +1,43 @@
+use std::path::Path;
+
+use cadangkan_catalog::Catalog;
+use cadangkan_core::{Control, Name};
+use cadangkan_engine::Engine;
+use cadangkan_storage::Storage;
+
+/// What every verb is given besides its own request.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// Where runs are recorded; `None` only where a restore must go on without a catalog.
+    pub catalog: Option<&'a Catalog>,
+    /// How the run is stopped, whom it tells, and what time it is.
+    pub control: Control<'a>,
+    /// The folder of lock files.
+    pub locks: &'a Path,
+    /// Threads that compress and decompress, at least 1.
+    pub workers: usize,
+    /// The most bytes that frames under way may take.
+    pub memory: u64,
+    /// Who asked: `cli:alice@host`.
+    pub initiator: &'a str,
+    /// Which process this is: `pid 4711 on host`.
+    pub holder: &'a str,
+}
+
+/// A database that a verb works on.
+#[derive(Clone, Copy)]
+pub struct Database<'a> {
+    /// Its configured name.
+    pub name: &'a Name,
+    /// Its engine.
+    pub engine: &'a dyn Engine,
+}
+
+/// A storage that a verb works on.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    /// Its configured name.
+    pub name: &'a Name,
+    /// The storage.
+    pub storage: &'a dyn Storage,
+}

@@ -1,0 +1,41 @@
+//! What the catalog keeps of a manifest.
+
+use cadangkan_archive::Manifest;
+use cadangkan_catalog::{BackupRecord, BackupStatus};
+use cadangkan_core::{Result, RunId};
+use cadangkan_storage::Key;
+
+use crate::Place;
+
+/// Makes the catalog's record of one copy.
+pub(crate) fn record(place: &Place<'_>, archive: &Key, manifest: &Manifest, run: Option<RunId>) -> Result<BackupRecord> {
+    Ok(BackupRecord {
+        database: manifest.database_name.clone(),
+        id: manifest.backup_id,
+        storage: place.name.clone(),
+        archive_key: archive.to_string(),
+        engine: manifest.engine.clone(),
+        kind: manifest.backup_type.as_str().to_owned(),
+        trigger: manifest.trigger.to_string(),
+        status: BackupStatus::Good,
+        created_at: manifest.created_at,
+        completed_at: manifest.completed_at,
+        size_bytes: manifest.archive.size_bytes,
+        raw_bytes: manifest.archive.raw_bytes,
+        tables: Some(manifest.tables_count),
+        codec: manifest.archive.codec.to_string(),
+        preserved: manifest.preserved,
+        tags: manifest.tags.clone(),
+        ticket: manifest.ticket.clone(),
+        verified_at: None,
+        verified_level: None,
+        checksum: manifest.archive.checksum.to_string(),
+        run,
+    })
+}
+
+/// Says where an archive lies, for people.
+pub(crate) fn location(place: &Place<'_>, archive: &Key) -> String {
+    let path = place.storage.local_path(archive).map(|path| path.display().to_string());
+    path.unwrap_or_else(|| format!("{}/{archive}", place.storage.location()))
+}

@@ -1,0 +1,25 @@
+//! What Cadangkan does, one file per verb.
+//!
+//! A verb is given a [`Context`], engines and storages that somebody else made, and a request; it returns what it
+//! did, or an error. Nothing here prints, reads the environment or the clock, or knows which engines there are.
+
+pub mod adopt;
+pub mod backup;
+pub mod cleanup;
+mod context;
+mod draft;
+pub mod export;
+mod feed;
+mod index_backup;
+pub mod lock;
+mod manifest;
+pub mod naming;
+pub mod pipeline;
+pub mod restore;
+mod run;
+pub mod source;
+pub mod stored;
+pub mod verify;
+
+pub use context::{Context, Database, Place};
+pub use run::reap;

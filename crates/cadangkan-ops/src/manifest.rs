@@ -1,0 +1,103 @@
+//! The manifest, put together from what each part of a backup knows.
+
+use std::time::Duration;
+
+use cadangkan_archive::{
+    ArchiveInfo, ArchiveSummary, BackupType, Checksum, EncryptionInfo, IndexInfo, Manifest, ToolInfo,
+};
+use cadangkan_core::{BackupId, ObjectKind, ObjectReport, Result, Timestamp, format_bytes};
+use cadangkan_engine::{Layout, SnapshotEnd, SnapshotStart};
+use cadangkan_storage::Key;
+use serde_json::{Map, Value};
+
+use crate::Database;
+use crate::backup::BackupRequest;
+use crate::naming::INDEX_SUFFIX;
+
+/// What the run itself knows.
+pub(crate) struct Facts<'a> {
+    pub(crate) database: Database<'a>,
+    pub(crate) request: &'a BackupRequest,
+    pub(crate) backup_id: BackupId,
+    pub(crate) created_at: Timestamp,
+    pub(crate) completed_at: Timestamp,
+    pub(crate) duration: Duration,
+    pub(crate) archive: &'a Key,
+}
+
+/// Puts a manifest together.
+pub(crate) fn manifest(
+    facts: &Facts<'_>,
+    start: SnapshotStart,
+    end: SnapshotEnd,
+    summary: &ArchiveSummary,
+    mut objects: Vec<ObjectReport>,
+) -> Result<Manifest> {
+    let Facts { database, request, .. } = *facts;
+    let (descriptor, location) = (database.engine.descriptor(), database.engine.location());
+    objects.extend(end.objects);
+    let tables = objects.iter().filter(|object| object.kind == ObjectKind::TABLE).count() as u64;
+    let mut warnings = start.warnings;
+    warnings.extend(end.warnings);
+    Ok(Manifest {
+        format_version: Manifest::FORMAT_VERSION,
+        backup_id: facts.backup_id,
+        backup_type: BackupType::Full,
+        trigger: request.trigger.clone(),
+        status: Manifest::COMPLETE.to_owned(),
+        engine: descriptor.id.to_owned(),
+        server_version: start.server.version,
+        host: location.host,
+        port: location.port,
+        database_name: database.name.clone(),
+        database: location.database,
+        created_at: facts.created_at,
+        completed_at: facts.completed_at,
+        duration_seconds: facts.duration.as_secs_f64(),
+        archive: archive_info(facts, descriptor.layout, summary),
+        index: IndexInfo {
+            file: facts.archive.with_suffix(INDEX_SUFFIX)?.file_name().to_owned(),
+            size_bytes: summary.index.len() as u64,
+            checksum: Checksum::of(&summary.index),
+            other: Map::new(),
+        },
+        encryption: EncryptionInfo::none(),
+        options: Map::from_iter([
+            ("check".to_owned(), Value::from(request.dump.check)),
+            ("fingerprints".to_owned(), Value::from(request.dump.fingerprints)),
+        ]),
+        selection: request.dump.selection.clone(),
+        position: start.position,
+        attributes: start.attributes,
+        tables_count: tables,
+        objects,
+        check: end.check,
+        tool: ToolInfo { name: "cadangkan".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
+        tool_versions: start.tool_versions.into_iter().map(|(tool, version)| (tool, Value::from(version))).collect(),
+        ticket: None,
+        tags: request.tags.clone(),
+        preserved: false,
+        warnings,
+        other: Map::new(),
+    })
+}
+
+fn archive_info(facts: &Facts<'_>, layout: Layout, summary: &ArchiveSummary) -> ArchiveInfo {
+    let codec = facts.request.codec;
+    ArchiveInfo {
+        file: facts.archive.file_name().to_owned(),
+        size_bytes: summary.stored_bytes,
+        size_human: format_bytes(summary.stored_bytes),
+        raw_bytes: summary.raw_bytes,
+        frames: summary.frames,
+        codec: codec.kind(),
+        level: codec.level(),
+        layout: match layout {
+            Layout::Image => "image",
+            Layout::Statements => "statements",
+        }
+        .to_owned(),
+        checksum: summary.checksum,
+        other: Map::new(),
+    }
+}

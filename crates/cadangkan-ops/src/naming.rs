@@ -1,0 +1,162 @@
+//! Names of stored objects: `<database>/<yyyy>/<mm>/<base>.<extension>`.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+
+use cadangkan_core::{BackupId, Error, ErrorKind, Name, Result};
+use cadangkan_storage::Key;
+
+/// Ends the key of a manifest.
+pub const MANIFEST_SUFFIX: &str = ".meta.json";
+/// Ends the key of an index.
+pub const INDEX_SUFFIX: &str = ".index";
+
+/// How file names are made; checked when it is configured.
+///
+/// `{database}`, `{trigger}` (also spelled `{type}`), `{timestamp}` (`20260115_143022`, UTC) and `{id}` (six
+/// random hex digits) are filled in. It has `{timestamp}` and `{id}`, so that no two backups get one name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileNameTemplate(String);
+
+/// What the fields of a template are filled with.
+#[derive(Clone, Copy, Debug)]
+pub struct FileNameFields<'a> {
+    /// The configured name.
+    pub database: &'a Name,
+    /// Why the backup was made.
+    pub trigger: &'a str,
+    /// Its id.
+    pub backup_id: BackupId,
+}
+
+impl Default for FileNameTemplate {
+    fn default() -> Self {
+        FileNameTemplate("{database}_{trigger}_{timestamp}_{id}".to_owned())
+    }
+}
+
+impl FileNameTemplate {
+    const FIELDS: [&str; 5] = ["database", "trigger", "type", "timestamp", "id"];
+
+    /// Checks a template.
+    pub fn new(text: impl Into<String>) -> Result<Self> {
+        let text = text.into();
+        let wrong = |what: String| {
+            Error::new(ErrorKind::Configuration, format!("the file name template {what}"))
+                .context("template", text.escape_debug())
+                .hint("for example {database}_{trigger}_{timestamp}_{id}")
+        };
+        let mut rest = text.as_str();
+        while let Some((before, after)) = rest.split_once('{') {
+            let (field, behind) = after.split_once('}').ok_or_else(|| wrong("has a '{' without '}'".into()))?;
+            if before.contains('}') || !Self::FIELDS.contains(&field) {
+                return Err(wrong(format!("has an unknown field {{{field}}}")));
+            }
+            rest = behind;
+        }
+        if !["{timestamp}", "{id}"].iter().all(|field| text.contains(field)) {
+            return Err(wrong("needs {timestamp} and {id}, so that no two backups get one name".into()));
+        }
+        if rest.contains('}') || text.contains('/') || text.len() > 100 || Key::new(text.clone()).is_err() {
+            return Err(wrong("is not a plain file name of at most 100 bytes".into()));
+        }
+        Ok(FileNameTemplate(text))
+    }
+
+    /// Fills in the fields.
+    fn base(&self, fields: &FileNameFields<'_>) -> String {
+        self.0
+            .replace("{database}", fields.database.as_str())
+            .replace("{trigger}", fields.trigger)
+            .replace("{type}", fields.trigger)
+            .replace("{timestamp}", &fields.backup_id.file_timestamp())
+            .replace("{id}", &random_hex_digits())
+    }
+
+}
+
+/// Where in a storage an archive goes, and what it is called there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ArchiveName {
+    /// In the folders of its database, year and month.
+    InFolders(FileNameTemplate),
+    /// At the top of the storage: for a folder that somebody named for this one backup.
+    Flat(FileNameTemplate),
+    /// At the top of the storage, under a name that somebody chose, without endings.
+    Exact(String),
+}
+
+impl ArchiveName {
+    /// Checks a name that somebody chose.
+    pub fn exact(name: &str) -> Result<Self> {
+        if name.contains('/') || name.len() > 200 || Key::new(name).is_err() {
+            return Err(Error::new(ErrorKind::Usage, "not a plain file name of at most 200 bytes")
+                .context("name", name.escape_debug())
+                .hint("name the folder with --to-dir, and the file without a folder"));
+        }
+        Ok(ArchiveName::Exact(name.to_owned()))
+    }
+
+    /// Makes the key of an archive; `extension` is without its dot, for example `sqlite.zst`.
+    pub fn key(&self, fields: &FileNameFields<'_>, extension: &str) -> Result<Key> {
+        let (year, month) = fields.backup_id.year_month();
+        match self {
+            ArchiveName::InFolders(template) => {
+                Key::new(format!("{}/{year}/{month}/{}.{extension}", fields.database, template.base(fields)))
+            }
+            ArchiveName::Flat(template) => Key::new(format!("{}.{extension}", template.base(fields))),
+            ArchiveName::Exact(name) => {
+                Key::new(format!("{}.{extension}", name.strip_suffix(&format!(".{extension}")).unwrap_or(name)))
+            }
+        }
+    }
+}
+
+/// The folder of a storage under which all backups of a database lie.
+pub fn database_folder(database: &Name) -> String {
+    database.to_string()
+}
+
+fn random_hex_digits() -> String {
+    // The standard library seeds each hasher at random; six digits only tell apart what one second brought.
+    format!("{:06x}", RandomState::new().build_hasher().finish() & 0xff_ffff)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn default_name_is_the_documented_one() {
+        let database = Name::new("shop").unwrap();
+        let backup_id = "2026-01-15-143022".parse().unwrap();
+        let fields = FileNameFields { database: &database, trigger: "manual", backup_id };
+        let key = ArchiveName::InFolders(FileNameTemplate::default()).key(&fields, "sqlite.zst").unwrap();
+        let (start, id) = key.as_str().rsplit_once('_').unwrap();
+        assert_eq!(start, "shop/2026/01/shop_manual_20260115_143022");
+        let id = id.strip_suffix(".sqlite.zst").unwrap();
+        assert!(id.len() == 6 && id.chars().all(|digit| digit.is_ascii_hexdigit()), "{id}");
+    }
+
+    #[test]
+    fn a_chosen_name_gets_its_ending_once() {
+        let database = Name::new("shop").unwrap();
+        let backup_id = "2026-01-15-143022".parse().unwrap();
+        let fields = FileNameFields { database: &database, trigger: "manual", backup_id };
+        for name in ["mine", "mine.sqlite.zst"] {
+            let key = ArchiveName::exact(name).unwrap().key(&fields, "sqlite.zst").unwrap();
+            assert_eq!(key.as_str(), "mine.sqlite.zst");
+        }
+        for bad in ["", "a/b", "..", ".hidden", "a\0"] {
+            assert!(ArchiveName::exact(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn refuses_templates_that_escape_or_collide() {
+        for bad in ["", "{database}", "{timestamp}", "../{timestamp}_{id}", "a/{timestamp}{id}", "{timestamp}{id}{x}",
+            "{timestamp}{id}{", "{timestamp}{id}}", ".{timestamp}{id}", "{timestamp}{id}\n"] {
+            assert!(FileNameTemplate::new(bad).is_err(), "{bad:?}");
+        }
+        assert!(FileNameTemplate::new("{id}-{timestamp}-{type}").is_ok());
+    }
+}

@@ -1,0 +1,286 @@
+//! Where a backup is read from: a storage, or a file alone.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use cadangkan_archive::{Checksum, CodecKind, Index, MAX_MANIFEST, Manifest, SequentialReader};
+use cadangkan_core::{BackupId, Control, Error, ErrorKind, Level, Name, Result, ResultExt};
+use cadangkan_storage::Key;
+
+use crate::feed::Seen;
+use crate::naming::{INDEX_SUFFIX, MANIFEST_SUFFIX, database_folder};
+use crate::{Context, Place};
+
+/// An archive, with what is known of it.
+///
+/// Neither manifest nor index is needed to read it. What is there is checked before it is believed.
+pub struct Source<'a> {
+    bytes: Bytes<'a>,
+    size: u64,
+    codec: CodecKind,
+    manifest: Option<Manifest>,
+    index: Option<Index>,
+}
+
+enum Bytes<'a> {
+    Stored { place: Place<'a>, key: Key },
+    File(PathBuf),
+}
+
+impl<'a> Source<'a> {
+    /// Opens the backup of `database` with an id, or the newest, from the first of `places` that has it.
+    pub fn stored(
+        context: &Context<'_>,
+        database: &Name,
+        id: Option<BackupId>,
+        places: &[Place<'a>],
+    ) -> Result<Self> {
+        let mut problems = Vec::new();
+        for place in places {
+            match find(context, database, id, *place).and_then(|found| {
+                found.map(|(key, manifest)| Source::open_stored(*place, key, manifest, &context.control)).transpose()
+            }) {
+                Ok(Some(source)) => return Ok(source),
+                Ok(None) => {}
+                Err(error) => problems.push(error.context("storage", place.name)),
+            }
+        }
+        Err(problems.into_iter().next().unwrap_or_else(|| not_found(database, id)))
+    }
+
+    /// Opens the archive under a key, whose manifest was read.
+    pub(crate) fn open_stored(
+        place: Place<'a>,
+        key: Key,
+        manifest: Manifest,
+        control: &Control<'_>,
+    ) -> Result<Self> {
+        let size = place.storage.stat(&key)?.map(|info| info.size).ok_or_else(|| {
+            Error::new(ErrorKind::DamagedBackup, "the archive of this backup is gone")
+                .context("storage", place.name)
+                .context("key", &key)
+                .hint("restore from another backup: `cadangkan backups list` shows them")
+        })?;
+        let codec = manifest.archive.codec;
+        let mut source = Source { bytes: Bytes::Stored { place, key }, size, codec, manifest: Some(manifest), index: None };
+        source.index = source.usable_index(control);
+        Ok(source)
+    }
+
+    /// Opens an archive file, with the manifest and index beside it if they are there and fit.
+    pub fn file(path: &Path, control: &Control<'_>) -> Result<Self> {
+        let at = |error: std::io::Error| Error::io("cannot open the archive", error).context("path", path.display());
+        let mut file = File::open(path).map_err(at)?;
+        let metadata = file.metadata().map_err(at)?;
+        if !metadata.is_file() {
+            return Err(Error::new(ErrorKind::Usage, "not a file").context("path", path.display()));
+        }
+        let mut first = Vec::new();
+        file.by_ref().take(16).read_to_end(&mut first).map_err(at)?;
+        let (bytes, size) = (Bytes::File(path.to_owned()), metadata.len());
+        let mut source = Source { bytes, size, codec: CodecKind::detect(&first), manifest: None, index: None };
+        match source.beside(MANIFEST_SUFFIX, MAX_MANIFEST).and_then(|bytes| Manifest::from_bytes(&bytes)) {
+            Ok(manifest) => {
+                source.codec = manifest.archive.codec;
+                source.manifest = Some(manifest);
+                source.index = source.usable_index(control);
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => {
+                let text = format!("the manifest beside the archive is not used: {error}");
+                control.message(Level::Warning, &text);
+            }
+        }
+        Ok(source)
+    }
+
+    /// The manifest, unless the archive stands alone.
+    pub fn manifest(&self) -> Option<&Manifest> {
+        self.manifest.as_ref()
+    }
+
+    /// How it is compressed.
+    pub fn codec(&self) -> CodecKind {
+        self.codec
+    }
+
+    /// Its stored bytes.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Its uncompressed bytes, when the manifest says.
+    pub fn raw_bytes(&self) -> Option<u64> {
+        self.manifest.as_ref().map(|manifest| manifest.archive.raw_bytes)
+    }
+
+    /// Where it is, for people.
+    pub fn location(&self) -> String {
+        match &self.bytes {
+            Bytes::Stored { place, key } => format!("{} in storage {}", key, place.name),
+            Bytes::File(path) => path.display().to_string(),
+        }
+    }
+
+    /// The first uncompressed bytes, at most `count`: enough to see what it is.
+    pub fn peek(&self, count: usize) -> Result<Vec<u8>> {
+        let mut reader = SequentialReader::new(self.codec, self.read(None)?)?;
+        let (mut first, mut piece) = (Vec::new(), Vec::new());
+        while first.len() < count && reader.next(&mut piece)?.is_some() {
+            first.append(&mut piece);
+        }
+        first.truncate(count);
+        Ok(first)
+    }
+
+    pub(crate) fn index(&self) -> Option<&Index> {
+        self.index.as_ref()
+    }
+
+    pub(crate) fn read(&self, range: Option<Range<u64>>) -> Result<Box<dyn Read + Send>> {
+        match &self.bytes {
+            Bytes::Stored { place, key } => place.storage.read(key, range),
+            Bytes::File(path) => read_file(path, range),
+        }
+    }
+
+    /// Holds what was seen of the archive against its manifest.
+    pub(crate) fn compare(&self, seen: &Seen) -> Result<()> {
+        let Some(manifest) = &self.manifest else { return Ok(()) };
+        let archive = &manifest.archive;
+        let same = seen.checksum == archive.checksum
+            && (seen.stored_bytes, seen.raw_bytes) == (archive.size_bytes, archive.raw_bytes);
+        if same {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::DamagedBackup, "the archive is not what its manifest says")
+            .context("backup", manifest.backup_id)
+            .context("expected", &archive.checksum)
+            .context("found", &seen.checksum)
+            .hint("restore from another backup or from another storage; this one cannot be trusted"))
+    }
+
+    /// Reads the index when it is there and is the one that the manifest names; otherwise the archive is read
+    /// in order, which takes longer and gives the same.
+    fn usable_index(&self, control: &Control<'_>) -> Option<Index> {
+        self.read_index().unwrap_or_else(|error| {
+            let text = format!("the index is not used, the archive is read in order instead: {error}");
+            control.message(Level::Warning, &text);
+            None
+        })
+    }
+
+    /// Reads the index and holds it against the manifest; `None` when the archive stands alone.
+    pub(crate) fn read_index(&self) -> Result<Option<Index>> {
+        let Some(manifest) = &self.manifest else { return Ok(None) };
+        let bytes = self.beside(INDEX_SUFFIX, usize::try_from(manifest.index.size_bytes).unwrap_or(usize::MAX))?;
+        if Checksum::of(&bytes) != manifest.index.checksum {
+            return Err(Error::new(ErrorKind::DamagedBackup, "the index is not what the manifest says"));
+        }
+        let index = Index::read(bytes.as_slice())?;
+        let archive = &manifest.archive;
+        let fits = (index.codec(), index.stored_bytes(), index.raw_bytes())
+            == (archive.codec, archive.size_bytes, archive.raw_bytes);
+        if fits { Ok(Some(index)) } else { Err(Error::new(ErrorKind::DamagedBackup, "the index is another archive's")) }
+    }
+
+    /// Reads a small object that lies beside the archive.
+    fn beside(&self, suffix: &str, limit: usize) -> Result<Vec<u8>> {
+        let reader = match &self.bytes {
+            Bytes::Stored { place, key } => place.storage.read(&key.with_suffix(suffix)?, None)?,
+            Bytes::File(path) => {
+                let mut name = path.as_os_str().to_owned();
+                name.push(suffix);
+                read_file(Path::new(&name), None)?
+            }
+        };
+        read_limited(reader, limit)
+    }
+}
+
+/// Finds the manifest of a backup in one storage: by the catalog, or without it by looking through the storage.
+pub(crate) fn find(
+    context: &Context<'_>,
+    database: &Name,
+    id: Option<BackupId>,
+    place: Place<'_>,
+) -> Result<Option<(Key, Manifest)>> {
+    if let Some(key) = known_key(context, database, id, place)? {
+        match read_manifest(place, &key) {
+            Ok(manifest) => return Ok(Some((key, manifest))),
+            // The catalog remembers what is gone; the storage may still have it elsewhere.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let found = manifests(place, &database_folder(database))?.into_iter().filter_map(|(key, manifest)| {
+        manifest.ok().filter(|manifest| id.is_none_or(|id| manifest.backup_id == id)).map(|manifest| (key, manifest))
+    });
+    Ok(found.max_by_key(|(_, manifest)| manifest.backup_id))
+}
+
+/// Looks up in the catalog where a backup, or the newest one, lies in a storage.
+fn known_key(context: &Context<'_>, database: &Name, id: Option<BackupId>, place: Place<'_>) -> Result<Option<Key>> {
+    let Some(catalog) = context.catalog else { return Ok(None) };
+    let newest = || Ok(catalog.newest_backup(database, true)?.map(|newest| newest.id));
+    let Some(id) = id.map_or_else(newest, |id| Ok(Some(id)))? else { return Ok(None) };
+    let copies = catalog.backup_copies(database, id)?;
+    let copy = copies.into_iter().find(|copy| copy.storage == *place.name);
+    copy.map(|copy| Key::new(copy.archive_key)).transpose()
+}
+
+/// Reads all manifests in a folder of a storage, with the keys of their archives; damaged ones as errors.
+pub(crate) fn manifests(place: Place<'_>, folder: &str) -> Result<Vec<(Key, Result<Manifest>)>> {
+    let listed = place.storage.list(folder)?;
+    let archives = listed.iter().filter_map(|info| info.key.as_str().strip_suffix(MANIFEST_SUFFIX));
+    archives.map(|archive| Key::new(archive).map(|key| (key.clone(), read_manifest(place, &key)))).collect()
+}
+
+/// Reads the manifest that belongs to an archive's key.
+pub(crate) fn read_manifest(place: Place<'_>, archive: &Key) -> Result<Manifest> {
+    let key = archive.with_suffix(MANIFEST_SUFFIX)?;
+    let read = || {
+        let manifest = Manifest::from_bytes(&read_limited(place.storage.read(&key, None)?, MAX_MANIFEST)?)?;
+        if manifest.archive.file == archive.file_name() {
+            return Ok(manifest);
+        }
+        Err(Error::new(ErrorKind::DamagedBackup, "the manifest belongs to another archive")
+            .context("archive", &manifest.archive.file)
+            .hint("an archive and its manifest keep their names together"))
+    };
+    read().context("key", &key)
+}
+
+fn read_limited(reader: Box<dyn Read + Send>, limit: usize) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let count = reader.take((limit as u64).saturating_add(1)).read_to_end(&mut bytes);
+    let count = count.map_err(|error| Error::io("cannot read", error))?;
+    if count > limit {
+        return Err(Error::new(ErrorKind::DamagedBackup, "far larger than it can be"));
+    }
+    Ok(bytes)
+}
+
+fn read_file(path: &Path, range: Option<Range<u64>>) -> Result<Box<dyn Read + Send>> {
+    let open = || -> std::io::Result<Box<dyn Read + Send>> {
+        let mut file = File::open(path)?;
+        let Some(range) = range else { return Ok(Box::new(file)) };
+        file.seek(SeekFrom::Start(range.start))?;
+        Ok(Box::new(file.take(range.end.saturating_sub(range.start))))
+    };
+    open().map_err(|error| Error::io("cannot read", error).context("path", path.display()))
+}
+
+pub(crate) fn not_found(database: &Name, id: Option<BackupId>) -> Error {
+    let message = match id {
+        Some(id) => format!("\"{database}\" has no backup {id}"),
+        None => format!("\"{database}\" has no backup yet"),
+    };
+    let hint = match id {
+        Some(_) => format!("`cadangkan backups list {database}` shows what there is"),
+        None => format!("make one with `cadangkan backup {database}`, or bring back what a storage holds with `cadangkan adopt <storage>`"),
+    };
+    Error::new(ErrorKind::NotFound, message).hint(hint)
+}

@@ -1,0 +1,131 @@
+//! Backups as they lie in storages: looked at, marked, deleted.
+
+use cadangkan_archive::Manifest;
+use cadangkan_catalog::RunKind;
+use cadangkan_core::{BackupId, Error, ErrorKind, Name, Result, ResultExt};
+use cadangkan_storage::{Key, WriteOptions};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::lock::DatabaseLock;
+use crate::naming::{INDEX_SUFFIX, MANIFEST_SUFFIX};
+use crate::run::{Outcome, RunDescription, reap_database, record};
+use crate::source::find;
+use crate::{Context, Place, index_backup};
+
+/// One copy of a backup in one storage.
+#[derive(Clone, Debug, Serialize)]
+pub struct StoredBackup {
+    /// The storage's name.
+    pub storage: String,
+    /// The archive's key there.
+    pub archive_key: String,
+    /// Where the archive lies, for people.
+    pub location: String,
+    /// Its manifest.
+    pub manifest: Manifest,
+}
+
+/// Finds a backup, or the newest one, in each of `places` that has it.
+///
+/// Fails with `NotFound` when none has, and with the first storage's error when none could be asked.
+pub fn locate(
+    context: &Context<'_>,
+    database: &Name,
+    id: Option<BackupId>,
+    places: &[Place<'_>],
+) -> Result<Vec<StoredBackup>> {
+    let mut problem = None;
+    let mut copies = Vec::new();
+    for place in places {
+        match find(context, database, id, *place).context("storage", place.name) {
+            Ok(Some((key, manifest))) => copies.push(StoredBackup {
+                storage: place.name.to_string(),
+                location: index_backup::location(place, &key),
+                archive_key: key.to_string(),
+                manifest,
+            }),
+            Ok(None) => {}
+            Err(error) => problem = problem.or(Some(error)),
+        }
+    }
+    match problem {
+        Some(error) if copies.is_empty() => Err(error),
+        None if copies.is_empty() => Err(crate::source::not_found(database, id)),
+        _ => Ok(copies),
+    }
+}
+
+/// Marks a backup as preserved, so that nothing deletes it, or takes the mark away.
+///
+/// The mark stands in the manifest, so it survives the loss of the catalog.
+pub fn preserve(
+    context: &Context<'_>,
+    database: &Name,
+    id: BackupId,
+    places: &[Place<'_>],
+    preserved: bool,
+) -> Result<()> {
+    let _lock = lock(context, database)?;
+    for copy in locate(context, database, Some(id), places)? {
+        let place = place_of(places, &copy)?;
+        let key = Key::new(copy.archive_key)?;
+        let manifest = Manifest { preserved, ..copy.manifest };
+        let mut writer = place.storage.begin_write(&key.with_suffix(MANIFEST_SUFFIX)?, WriteOptions { overwrite: true })?;
+        writer.write(&manifest.to_bytes()?)?;
+        writer.close().context("storage", place.name)?;
+        if let Some(catalog) = context.catalog {
+            catalog.set_preserved(database, id, preserved)?;
+        }
+    }
+    Ok(())
+}
+
+/// Deletes a backup from `places`: manifest first, so that what is left after a crash is no backup but a
+/// leftover.
+///
+/// Refuses a preserved backup with `Conflict`.
+pub fn delete(context: &Context<'_>, database: &Name, id: BackupId, places: &[Place<'_>]) -> Result<Vec<StoredBackup>> {
+    let _lock = lock(context, database)?;
+    reap_database(context, database)?;
+    let storages: Vec<_> = places.iter().map(|place| place.name.as_str()).collect();
+    let options = json!({ "backup_id": id, "storages": storages });
+    let description = RunDescription { kind: RunKind::Delete, database: Some(database), trigger: "manual", options };
+    record(context, &description, |context, _| {
+        let copies = locate(context, database, Some(id), places)?;
+        if copies.iter().any(|copy| copy.manifest.preserved) {
+            return Err(Error::new(ErrorKind::Conflict, format!("backup {id} is preserved"))
+                .hint(format!("take the mark away first: cadangkan backups preserve {database} {id} --off")));
+        }
+        for copy in &copies {
+            context.control.check()?;
+            let place = place_of(places, copy)?;
+            remove(context, database, id, place, &Key::new(copy.archive_key.clone())?)
+                .context("storage", place.name)
+                .hint("run it again; what is left is named by `cadangkan cleanup --dry-run`")?;
+        }
+        if let Some(catalog) = context.catalog {
+            let detail = json!({ "storages": storages });
+            let subject = format!("{database} {id}");
+            let now = context.control.clock.now();
+            catalog.audit(now, context.initiator, "delete backup", &subject, Some(&detail))?;
+        }
+        Ok(Outcome::completed(copies, Some(id)))
+    })
+}
+
+fn remove(context: &Context<'_>, database: &Name, id: BackupId, place: Place<'_>, archive: &Key) -> Result<()> {
+    place.storage.delete(&archive.with_suffix(MANIFEST_SUFFIX)?)?;
+    place.storage.delete(&archive.with_suffix(INDEX_SUFFIX)?)?;
+    place.storage.delete(archive)?;
+    context.catalog.map_or(Ok(()), |catalog| catalog.forget_backup(database, id, place.name).map(drop))
+}
+
+fn lock(context: &Context<'_>, database: &Name) -> Result<DatabaseLock> {
+    DatabaseLock::take(context.locks, database, context.holder, std::time::Duration::ZERO, &context.control)
+}
+
+fn place_of<'a>(places: &[Place<'a>], copy: &StoredBackup) -> Result<Place<'a>> {
+    let found = places.iter().find(|place| place.name.as_str() == copy.storage);
+    found.copied().ok_or_else(|| Error::new(ErrorKind::Internal, "a copy in a storage that was not asked"))
+}

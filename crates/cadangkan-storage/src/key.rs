@@ -1,0 +1,98 @@
+use std::fmt;
+
+use cadangkan_core::{Error, ErrorKind, Result};
+
+/// What the names of unfinished objects end in.
+pub(crate) const PARTIAL: &str = ".partial";
+
+/// The name of an object: segments joined by `/`, relative to the storage's root.
+///
+/// A key is safe on every provider: no empty segment, none that begins with a dot, no `\`, no control character,
+/// at most 255 bytes a segment and 1,000 in all. Its last segment does not end in `.partial`: that marks what is
+/// still being written.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(String);
+
+impl Key {
+    /// Checks a key.
+    pub fn new(text: impl Into<String>) -> Result<Self> {
+        let text = text.into();
+        if is_path(&text) && !text.ends_with(PARTIAL) {
+            return Ok(Key(text));
+        }
+        Err(Error::new(ErrorKind::Usage, "not a usable key for a storage")
+            .context("key", text.escape_debug()))
+    }
+
+    /// The key as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The key with something put behind it: `a/b.zst` with `.index` is `a/b.zst.index`.
+    pub fn with_suffix(&self, suffix: &str) -> Result<Self> {
+        Key::new(format!("{}{suffix}", self.0))
+    }
+
+    /// The last segment.
+    pub fn file_name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or(&self.0)
+    }
+
+    /// The segments before the last one; empty at the root.
+    pub fn folder(&self) -> &str {
+        self.0.rsplit_once('/').map_or("", |(folder, _)| folder)
+    }
+}
+
+/// Tells whether a text names a place below the root: what a key or the folder of one may look like.
+pub(crate) fn is_path(text: &str) -> bool {
+    let segment = |segment: &str| !segment.is_empty() && !segment.starts_with('.') && segment.len() <= 255;
+    let bad = |character: char| character == '\\' || character.is_control();
+    text.len() <= 1000 && text.split('/').all(segment) && !text.chars().any(bad)
+}
+
+/// Checks the folder of a listing: empty for the root, otherwise a path without a slash at its end.
+pub(crate) fn check_folder(prefix: &str) -> Result<()> {
+    if prefix.is_empty() || is_path(prefix) {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Usage, "not a usable folder of a storage")
+        .context("folder", prefix.escape_debug()))
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_keys_that_could_escape() {
+        for bad in [
+            "",
+            "/a",
+            "a/",
+            "a//b",
+            "../a",
+            "a/../b",
+            ".hidden",
+            "a/.x",
+            "a\\b",
+            "a\0",
+            "a\nb",
+            "a/b.partial",
+            &"a".repeat(256),
+        ] {
+            assert!(Key::new(bad).is_err(), "{bad:?}");
+        }
+        let key = Key::new("shop/2026/01/shop_manual.sqlite.zst").unwrap();
+        assert_eq!(key.file_name(), "shop_manual.sqlite.zst");
+        assert_eq!(key.folder(), "shop/2026/01");
+        assert_eq!(key.with_suffix(".index").unwrap().as_str(), "shop/2026/01/shop_manual.sqlite.zst.index");
+    }
+}

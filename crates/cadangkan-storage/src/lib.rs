@@ -1,0 +1,19 @@
+//! Places for backups: keys, and bytes under them.
+//!
+//! A storage knows nothing of frames, manifests or databases. All calls block; a provider whose client is
+//! asynchronous drives it inside, and bounds every wait.
+
+#[cfg(feature = "testing")]
+pub mod conformance;
+mod descriptor;
+#[cfg(feature = "testing")]
+pub mod faulty;
+mod key;
+mod providers;
+mod storage;
+
+pub use descriptor::StorageDescriptor;
+pub use key::Key;
+pub use providers::local::{LOCAL, Local};
+pub use providers::memory::Memory;
+pub use storage::{ObjectInfo, Space, Storage, StorageCapabilities, StorageWriter, WriteOptions};

@@ -1,0 +1,105 @@
+use std::io::Read;
+use std::ops::Range;
+
+use cadangkan_core::{Leftover, Result, Timestamp};
+
+use crate::Key;
+
+/// A place that keeps bytes under keys.
+///
+/// The contract, checked by the conformance suite:
+/// - An object exists whole or not at all: it appears when its writer is closed, and then survives a power cut.
+/// - Reading after a successful close gives the bytes that were written.
+/// - Calls may come from several threads at once. Writers of one key at once: the last one closed wins, or fails
+///   with `Conflict` when it was asked not to overwrite.
+/// - Errors: `NotFound`, `Conflict`, `Denied`, `NoSpace`, `Unreachable`, `Timeout`, `Io`; those that may pass
+///   when tried again are marked retryable. A provider never tries again by itself.
+pub trait Storage: Send + Sync {
+    /// Where it is, for people and logs; without secrets.
+    fn location(&self) -> String;
+
+    /// What it can do.
+    fn capabilities(&self) -> StorageCapabilities;
+
+    /// Makes sure that the place exists and can be written, read and deleted from. Leaves nothing behind.
+    fn check(&self) -> Result<()>;
+
+    /// Begins to write an object. Nothing can be seen under the key before [`StorageWriter::close`].
+    fn begin_write(&self, key: &Key, options: WriteOptions) -> Result<Box<dyn StorageWriter>>;
+
+    /// Opens an object for reading, whole or a range of it. A range beyond the end is cut at the end.
+    fn read(&self, key: &Key, range: Option<Range<u64>>) -> Result<Box<dyn Read + Send>>;
+
+    /// Looks at an object; `None` when there is none.
+    fn stat(&self, key: &Key) -> Result<Option<ObjectInfo>>;
+
+    /// Lists the objects whose keys lie in the folder `prefix` (all when empty), in order of their keys.
+    fn list(&self, prefix: &str) -> Result<Vec<ObjectInfo>>;
+
+    /// Removes an object. Done also when there is none.
+    fn delete(&self, key: &Key) -> Result<()>;
+
+    /// Lists what writers that died left in the folder `prefix`: partial files, unfinished uploads. It cannot
+    /// tell them from those of a writer at work: whoever calls holds the lock of what lies there.
+    fn leftovers(&self, prefix: &str) -> Result<Vec<Leftover>>;
+
+    /// Removes one leftover. Done also when it is gone already.
+    fn discard(&self, leftover: &Leftover) -> Result<()>;
+
+    /// Says how much room there is; `None` where that is not known or not limited.
+    fn space(&self) -> Result<Option<Space>>;
+
+    /// Where on this machine's disk an object lies, for storages whose objects are files.
+    fn local_path(&self, _key: &Key) -> Option<std::path::PathBuf> {
+        None
+    }
+}
+
+/// Writes one object. Dropping it without a close does what [`abort`](StorageWriter::abort) does, as far as it can.
+pub trait StorageWriter: Send {
+    /// Appends bytes.
+    fn write(&mut self, bytes: &[u8]) -> Result<()>;
+
+    /// Makes the object durable, and then visible under its key. After an error nothing is under the key, and
+    /// what was written is removed or shows up as a leftover.
+    fn close(self: Box<Self>) -> Result<ObjectInfo>;
+
+    /// Throws away what was written.
+    fn abort(self: Box<Self>) -> Result<()>;
+}
+
+/// How an object is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WriteOptions {
+    /// Whether an object that exists under the key is replaced; otherwise closing fails with `Conflict`.
+    pub overwrite: bool,
+}
+
+/// An object that exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectInfo {
+    /// Its key.
+    pub key: Key,
+    /// Its size in bytes.
+    pub size: u64,
+    /// When it was last written, by the storage's own clock.
+    pub modified: Option<Timestamp>,
+}
+
+/// What a storage can do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StorageCapabilities {
+    /// Refuses to overwrite also when two writers race.
+    pub atomic_create: bool,
+    /// Its objects are files on this machine.
+    pub local: bool,
+}
+
+/// Room in a storage, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// What this program may still write.
+    pub available: u64,
+    /// All there is.
+    pub total: u64,
+}

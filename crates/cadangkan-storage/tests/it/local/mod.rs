@@ -1,0 +1,6 @@
+mod crashes;
+mod faults;
+mod full_disk;
+mod links;
+mod modes;
+mod places;

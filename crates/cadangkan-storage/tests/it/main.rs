@@ -1,0 +1,13 @@
+//! Tests of the storages through their public interface.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "clippy.toml allows these in test functions, but not in what helps them"
+)]
+
+mod conformance;
+mod local;
+mod support;

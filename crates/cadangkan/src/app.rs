@@ -1,0 +1,294 @@
+//! What every command is given: the process, the flags, and ways to reach configuration, catalog and people.
+
+use std::io::Write;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+
+use cadangkan_catalog::{Catalog, DefinitionKind};
+use cadangkan_core::settings::{Field, FieldKind};
+use cadangkan_core::{Cancel, Control, Error, ErrorKind, Name, Result};
+use cadangkan_ops::naming::FileNameTemplate;
+use cadangkan_ops::{Context, Place};
+use cadangkan_storage::Storage;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::cli::{Global, OutputFormat};
+use crate::config::{self, Config, Sources};
+use crate::inventory::{DatabaseEntry, Definitions, Inventory, StorageEntry};
+use crate::process::{self, Process, SystemClock};
+use crate::ui::progress::Watcher;
+use crate::ui::prompt::{Answers, Prompter};
+use crate::ui::{Style, escape, write_json};
+
+/// The program around a command.
+pub(crate) struct App {
+    pub(crate) global: Global,
+    pub(crate) process: Process,
+    pub(crate) cancel: Cancel,
+    pub(crate) clock: SystemClock,
+    pub(crate) watcher: Watcher,
+    /// How results look.
+    pub(crate) style: Style,
+    /// How messages look.
+    pub(crate) message_style: Style,
+}
+
+/// Configuration and catalog, opened for one command.
+pub(crate) struct Session {
+    pub(crate) home: PathBuf,
+    pub(crate) inventory: Inventory,
+    catalog: Option<Catalog>,
+    holder: String,
+    initiator: String,
+    locks: PathBuf,
+}
+
+/// Whether a command can do without the catalog.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CatalogNeed {
+    /// It cannot.
+    Required,
+    /// A restore goes on without it, and says so.
+    Optional,
+}
+
+impl App {
+    /// Opens configuration and catalog.
+    pub(crate) fn session(&self, need: CatalogNeed) -> Result<Session> {
+        let home = config::locate(&self.sources(&[]))?.home;
+        let catalog = match Catalog::open(&home.join("catalog.db")) {
+            Ok(catalog) => Some(catalog),
+            Err(error) if need == CatalogNeed::Optional => {
+                self.warn(&format!("going on without the catalog: {error}"));
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        let definitions = catalog.as_ref().map(definitions).transpose()?.unwrap_or_default();
+        let config = self.config(&definitions)?;
+        config.warnings.iter().for_each(|warning| self.warn(warning));
+        let Process { pid, host, user, .. } = &self.process;
+        Ok(Session {
+            inventory: Inventory::new(config, definitions)?,
+            catalog,
+            holder: format!("pid {pid} on {host}"),
+            initiator: format!("cli:{user}@{host}"),
+            locks: home.join("locks"),
+            home,
+        })
+    }
+
+    /// Reads the configuration file; the catalog's storages may be referred to in it.
+    fn config(&self, definitions: &Definitions) -> Result<Config> {
+        let created: Vec<Name> = definitions.storages.iter().map(|(name, _)| name.clone()).collect();
+        config::load(&self.sources(&created))
+    }
+
+    /// Where the configuration comes from.
+    pub(crate) fn sources<'a>(&'a self, created_storages: &'a [Name]) -> Sources<'a> {
+        Sources {
+            file: self.global.config.as_deref(),
+            profile: self.global.profile.as_deref(),
+            environment: &process::environment,
+            user_home: self.process.user_home.as_deref(),
+            created_storages,
+            check_file_name: |text| FileNameTemplate::new(text).map(drop),
+        }
+    }
+
+    /// What long calls are given.
+    pub(crate) fn control(&self) -> Control<'_> {
+        Control { cancel: &self.cancel, reporter: &self.watcher, clock: &self.clock }
+    }
+
+    /// Prints a result: as JSON when that is asked for, otherwise what `text` makes.
+    pub(crate) fn print(&self, value: &impl Serialize, text: impl FnOnce() -> String) -> Result<()> {
+        let mut stdout = std::io::stdout().lock();
+        let printed = match self.global.output {
+            OutputFormat::Json => write_json(&mut stdout, value),
+            OutputFormat::Table => stdout.write_all(text().as_bytes()).map_err(cannot_print),
+        };
+        printed.and_then(|()| stdout.flush().map_err(cannot_print))
+    }
+
+    /// Prints a text as it is.
+    pub(crate) fn print_text(&self, text: &str) -> Result<()> {
+        std::io::stdout().lock().write_all(text.as_bytes()).map_err(cannot_print)
+    }
+
+    /// Ends the progress of the last step, before results are printed.
+    pub(crate) fn finish_progress(&self) {
+        self.watcher.finish(true);
+    }
+
+    /// Asks a person something. Refused when nobody can answer.
+    pub(crate) fn with_prompter<T>(&self, ask: impl FnOnce(&mut Prompter<'_>) -> Result<T>) -> Result<T> {
+        let stdin = std::io::stdin();
+        let (mut input, mut output) = (stdin.lock(), std::io::stderr().lock());
+        let answers = if self.process.can_ask { Answers::Terminal(stdin.as_fd()) } else { Answers::Nobody };
+        ask(&mut Prompter::new(&mut input, &mut output, answers, self.message_style))
+    }
+
+    /// Goes on only after a yes, or with `--yes`.
+    pub(crate) fn confirm(&self, question: &str) -> Result<()> {
+        self.go_on(|prompter| prompter.confirm(question))
+    }
+
+    /// Goes on only after a name was typed, or with `--yes`.
+    pub(crate) fn confirm_name(&self, question: &str, name: &str) -> Result<()> {
+        self.go_on(|prompter| prompter.confirm_name(question, name))
+    }
+
+    fn go_on(&self, ask: impl FnOnce(&mut Prompter<'_>) -> Result<bool>) -> Result<()> {
+        if self.global.yes || self.with_prompter(ask)? {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Cancelled, "stopped on request").hint("nothing was changed"))
+    }
+
+    /// Makes the paths in settings that were typed absolute: `~` is the home folder, relative ones begin in the
+    /// working folder.
+    pub(crate) fn absolute_paths(&self, fields: &[Field], mut settings: Value) -> Result<Value> {
+        let here = std::path::absolute(".").map_err(|error| Error::io("cannot tell which folder this is", error))?;
+        for field in fields.iter().filter(|field| field.kind == FieldKind::Path) {
+            let Some(value) = settings.get_mut(field.name) else { continue };
+            let Some(path) = value.as_str() else { continue };
+            let path = config::resolve_path(path, &here, self.process.user_home.as_deref());
+            *value = Value::from(path.to_string_lossy().into_owned());
+        }
+        Ok(settings)
+    }
+
+    /// The storages of the catalog, that the file may refer to.
+    pub(crate) fn created_storages(&self) -> Result<Vec<Name>> {
+        let catalog = Catalog::open(&config::locate(&self.sources(&[]))?.home.join("catalog.db"))?;
+        Ok(definitions(&catalog)?.storages.into_iter().map(|(name, _)| name).collect())
+    }
+
+    /// Says something to the person, unless they want quiet. Goes to stderr, so that it never mixes with results.
+    pub(crate) fn say(&self, text: &str) {
+        if !self.global.quiet {
+            self.to_stderr(text);
+        }
+    }
+
+    /// Says something that should be read even by those who want quiet.
+    pub(crate) fn warn(&self, text: &str) {
+        self.to_stderr(&format!("{} {}", self.message_style.warning_mark(), escape(text)));
+    }
+
+    fn to_stderr(&self, text: &str) {
+        // Nobody is left to tell when stderr is closed.
+        let _ = writeln!(std::io::stderr().lock(), "{text}");
+    }
+}
+
+impl Session {
+    /// What ops is given.
+    pub(crate) fn context<'a>(&'a self, app: &'a App) -> Context<'a> {
+        let defaults = self.inventory.defaults();
+        Context {
+            catalog: self.catalog.as_ref(),
+            control: app.control(),
+            locks: &self.locks,
+            workers: defaults.workers.value,
+            memory: defaults.memory.value,
+            initiator: &self.initiator,
+            holder: &self.holder,
+        }
+    }
+
+    /// The catalog of a session that requires it.
+    pub(crate) fn catalog(&self) -> Result<&Catalog> {
+        self.catalog.as_ref().ok_or_else(|| Error::new(ErrorKind::Internal, "no catalog is open"))
+    }
+
+    /// The zone that times are shown in.
+    pub(crate) fn zone(&self) -> TimeZone {
+        let configured = self.inventory.config().timezone.as_ref().map(|zone| zone.value.clone());
+        configured.unwrap_or_else(TimeZone::system)
+    }
+
+    /// Opens the storages of a database, or the one that was asked for.
+    pub(crate) fn places(&self, database: &DatabaseEntry, asked: &[Name]) -> Result<Places> {
+        if asked.is_empty() {
+            return Places::open(self.inventory.storages_of(database)?);
+        }
+        let named: Result<Vec<_>> = asked.iter().map(|name| self.inventory.storage(name.as_str())).collect();
+        Places::open(named?)
+    }
+
+    /// Opens one storage by its name, enabled or not.
+    pub(crate) fn open_storage(&self, name: &Name) -> Result<Places> {
+        Places::open(vec![self.inventory.storage(name.as_str())?])
+    }
+
+    /// Opens the storages where backups of a database may lie: those named, else its own, else, for a database
+    /// that is not configured any more, all.
+    pub(crate) fn places_for(&self, database: &Name, asked: &[Name]) -> Result<Places> {
+        match self.inventory.database(database.as_str()) {
+            Ok(entry) => self.places(entry, asked),
+            Err(_) if !asked.is_empty() => {
+                let named = asked.iter().map(|name| self.inventory.storage(name.as_str()));
+                Places::open(named.collect::<Result<_>>()?)
+            }
+            Err(error) => {
+                let catalog = self.catalog.as_ref();
+                let known = catalog.map(|catalog| catalog.newest_backup(database, false)).transpose()?.flatten();
+                if known.is_some() { self.all_places() } else { Err(error) }
+            }
+        }
+    }
+
+    /// Opens every storage that is enabled.
+    pub(crate) fn all_places(&self) -> Result<Places> {
+        Places::open(self.inventory.storages().iter().filter(|storage| storage.enabled).collect())
+    }
+
+    /// The folder of the configuration, the catalog and the locks.
+    pub(crate) fn home(&self) -> &Path {
+        &self.home
+    }
+}
+
+/// Opened storages with their names.
+pub(crate) struct Places(Vec<(Name, Box<dyn Storage>)>);
+
+impl Places {
+    fn open(entries: Vec<&StorageEntry>) -> Result<Self> {
+        entries.into_iter().map(|entry| Ok((entry.name.clone(), entry.open()?))).collect::<Result<_>>().map(Places)
+    }
+
+    /// Takes a storage that is not configured.
+    pub(crate) fn one(name: Name, storage: Box<dyn Storage>) -> Self {
+        Places(vec![(name, storage)])
+    }
+
+    /// For what needs none.
+    pub(crate) fn none() -> Self {
+        Places(Vec::new())
+    }
+
+    /// As ops takes them.
+    pub(crate) fn list(&self) -> Vec<Place<'_>> {
+        self.0.iter().map(|(name, storage)| Place { name, storage: storage.as_ref() }).collect()
+    }
+}
+
+fn definitions(catalog: &Catalog) -> Result<Definitions> {
+    let settings = |kind| -> Result<Vec<_>> {
+        Ok(catalog.definitions(kind)?.into_iter().map(|definition| (definition.name, definition.settings)).collect())
+    };
+    Ok(Definitions {
+        databases: settings(DefinitionKind::Database)?,
+        storages: settings(DefinitionKind::Storage)?,
+        database_switches: catalog.pauses(DefinitionKind::Database)?,
+        storage_switches: catalog.pauses(DefinitionKind::Storage)?,
+    })
+}
+
+fn cannot_print(error: std::io::Error) -> Error {
+    Error::io("cannot write the result", error)
+}

@@ -1,0 +1,112 @@
+//! The command line as it is typed: raw arguments, nothing decided yet.
+
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use crate::commands;
+
+/// Ends every `--help`.
+const AFTER_HELP: &str = "\
+Every global flag has a variable: --profile is CADANGKAN_PROFILE, and so on.
+Exit codes: 0 done, 2 usage, 3 configuration, 4 not found, 6 locked, 9 no space, 10 damaged backup, 130 stopped; \
+docs/exit-codes.md has all of them.";
+
+/// Backs up, proves, restores and clones databases.
+#[derive(Debug, Parser)]
+#[command(name = "cadangkan", version, about, after_help = AFTER_HELP)]
+#[command(max_term_width = 100, disable_help_subcommand = false, infer_subcommands = false)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// Flags that every command takes.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// The configuration file [default: config.yaml in CADANGKAN_HOME, or in ~/.cadangkan]
+    #[arg(long, global = true, value_name = "FILE", env = "CADANGKAN_CONFIG", hide_env = true)]
+    pub(crate) config: Option<PathBuf>,
+    /// A profile of the configuration, laid over the rest
+    #[arg(long, global = true, value_name = "NAME", env = "CADANGKAN_PROFILE", hide_env = true)]
+    pub(crate) profile: Option<String>,
+    /// Say more
+    #[arg(long, short, global = true, env = "CADANGKAN_VERBOSE", hide_env = true, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
+    /// Say nothing but errors and what was asked for
+    #[arg(long, short, global = true, env = "CADANGKAN_QUIET", hide_env = true)]
+    pub(crate) quiet: bool,
+    /// No colours
+    #[arg(long, global = true, env = "CADANGKAN_NO_COLOR", hide_env = true)]
+    pub(crate) no_color: bool,
+    /// How results are printed
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value_t, env = "CADANGKAN_OUTPUT", hide_env = true)]
+    pub(crate) output: OutputFormat,
+    /// Answer every question with yes
+    #[arg(long, short, global = true, env = "CADANGKAN_YES", hide_env = true)]
+    pub(crate) yes: bool,
+    /// Show what would be done, and do nothing
+    #[arg(long, global = true, env = "CADANGKAN_DRY_RUN", hide_env = true)]
+    pub(crate) dry_run: bool,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputFormat {
+    /// For people.
+    #[default]
+    Table,
+    /// For programs.
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Tell the whole story on a sample database, with no set-up
+    Demo(commands::demo::DemoArgs),
+    /// Write a commented sample configuration
+    Init(commands::init::InitArgs),
+    /// Add a database: it is looked at first, and saved when that went well
+    Add(commands::add::AddArgs),
+    /// List the databases
+    #[command(visible_alias = "ls")]
+    List(commands::list::ListArgs),
+    /// Show all about a database
+    Info(commands::info::InfoArgs),
+    /// Test that databases and their storages can be reached and used
+    Test(commands::test::TestArgs),
+    /// Change a database that was added, or open the configuration at a declared one
+    Edit(commands::edit::EditArgs),
+    /// Remove a database; its stored backups stay unless told otherwise
+    #[command(visible_alias = "rm")]
+    Remove(commands::remove::RemoveArgs),
+    /// Back up a database
+    Backup(commands::backup::BackupArgs),
+    /// List, show, validate, delete, preserve and export backups
+    Backups(commands::backups::BackupsArgs),
+    /// Prove that a backup is still whole
+    Verify(commands::verify::VerifyArgs),
+    /// Restore a database
+    Restore(commands::restore::RestoreArgs),
+    /// Remove what runs that died and past restores left behind
+    Cleanup(commands::cleanup::CleanupArgs),
+    /// Show how the databases and their backups are
+    Status(commands::status::StatusArgs),
+    /// Rebuild the catalog from what a storage holds
+    Adopt(commands::adopt::AdoptArgs),
+    /// Show, check, edit, export and import the configuration
+    Config(commands::config::ConfigArgs),
+    /// Print the completions for a shell
+    Completions(commands::completions::CompletionsArgs),
+    /// Print the version
+    Version(commands::version::VersionArgs),
+}
+
+/// The help text of the program.
+pub(crate) fn help() -> String {
+    Cli::command().render_help().to_string()
+}

@@ -1,0 +1,252 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use cadangkan_archive::{CodecKind, Trigger};
+use cadangkan_core::{Error, ErrorKind, Name, Result, Selection, format_bytes, format_duration};
+use cadangkan_engine::{DumpRequest, Engine};
+use cadangkan_ops::backup::{BackupPlan, BackupReport, BackupRequest, backup, plan};
+use cadangkan_ops::naming::{ArchiveName, FileNameTemplate};
+use cadangkan_ops::{Context, Database};
+use serde_json::json;
+
+use crate::app::{App, CatalogNeed, Places, Session};
+use crate::commands::parse_wait;
+use crate::inventory::{DatabaseEntry, EffectiveOptions, Wishes};
+use crate::registry;
+use crate::ui::escape;
+
+/// Arguments of `backup`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  cadangkan backup shop\n  cadangkan backup shop --compression xz --level 9 --tag before-upgrade\n  cadangkan backup shop --dry-run\n  cadangkan backup --url ~/app/shop.db --to-dir /mnt/usb      # nothing configured, nothing remembered")]
+pub(crate) struct BackupArgs {
+    /// The database
+    #[arg(required_unless_present = "url")]
+    database: Option<String>,
+    /// A database that is not configured: a URL, or the path of a database file
+    #[arg(long, conflicts_with = "database", requires = "to_dir")]
+    url: Option<String>,
+    /// The folder for the backup of --url
+    #[arg(long, value_name = "FOLDER", requires = "url")]
+    to_dir: Option<PathBuf>,
+    /// The file name for the backup of --url, without endings
+    #[arg(long, value_name = "NAME", requires = "url")]
+    filename: Option<String>,
+    /// A storage to back up to; may be given more than once [default: as configured]
+    #[arg(long, value_name = "NAME", conflicts_with = "url")]
+    storage: Vec<Name>,
+    #[command(flatten)]
+    how: How,
+    /// A word to find the backup by; may be given more than once
+    #[arg(long, value_name = "WORD")]
+    tag: Vec<String>,
+    /// How long to wait for another run of this database: 30s, 10m, 2h
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_wait)]
+    wait: Duration,
+}
+
+impl BackupArgs {
+    /// Asks for the backup of a configured database, with everything as configured.
+    pub(crate) fn of(database: &Name) -> Self {
+        BackupArgs {
+            database: Some(database.to_string()),
+            url: None,
+            to_dir: None,
+            filename: None,
+            storage: Vec::new(),
+            how: How::default(),
+            tag: Vec::new(),
+            wait: Duration::ZERO,
+        }
+    }
+}
+
+/// How the archive is made; each is the configured value when it is not given.
+#[derive(Debug, Default, clap::Args)]
+struct How {
+    /// The codec: zstd, gzip (or pgzip), xz, zlib or none [default: zstd]
+    #[arg(long, short = 'C', value_name = "CODEC", value_parser = parse_codec)]
+    compression: Option<CodecKind>,
+    /// The codec's level: zstd 1-19, gzip and zlib 1-9, xz 0-9 [default: zstd 3]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    level: Option<i32>,
+    /// Leave out the database's own consistency check
+    #[arg(long, overrides_with = "check")]
+    no_check: bool,
+    /// Run the database's own consistency check, also when the configuration leaves it out
+    #[arg(long)]
+    check: bool,
+    /// Count and fingerprint the rows of each table
+    #[arg(long)]
+    fingerprints: bool,
+}
+
+impl BackupArgs {
+    fn wishes(&self) -> Wishes {
+        let how = &self.how;
+        Wishes {
+            storage: (!self.storage.is_empty()).then(|| self.storage.clone()),
+            compression: how.compression,
+            level: how.level,
+            file_name: None,
+            check: if how.no_check { Some(false) } else { how.check.then_some(true) },
+            fingerprints: how.fingerprints.then_some(true),
+        }
+    }
+}
+
+/// Backs up a configured database, or one that is not.
+pub(crate) fn run(app: &App, args: &BackupArgs) -> Result<()> {
+    let session = app.session(CatalogNeed::Required)?;
+    match (&args.database, &args.url) {
+        (Some(name), _) => {
+            let entry = session.inventory.database(name)?;
+            if !entry.enabled {
+                return Err(Error::new(ErrorKind::Usage, format!("\"{name}\" is disabled"))
+                    .hint(format!("enable it first: cadangkan edit {name} --enable")));
+            }
+            back_up(app, &session, entry, args)
+        }
+        (None, Some(url)) => back_up_once(app, &session, url, args),
+        (None, None) => Err(Error::new(ErrorKind::Usage, "no database is named")),
+    }
+}
+
+fn back_up(app: &App, session: &Session, entry: &DatabaseEntry, args: &BackupArgs) -> Result<()> {
+    let engine = entry.open()?;
+    let places = session.places(entry, &args.storage)?;
+    let effective = session.inventory.effective(entry, &args.wishes());
+    let mut request = request(&effective, Trigger::Manual)?;
+    request.tags = entry.options.tags.iter().chain(&args.tag).cloned().collect();
+    request.tags.dedup();
+    request.wait = args.wait;
+    let database = Database { name: &entry.name, engine: engine.as_ref() };
+    carry_out(app, &session.context(app), database, &places, &request)
+}
+
+/// Backs up a database that is not configured; the catalog hears nothing of it.
+fn back_up_once(app: &App, session: &Session, url: &str, args: &BackupArgs) -> Result<()> {
+    let (engine, _) = open_url(app, url)?;
+    let name = name_of(engine.as_ref())?;
+    let folder = args.to_dir.clone().unwrap_or_default();
+    let places = Places::one(Name::new("to-dir")?, open_folder(app, &folder)?);
+    let defaults = DatabaseEntry::unsaved(name.clone(), engine.descriptor());
+    let mut request = request(&session.inventory.effective(&defaults, &args.wishes()), Trigger::Manual)?;
+    request.name = match &args.filename {
+        Some(name) => ArchiveName::exact(name)?,
+        None => ArchiveName::Flat(FileNameTemplate::default()),
+    };
+    (request.tags, request.wait) = (args.tag.clone(), args.wait);
+    let context = Context { catalog: None, ..session.context(app) };
+    carry_out(app, &context, Database { name: &name, engine: engine.as_ref() }, &places, &request)
+}
+
+fn carry_out(
+    app: &App,
+    context: &Context<'_>,
+    database: Database<'_>,
+    places: &Places,
+    request: &BackupRequest,
+) -> Result<()> {
+    if app.global.dry_run {
+        let plan = plan(context, database, &places.list(), request)?;
+        return app.print(&plan, || plan_text(&plan));
+    }
+    let report = backup(context, database, &places.list(), request)?;
+    app.finish_progress();
+    app.print(&report, || report_text(app, &report, context.catalog.is_some()))
+}
+
+/// Makes the request that the options in effect ask for.
+pub(crate) fn request(effective: &EffectiveOptions, trigger: Trigger) -> Result<BackupRequest> {
+    let template = effective.file_name.value.clone().map(FileNameTemplate::new).transpose()?;
+    Ok(BackupRequest {
+        dump: DumpRequest {
+            selection: Selection::default(),
+            check: effective.check.value,
+            fingerprints: effective.fingerprints.value,
+        },
+        codec: effective.codec()?,
+        name: ArchiveName::InFolders(template.unwrap_or_default()),
+        trigger,
+        tags: Vec::new(),
+        wait: Duration::ZERO,
+    })
+}
+
+/// Opens a database by its URL or path; relative paths begin in the working folder.
+pub(crate) fn open_url(app: &App, url: &str) -> Result<(Box<dyn Engine>, serde_json::Value)> {
+    let unknown = || {
+        Error::new(ErrorKind::Usage, "not the URL or path of a database that this program knows")
+            .context("url", escape(url))
+            .hint(format!("an existing database is added with `{}`", registry::example_add()))
+    };
+    let (engine, settings) = registry::parse_url(url).ok_or_else(unknown)?;
+    let wrong = |error: cadangkan_core::settings::SettingsError| Error::new(ErrorKind::Usage, error.message);
+    let settings = app.absolute_paths(engine.fields, settings.map_err(wrong)?)?;
+    Ok(((engine.open)(&settings).map_err(wrong)?, settings))
+}
+
+/// Opens a folder as a storage that is not configured.
+pub(crate) fn open_folder(app: &App, folder: &std::path::Path) -> Result<Box<dyn cadangkan_storage::Storage>> {
+    let (provider, field) = registry::HOME_STORAGE;
+    let settings = app.absolute_paths(provider.fields, json!({ field: folder.to_string_lossy() }))?;
+    (provider.open)(&settings).map_err(|error| Error::new(ErrorKind::Usage, error.message))
+}
+
+/// Makes a name out of where a database is.
+fn name_of(engine: &dyn Engine) -> Result<Name> {
+    let database = engine.location().database;
+    let last = database.rsplit('/').next().unwrap_or_default();
+    let stem = last.split('.').next().unwrap_or_default();
+    let plain = |character: char| if character.is_ascii_alphanumeric() { character } else { '-' };
+    let name: String = stem.chars().map(plain).take(64).collect();
+    Name::new(name.trim_matches('-')).or_else(|_| Name::new("database"))
+}
+
+fn plan_text(plan: &BackupPlan) -> String {
+    let mut lines = vec![
+        format!("Server:       {}", escape(&plan.dump.server.version)),
+        format!("Objects:      {}", plan.dump.objects.len()),
+        format!("Storages:     {}", plan.storages.join(", ")),
+        format!("Archive:      {}", plan.archive),
+        format!("Compression:  {}", plan.codec),
+        format!("Memory:       at most {} for frames", format_bytes(plan.memory_bytes)),
+    ];
+    lines.extend(plan.dump.estimated_bytes.map(|bytes| format!("To read:      {}", format_bytes(bytes))));
+    lines.extend(plan.dump.warnings.iter().map(|warning| format!("Warning:      {}", escape(warning))));
+    lines.join("\n") + "\n\nThis was a dry run: nothing was backed up.\n"
+}
+
+/// What a person wants to know of a backup that was just made.
+pub(crate) fn report_text(app: &App, report: &BackupReport, configured: bool) -> String {
+    let manifest = &report.manifest;
+    let archive = &manifest.archive;
+    let mut lines = vec![
+        format!("{} Backup complete", app.style.good_mark()),
+        String::new(),
+        format!("Backup ID:  {}", manifest.backup_id),
+        format!(
+            "Size:       {} (compressed from {})",
+            format_bytes(archive.size_bytes),
+            format_bytes(archive.raw_bytes)
+        ),
+        format!("Duration:   {}", format_duration(Duration::from_secs_f64(manifest.duration_seconds.max(0.0)))),
+        format!("Tables:     {}", manifest.tables_count),
+    ];
+    lines.extend(manifest.check.iter().map(|check| format!("Checked:    {check} found no fault")));
+    lines.extend(report.copies.iter().map(|copy| format!("Location:   {}", escape(&copy.location))));
+    if configured && !app.global.quiet {
+        let (database, id) = (&manifest.database_name, manifest.backup_id);
+        lines.extend([
+            String::new(),
+            "Next steps:".to_owned(),
+            format!("  cadangkan restore {database} --from {id} --dry-run"),
+            format!("  cadangkan verify {database} {id}"),
+        ]);
+    }
+    lines.join("\n") + "\n"
+}
+
+fn parse_codec(text: &str) -> Result<CodecKind, String> {
+    text.parse().map_err(|error: Error| format!("{error}; {}", error.advice().unwrap_or_default()))
+}

@@ -1,0 +1,79 @@
+use std::path::{Path, PathBuf};
+
+use cadangkan_archive::{Codec, CodecKind};
+use cadangkan_core::{Error, ErrorKind, Result, format_bytes};
+use cadangkan_ops::export::{Destination, ExportFormat, export};
+use cadangkan_ops::source::Source;
+use cadangkan_storage::Key;
+use serde_json::json;
+
+use super::Which;
+use crate::app::{App, CatalogNeed};
+use crate::commands::backup::open_folder;
+use crate::ui::escape;
+
+/// Arguments of `backups export`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  cadangkan backups export shop 2026-01-15-143022 --to shop.db\n  cadangkan backups export shop 2026-01-15-143022 --to shop.sqlite.xz --format xz --level 9\n  cadangkan backups export shop 2026-01-15-143022 --to shop.zip --format zip")]
+pub(super) struct ExportArgs {
+    #[command(flatten)]
+    which: Which,
+    /// The file to write
+    #[arg(long, value_name = "FILE")]
+    to: PathBuf,
+    /// What it is: plain, zip, or a codec: zstd, gzip, xz, zlib
+    #[arg(long, value_name = "FORMAT", default_value = "plain")]
+    format: String,
+    /// The codec's level
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    level: Option<i32>,
+}
+
+/// Writes the plain content of a backup in another format, checked as it is read.
+pub(super) fn run(app: &App, args: &ExportArgs) -> Result<()> {
+    let session = app.session(CatalogNeed::Required)?;
+    let Which { database, id, storage } = &args.which;
+    let format = format(args)?;
+    let (folder, key) = split(&args.to)?;
+    let destination = open_folder(app, &folder)?;
+    let context = session.context(app);
+    let places = session.places_for(database, storage)?;
+    let list = places.list();
+    let source = Source::stored(&context, database, Some(*id), &list)?;
+    let exists = destination.stat(&key)?;
+    if app.global.dry_run {
+        let plan = json!({ "from": source.location(), "to": args.to, "format": args.format, "replaces": exists.is_some() });
+        return app.print(&plan, || format!("Would write {} from {}\n", args.to.display(), source.location()));
+    }
+    if let Some(info) = &exists {
+        app.say(&format!("{} exists ({})", args.to.display(), format_bytes(info.size)));
+        app.confirm("Replace it?")?;
+    }
+    let destination = Destination { storage: destination.as_ref(), key: &key, overwrite: exists.is_some() };
+    let report = export(&context, Some(database), &source, format, destination)?;
+    app.finish_progress();
+    app.print(&report, || {
+        let mark = app.style.good_mark();
+        format!("{mark} Wrote {} ({})\n", escape(&report.location), format_bytes(report.size_bytes))
+    })
+}
+
+fn format(args: &ExportArgs) -> Result<ExportFormat> {
+    match (args.format.as_str(), args.level) {
+        ("zip", None) => Ok(ExportFormat::Zip),
+        ("plain", None) => Ok(ExportFormat::Codec(Codec::new(CodecKind::None, None)?)),
+        ("zip" | "plain", Some(_)) => Err(Error::new(ErrorKind::Usage, "this format has no levels")),
+        (codec, level) => {
+            let kind = codec.parse().map_err(|error: Error| error.hint("or plain, or zip"))?;
+            Ok(ExportFormat::Codec(Codec::new(kind, level)?))
+        }
+    }
+}
+
+/// Splits a path into its folder and the key of the file in it.
+fn split(path: &Path) -> Result<(PathBuf, Key)> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let key = Key::new(name).map_err(|error| error.hint("name a file whose name does not begin with a dot"))?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    Ok((folder.unwrap_or(Path::new(".")).to_owned(), key))
+}

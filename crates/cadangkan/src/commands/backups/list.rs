@@ -1,0 +1,181 @@
+use cadangkan_catalog::{BackupFilter, BackupRecord, BackupSort, BackupStatus};
+use cadangkan_core::{Clock, Name, Result, format_bytes};
+use serde_json::{Value, json};
+
+use crate::app::{App, CatalogNeed};
+use crate::ui::Paint;
+use crate::ui::table::{Align, Cell, Table};
+use crate::ui::time::{format_time, parse_moment};
+
+/// Arguments of `backups list`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  cadangkan backups list shop\n  cadangkan backups list shop --since 7d --status damaged\n  cadangkan backups list --sort size --limit 10 --output json")]
+pub(super) struct ListArgs {
+    /// The database [default: all]
+    database: Option<Name>,
+    /// Only backups from then on: 2026-01-15, 2026-01-15T14:30, or 7d, 24h ago
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Only backups until then
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// Only backups in this state
+    #[arg(long, value_enum)]
+    status: Option<Status>,
+    /// Only backups made for this reason: manual, safety
+    #[arg(long, value_name = "WORD")]
+    trigger: Option<String>,
+    /// Only backups with this tag
+    #[arg(long, value_name = "WORD")]
+    tag: Option<String>,
+    /// Only copies in this storage
+    #[arg(long, value_name = "NAME")]
+    storage: Option<Name>,
+    /// What they are sorted by
+    #[arg(long, value_enum, default_value = "created")]
+    sort: Sort,
+    /// Oldest or smallest first
+    #[arg(long)]
+    ascending: bool,
+    /// How many at most
+    #[arg(long, value_name = "NUMBER")]
+    limit: Option<u64>,
+    /// How many to leave out first
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    offset: u64,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Status {
+    Good,
+    Damaged,
+    Missing,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Sort {
+    Created,
+    Size,
+}
+
+/// Lists backups, from the catalog, newest first.
+pub(super) fn run(app: &App, args: &ListArgs) -> Result<()> {
+    let session = app.session(CatalogNeed::Required)?;
+    let catalog = session.catalog()?;
+    let (zone, now) = (session.zone(), app.clock.now());
+    let moment = |text: &Option<String>| text.as_deref().map(|text| parse_moment(text, now, &zone)).transpose();
+    if let Some(database) = &args.database {
+        // A database that is not configured any more may still have backups.
+        if catalog.newest_backup(database, false)?.is_none() {
+            session.inventory.database(database.as_str())?;
+        }
+    }
+    let filter = BackupFilter {
+        database: args.database.clone(),
+        since: moment(&args.since)?,
+        until: moment(&args.until)?,
+        status: args.status.map(|status| match status {
+            Status::Good => BackupStatus::Good,
+            Status::Damaged => BackupStatus::Damaged,
+            Status::Missing => BackupStatus::Missing,
+        }),
+        trigger: args.trigger.clone(),
+        tag: args.tag.clone(),
+        storage: args.storage.clone(),
+        sort: match args.sort {
+            Sort::Created => BackupSort::Created,
+            Sort::Size => BackupSort::Size,
+        },
+        descending: !args.ascending,
+        limit: args.limit,
+        offset: args.offset,
+    };
+    let backups = catalog.backups(&filter)?;
+    let (count, bytes) = catalog.count_backups(&filter)?;
+    let values: Vec<Value> = backups.iter().map(value).collect();
+    app.print(&values, || {
+        let Some(first) = backups.first() else { return nothing(args) };
+        let mut table = table(args);
+        backups.iter().for_each(|backup| table.row(row(app, args, backup, &format_time(backup.created_at, &zone))));
+        let shown = if backups.len() as u64 == count { String::new() } else { format!(", {} shown", backups.len()) };
+        let database = &first.database;
+        format!(
+            "{}\nTotal: {count} backups, {}{shown}\n\nCommands:\n  cadangkan backups info {database} <id>\n  cadangkan restore {database} --from <id>\n  cadangkan backups delete {database} <id>\n",
+            table.render(app.style),
+            format_bytes(bytes)
+        )
+    })
+}
+
+fn nothing(args: &ListArgs) -> String {
+    match &args.database {
+        Some(database) => format!("No such backups. Make one with `cadangkan backup {database}`.\n"),
+        None => "No such backups.\n".to_owned(),
+    }
+}
+
+fn table(args: &ListArgs) -> Table {
+    let mut columns = vec![
+        ("id", Align::Left),
+        ("date", Align::Left),
+        ("size", Align::Right),
+        ("type", Align::Left),
+        ("status", Align::Left),
+        ("storage", Align::Left),
+        ("tags", Align::Left),
+    ];
+    if args.database.is_none() {
+        columns.insert(0, ("database", Align::Left));
+    }
+    Table::new(columns)
+}
+
+fn row(app: &App, args: &ListArgs, backup: &BackupRecord, date: &str) -> Vec<Cell> {
+    let (mark, paint) = match backup.status {
+        BackupStatus::Good if app.style.has_unicode() => ("✓", Paint::Green),
+        BackupStatus::Damaged if app.style.has_unicode() => ("✗ damaged", Paint::Red),
+        BackupStatus::Good => ("good", Paint::Green),
+        BackupStatus::Damaged => ("damaged", Paint::Red),
+        other => (other.as_str(), Paint::Red),
+    };
+    let kept = if backup.preserved { " preserved" } else { "" };
+    let verified = if backup.verified_at.is_some() && backup.status == BackupStatus::Good { " verified" } else { "" };
+    let mut cells: Vec<Cell> = vec![
+        backup.id.to_string().into(),
+        date.into(),
+        format_bytes(backup.size_bytes).into(),
+        backup.trigger.clone().into(),
+        Cell::painted(format!("{mark}{verified}{kept}"), paint),
+        backup.storage.to_string().into(),
+        backup.tags.join(", ").into(),
+    ];
+    if args.database.is_none() {
+        cells.insert(0, backup.database.to_string().into());
+    }
+    cells
+}
+
+/// A copy of a backup as JSON; names as in the manifest.
+pub(super) fn value(backup: &BackupRecord) -> Value {
+    json!({
+        "backup_id": backup.id,
+        "database_name": backup.database,
+        "storage": backup.storage,
+        "archive_key": backup.archive_key,
+        "engine": backup.engine,
+        "type": backup.kind,
+        "trigger": backup.trigger,
+        "status": backup.status,
+        "created_at": backup.created_at,
+        "completed_at": backup.completed_at,
+        "size_bytes": backup.size_bytes,
+        "raw_bytes": backup.raw_bytes,
+        "tables_count": backup.tables,
+        "codec": backup.codec,
+        "checksum": backup.checksum,
+        "preserved": backup.preserved,
+        "tags": backup.tags,
+        "verified_at": backup.verified_at,
+        "verified_level": backup.verified_level,
+    })
+}

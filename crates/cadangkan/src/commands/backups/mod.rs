@@ -1,0 +1,72 @@
+//! `backups …`: one file per subcommand.
+
+mod delete;
+mod export;
+mod info;
+mod list;
+mod preserve;
+
+use cadangkan_core::{BackupId, Name, Result};
+use cadangkan_ops::verify::VerifyLevel;
+
+use crate::app::App;
+use crate::commands::verify::verify_copies;
+
+/// Arguments of `backups`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct BackupsArgs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// List the backups of a database, or of all
+    #[command(visible_alias = "ls")]
+    List(list::ListArgs),
+    /// Show all about a backup
+    Info(info::InfoArgs),
+    /// Read a backup whole and compare everything: the same as `verify --level read`
+    Validate(ValidateArgs),
+    /// Delete a backup, or its copies in one storage
+    #[command(visible_alias = "rm")]
+    Delete(delete::DeleteArgs),
+    /// Mark a backup as one that is never deleted
+    Preserve(preserve::PreserveArgs),
+    /// Write a backup out as a plain dump, under another codec, or as a zip file
+    Export(export::ExportArgs),
+}
+
+/// Arguments of `backups validate`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  cadangkan backups validate shop 2026-01-15-143022")]
+struct ValidateArgs {
+    #[command(flatten)]
+    which: Which,
+}
+
+/// Which backup, and where.
+#[derive(Debug, clap::Args)]
+pub(super) struct Which {
+    /// The database
+    pub(super) database: Name,
+    /// The backup; `cadangkan backups list <DATABASE>` shows them
+    pub(super) id: BackupId,
+    /// Only the copies in this storage; may be given more than once
+    #[arg(long, value_name = "NAME")]
+    pub(super) storage: Vec<Name>,
+}
+
+/// Carries out a subcommand.
+pub(crate) fn run(app: &App, args: &BackupsArgs) -> Result<()> {
+    match &args.command {
+        Command::List(args) => list::run(app, args),
+        Command::Info(args) => info::run(app, args),
+        Command::Validate(ValidateArgs { which }) => {
+            verify_copies(app, &which.database, Some(which.id), &which.storage, VerifyLevel::Read)
+        }
+        Command::Delete(args) => delete::run(app, args),
+        Command::Preserve(args) => preserve::run(app, args),
+        Command::Export(args) => export::run(app, args),
+    }
+}

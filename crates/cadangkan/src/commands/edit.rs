@@ -1,0 +1,106 @@
+use std::io::Write;
+use std::path::Path;
+
+use cadangkan_catalog::DefinitionKind;
+use cadangkan_core::{Clock, Error, ErrorKind, Result};
+use serde_json::{Value, json};
+
+use crate::app::{App, CatalogNeed, Session};
+use crate::inventory::{DatabaseEntry, Origin, database_definition};
+use crate::process;
+
+/// Arguments of `edit`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  cadangkan edit shop             # in $VISUAL or $EDITOR, checked before it is saved\n  cadangkan edit shop --disable")]
+pub(crate) struct EditArgs {
+    /// The database
+    database: String,
+    /// Let it take part again
+    #[arg(long, conflicts_with = "disable")]
+    enable: bool,
+    /// Leave it alone until it is enabled again; for a declared database this is a pause
+    #[arg(long)]
+    disable: bool,
+}
+
+/// Enables or disables a database, or opens what defines it in an editor.
+pub(crate) fn run(app: &App, args: &EditArgs) -> Result<()> {
+    let session = app.session(CatalogNeed::Required)?;
+    let entry = session.inventory.database(&args.database)?;
+    if args.enable || args.disable {
+        return switch(app, &session, entry, args.enable);
+    }
+    match &entry.origin {
+        Origin::File { path, line } => open_editor(path, Some(*line)),
+        Origin::Catalog | Origin::Implicit => edit_created(app, &session, entry),
+    }
+}
+
+fn switch(app: &App, session: &Session, entry: &DatabaseEntry, enable: bool) -> Result<()> {
+    let name = &entry.name;
+    if enable && !entry.enabled && !entry.paused && entry.origin.is_file() {
+        return Err(Error::new(ErrorKind::Conflict, format!("\"{name}\" is disabled in the configuration file"))
+            .context("at", &entry.origin)
+            .hint("enable it there; from here a declared database can only be paused and resumed"));
+    }
+    if !app.global.dry_run {
+        session.catalog()?.set_enabled(DefinitionKind::Database, name, enable, app.clock.now())?;
+    }
+    app.print(&json!({ "name": name, "enabled": enable }), || {
+        let state = if enable { "enabled" } else { "disabled" };
+        format!("{} {name} is {state}\n", app.style.good_mark())
+    })
+}
+
+/// Lets a person change a definition of the catalog as text; it is tested before it is saved.
+fn edit_created(app: &App, session: &Session, entry: &DatabaseEntry) -> Result<()> {
+    let catalog = session.catalog()?;
+    let known = catalog.definition(DefinitionKind::Database, &entry.name)?;
+    let present = known.map_or_else(
+        || database_definition(entry.engine.id, &entry.settings, &entry.options, entry.enabled),
+        |definition| definition.settings,
+    );
+    let text = serde_json::to_string_pretty(&present)
+        .map_err(|error| Error::new(ErrorKind::Internal, "cannot write the definition").source(error))?;
+    let mut file = tempfile::Builder::new()
+        .prefix("cadangkan-edit-")
+        .suffix(".json")
+        .tempfile_in(session.home())
+        .map_err(|error| Error::io("cannot make a file to edit", error))?;
+    writeln!(file, "{text}").map_err(|error| Error::io("cannot write the file to edit", error))?;
+    open_editor(file.path(), None)?;
+    let edited = std::fs::read_to_string(file.path()).map_err(|error| Error::io("cannot read what was edited", error))?;
+    let changed: Value = serde_json::from_str(&edited).map_err(|error| {
+        Error::new(ErrorKind::Usage, "what was edited is not JSON; nothing was changed").source(error)
+    })?;
+    if changed == present {
+        return app.print(&json!({ "name": entry.name, "changed": false }), || "Nothing was changed.\n".to_owned());
+    }
+    let checked = DatabaseEntry::from_definition(&entry.name, &changed, session.home())?;
+    super::test::database(app, &checked).map_err(|error| error.context("not saved", &entry.name))?;
+    if !app.global.dry_run {
+        catalog.define(DefinitionKind::Database, &entry.name, &changed, app.clock.now(), true)?;
+    }
+    app.print(&json!({ "name": entry.name, "changed": true }), || {
+        format!("{} {} is changed\n", app.style.good_mark(), entry.name)
+    })
+}
+
+/// Opens a file in `$VISUAL`, `$EDITOR` or `vi`, at a line, and waits until the editor ends.
+pub(crate) fn open_editor(path: &Path, line: Option<usize>) -> Result<()> {
+    let named = process::environment("VISUAL").or_else(|| process::environment("EDITOR"));
+    let editor = named.filter(|editor| !editor.trim().is_empty()).unwrap_or_else(|| "vi".to_owned());
+    let mut words = editor.split_whitespace();
+    let program = words.next().unwrap_or("vi");
+    let mut command = std::process::Command::new(program);
+    command.args(words);
+    // The POSIX way to begin at a line (`vi +line`), understood by most terminal editors.
+    command.args(line.map(|line| format!("+{line}"))).arg(path);
+    let failed = || {
+        Error::new(ErrorKind::Io, format!("the editor \"{program}\" did not end well"))
+            .context("file", path.display())
+            .hint("name another one in the variable EDITOR")
+    };
+    let status = command.status().map_err(|error| failed().source(error))?;
+    if status.success() { Ok(()) } else { Err(failed()) }
+}

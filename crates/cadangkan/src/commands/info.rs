@@ -1,0 +1,78 @@
+use std::fmt::Write;
+
+use cadangkan_catalog::{BackupFilter, Run, RunFilter};
+use cadangkan_core::{Clock, Result, format_bytes};
+use serde_json::json;
+
+use crate::app::{App, CatalogNeed};
+use crate::commands::list;
+use crate::inventory::Wishes;
+use crate::ui::escape;
+use crate::ui::time::format_age;
+
+/// Arguments of `info`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  cadangkan info shop\n  cadangkan info shop --output json")]
+pub(crate) struct InfoArgs {
+    /// The database
+    database: String,
+}
+
+/// Shows a database: where it is, what counts for it, its last backup and its last runs. Connects to nothing.
+pub(crate) fn run(app: &App, args: &InfoArgs) -> Result<()> {
+    let session = app.session(CatalogNeed::Required)?;
+    let entry = session.inventory.database(&args.database)?;
+    let catalog = session.catalog()?;
+    let newest = catalog.newest_backup(&entry.name, false)?;
+    let (count, bytes) =
+        catalog.count_backups(&BackupFilter { database: Some(entry.name.clone()), ..BackupFilter::default() })?;
+    let filter = RunFilter { database: Some(entry.name.clone()), limit: Some(5), ..RunFilter::default() };
+    let runs = catalog.runs(&filter)?;
+    let effective = session.inventory.effective(entry, &Wishes::default());
+    let mut value = list::value(entry, newest.as_ref());
+    if let Some(map) = value.as_object_mut() {
+        map.insert("options".into(), json!(effective));
+        map.insert("tags".into(), json!(entry.options.tags));
+        map.insert("backups".into(), json!({ "count": count, "size_bytes": bytes }));
+        map.insert("runs".into(), json!(runs));
+    }
+    app.print(&value, || {
+        let mut text = String::new();
+        let location = entry.open().map(|engine| engine.location().to_string()).unwrap_or_default();
+        let storage: Vec<_> = effective.storage.value.iter().map(ToString::to_string).collect();
+        let last = newest.as_ref().map_or("never".to_owned(), |backup| {
+            format!("{} ({}, {})", backup.id, format_age(backup.created_at, app.clock.now()), format_bytes(backup.size_bytes))
+        });
+        let lines = [
+            ("Database", entry.name.to_string()),
+            ("Engine", entry.engine.display_name.to_owned()),
+            ("Location", location),
+            ("Defined in", entry.origin.to_string()),
+            ("Enabled", if entry.enabled { "yes" } else if entry.paused { "paused" } else { "no" }.to_owned()),
+            ("Production", if entry.options.production { "yes" } else { "no" }.to_owned()),
+            ("Storage", format!("{} ({})", storage.join(", "), effective.storage.origin)),
+            ("Compression", format!("{} level {} ({})", effective.compression.value, effective.level.value, effective.compression.origin)),
+            ("Check", format!("{} ({})", if effective.check.value { "yes" } else { "no" }, effective.check.origin)),
+            ("Last backup", last),
+            ("Backups", format!("{count}, {}", format_bytes(bytes))),
+        ];
+        for (label, value) in lines {
+            let _ = writeln!(text, "{label:<12} {}", escape(&value));
+        }
+        text + &runs_text(app, &runs)
+    })
+}
+
+/// The last runs, newest first, with the reason of those that failed.
+pub(crate) fn runs_text(app: &App, runs: &[Run]) -> String {
+    let mut text = String::new();
+    if !runs.is_empty() {
+        text.push_str("\nLast runs\n");
+    }
+    for run in runs {
+        let age = format_age(run.started_at, app.clock.now());
+        let error = run.error.as_ref().map(|error| format!(": {}", escape(&error.message))).unwrap_or_default();
+        let _ = writeln!(text, "  {:<8} {:<10} {age}{error}", run.kind.as_str(), run.status.as_str());
+    }
+    text
+}

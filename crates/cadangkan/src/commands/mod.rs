@@ -1,0 +1,60 @@
+//! One file per command: parse, call one verb of ops, render.
+
+pub(crate) mod add;
+pub(crate) mod adopt;
+pub(crate) mod backup;
+pub(crate) mod backups;
+pub(crate) mod cleanup;
+pub(crate) mod completions;
+pub(crate) mod config;
+pub(crate) mod demo;
+pub(crate) mod edit;
+pub(crate) mod first_run;
+pub(crate) mod info;
+pub(crate) mod init;
+pub(crate) mod list;
+pub(crate) mod remove;
+pub(crate) mod restore;
+pub(crate) mod status;
+pub(crate) mod test;
+pub(crate) mod verify;
+pub(crate) mod version;
+
+use cadangkan_core::Result;
+
+use crate::app::App;
+use crate::cli::Command;
+
+/// Carries out a command.
+pub(crate) fn dispatch(app: &App, command: &Command) -> Result<()> {
+    match command {
+        Command::Demo(args) => demo::run(app, args),
+        Command::Init(args) => init::run(app, args),
+        Command::Add(args) => add::run(app, args),
+        Command::List(args) => list::run(app, args),
+        Command::Info(args) => info::run(app, args),
+        Command::Test(args) => test::run(app, args),
+        Command::Edit(args) => edit::run(app, args),
+        Command::Remove(args) => remove::run(app, args),
+        Command::Backup(args) => backup::run(app, args),
+        Command::Backups(args) => backups::run(app, args),
+        Command::Verify(args) => verify::run(app, args),
+        Command::Restore(args) => restore::run(app, args),
+        Command::Cleanup(args) => cleanup::run(app, args),
+        Command::Status(args) => status::run(app, args),
+        Command::Adopt(args) => adopt::run(app, args),
+        Command::Config(args) => config::run(app, args),
+        Command::Completions(args) => completions::run(app, args),
+        Command::Version(args) => version::run(app, args),
+    }
+}
+
+/// Reads a length of time: `30s`, `10m`, `2h`, `1d`.
+pub(crate) fn parse_wait(text: &str) -> std::result::Result<std::time::Duration, String> {
+    let units = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)];
+    let parsed = units.iter().find_map(|(unit, seconds)| {
+        let number = text.strip_suffix(unit)?.parse::<u64>().ok()?;
+        number.checked_mul(*seconds).map(std::time::Duration::from_secs)
+    });
+    parsed.ok_or_else(|| "write 30s, 10m, 2h or 1d".to_owned())
+}

@@ -1,0 +1,48 @@
+use super::Checker;
+use crate::config::mistake::Mistake;
+use crate::config::node::Node;
+use crate::ui::suggest;
+
+/// Keys of the file.
+pub(super) const ROOT_KEYS: &[&str] =
+    &["version", "timezone", "defaults", "storages", "databases", "profiles"];
+
+/// Keys of `defaults`.
+pub(super) const DEFAULTS_KEYS: &[&str] =
+    &["compression", "level", "storage", "workers", "memory", "file_name", "check", "fingerprints"];
+
+/// Keys of a storage, besides its provider.
+pub const STORAGE_KEYS: &[&str] = &[ENABLED];
+
+/// Keys of a database, besides its engine.
+pub const DATABASE_KEYS: &[&str] =
+    &["storage", "compression", "level", "file_name", "check", "fingerprints", "production", "tags", ENABLED];
+
+/// The key that both storages and databases have.
+pub(super) const ENABLED: &str = "enabled";
+
+/// Keys of a profile.
+pub(crate) const PROFILE_KEYS: &[&str] = &["defaults", "storages", "databases"];
+
+impl Checker<'_> {
+    /// Names every key of a map that is in neither list. Returns the keys that were most likely meant.
+    pub(super) fn known_keys<'k>(&mut self, node: &Node, keys: &[&'k str], more: &[&'k str]) -> Vec<&'k str> {
+        let mut meant = Vec::new();
+        for entry in node.entries() {
+            let known = || keys.iter().chain(more).copied();
+            if known().any(|key| key == entry.key) {
+                continue;
+            }
+            let hint = match suggest::nearest(&entry.key, known()) {
+                Some(near) => {
+                    meant.push(near);
+                    format!("did you mean `{near}`?")
+                }
+                None => format!("known here: {}", known().collect::<Vec<_>>().join(", ")),
+            };
+            self.mistakes
+                .push(Mistake::new(entry.position, format!("unknown key `{}`", entry.key)).hint(hint));
+        }
+        meant
+    }
+}

@@ -1,0 +1,105 @@
+use cadangkan_core::settings::{Field, FieldKind};
+use cadangkan_core::{Error, ErrorKind, Result};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::model::Defaults;
+use super::setting::{Setting, ValueOrigin};
+use crate::inventory::{
+    DatabaseEntry, Inventory, Origin, StorageEntry, database_definition, storage_definition,
+};
+
+/// How an export is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ExportFormat {
+    /// YAML.
+    #[default]
+    Yaml,
+    /// JSON, which may stand wherever YAML may.
+    Json,
+}
+
+/// Writes what the file declares and what the catalog holds as one configuration, without secrets.
+///
+/// Variables are filled in and the chosen profile is laid over; paths are absolute.
+pub fn export(inventory: &Inventory, format: ExportFormat) -> Result<String> {
+    let value = to_value(inventory);
+    let failed =
+        |error: String| Error::new(ErrorKind::Internal, "cannot write the configuration").source(error);
+    match format {
+        ExportFormat::Yaml => serde_saphyr::to_string(&value).map_err(|error| failed(error.to_string())),
+        ExportFormat::Json => serde_json::to_string_pretty(&value)
+            .map(|text| text + "\n")
+            .map_err(|error| failed(error.to_string())),
+    }
+}
+
+fn to_value(inventory: &Inventory) -> Value {
+    let mut root = Map::new();
+    root.insert("version".into(), json!(1));
+    let config = inventory.config();
+    if let Some(zone) = config.timezone.as_ref().and_then(|zone| zone.value.iana_name()) {
+        root.insert("timezone".into(), json!(zone));
+    }
+    insert_map(&mut root, "defaults", defaults(&config.defaults));
+    let storages = inventory.storages().iter().filter(|entry| entry.origin != Origin::Implicit);
+    insert_map(
+        &mut root,
+        "storages",
+        storages.map(|entry| (entry.name.to_string(), storage(entry))).collect(),
+    );
+    let databases = inventory.databases().iter();
+    insert_map(
+        &mut root,
+        "databases",
+        databases.map(|entry| (entry.name.to_string(), database(entry))).collect(),
+    );
+    Value::Object(root)
+}
+
+fn insert_map(root: &mut Map<String, Value>, key: &str, map: Map<String, Value>) {
+    if !map.is_empty() {
+        root.insert(key.into(), Value::Object(map));
+    }
+}
+
+fn defaults(defaults: &Defaults) -> Map<String, Value> {
+    let mut map = Map::new();
+    put(&mut map, "compression", &defaults.compression);
+    put(&mut map, "level", &defaults.level);
+    put(&mut map, "storage", &defaults.storage);
+    put(&mut map, "workers", &defaults.workers);
+    put(&mut map, "memory", &defaults.memory);
+    put(&mut map, "file_name", &defaults.file_name);
+    put(&mut map, "check", &defaults.check);
+    put(&mut map, "fingerprints", &defaults.fingerprints);
+    map
+}
+
+/// Puts a value that somebody set.
+fn put<T: Serialize>(map: &mut Map<String, Value>, key: &str, setting: &Setting<T>) {
+    if setting.origin != ValueOrigin::Default {
+        map.extend(serde_json::to_value(&setting.value).ok().map(|value| (key.to_owned(), value)));
+    }
+}
+
+fn storage(entry: &StorageEntry) -> Value {
+    let settings = without_secrets(&entry.settings, entry.provider.fields);
+    storage_definition(entry.provider.id, &settings, entry.enabled || entry.paused)
+}
+
+fn database(entry: &DatabaseEntry) -> Value {
+    let settings = without_secrets(&entry.settings, entry.engine.fields);
+    database_definition(entry.engine.id, &settings, &entry.options, entry.enabled || entry.paused)
+}
+
+/// Leaves out what is secret, for showing settings.
+pub fn without_secrets(settings: &Value, fields: &[Field]) -> Value {
+    let mut shown = settings.clone();
+    if let Value::Object(map) = &mut shown {
+        let secret =
+            |key: &str| fields.iter().any(|field| field.name == key && field.kind == FieldKind::Secret);
+        map.retain(|key, _| !secret(key));
+    }
+    shown
+}

@@ -1,0 +1,183 @@
+//! One view over two origins: what the configuration file declares, and what `add` created in the catalog.
+//!
+//! What the file declares is read-only elsewhere; the catalog can only pause it. Names are unique over both.
+
+mod definitions;
+mod effective;
+mod entry;
+
+use std::path::Path;
+
+use cadangkan_core::{Error, ErrorKind, Name, Result};
+use serde_json::json;
+
+use crate::config::{self, Config, Defaults, HOME_STORAGE_NAME, Mistake};
+use crate::registry;
+use crate::ui::suggest;
+
+pub use definitions::{Definitions, database_definition, storage_definition};
+pub use effective::{EffectiveOptions, Wishes};
+pub use entry::{DatabaseEntry, Origin, StorageEntry};
+
+pub use crate::config::DatabaseOptions;
+
+/// All databases and storages, from wherever they come.
+#[derive(Debug)]
+pub struct Inventory {
+    config: Config,
+    databases: Vec<DatabaseEntry>,
+    storages: Vec<StorageEntry>,
+}
+
+impl Inventory {
+    /// Joins the file and the catalog.
+    ///
+    /// Fails with `Conflict` when both have something of one name, and with `Configuration` when the catalog holds
+    /// what this program cannot read.
+    pub fn new(config: Config, definitions: Definitions) -> Result<Self> {
+        let file = config.place.file.clone();
+        let mut databases: Vec<_> =
+            config.databases.iter().map(|declared| DatabaseEntry::declared(declared, &file)).collect();
+        let mut storages: Vec<_> =
+            config.storages.iter().map(|declared| StorageEntry::declared(declared, &file)).collect();
+        let folder = config.place.home.clone();
+        if storages.is_empty()
+            && !definitions.storages.iter().any(|(name, _)| name.as_str() == HOME_STORAGE_NAME)
+        {
+            storages.extend(home_storage(&folder)?);
+        }
+        for (name, definition) in &definitions.databases {
+            let taken = databases.iter().find(|entry| entry.name == *name);
+            refuse_conflict("database", name, taken.map(|entry| &entry.origin))?;
+            let outer = config.defaults.compression.value;
+            let read = config::check_database(name, definition, &folder, outer);
+            databases.push(DatabaseEntry::created(read.map_err(|list| unreadable("database", name, list))?));
+        }
+        for (name, definition) in &definitions.storages {
+            let taken = storages.iter().find(|entry| entry.name == *name);
+            refuse_conflict("storage", name, taken.map(|entry| &entry.origin))?;
+            let read = config::check_storage(name, definition, &folder);
+            storages.push(StorageEntry::created(read.map_err(|list| unreadable("storage", name, list))?));
+        }
+        for entry in &mut databases {
+            entry.pause(definitions.database_switches.get(&entry.name).copied());
+        }
+        for entry in &mut storages {
+            entry.pause(definitions.storage_switches.get(&entry.name).copied());
+        }
+        databases.sort_by(|a, b| a.name.cmp(&b.name));
+        storages.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(Inventory { config, databases, storages })
+    }
+
+    /// The configuration file.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What counts where a database says nothing.
+    pub fn defaults(&self) -> &Defaults {
+        &self.config.defaults
+    }
+
+    /// All databases, in order of their names.
+    pub fn databases(&self) -> &[DatabaseEntry] {
+        &self.databases
+    }
+
+    /// All storages, in order of their names.
+    pub fn storages(&self) -> &[StorageEntry] {
+        &self.storages
+    }
+
+    /// Finds a database; fails with `NotFound` and what there is.
+    pub fn database(&self, name: &str) -> Result<&DatabaseEntry> {
+        let names = || self.databases.iter().map(|entry| entry.name.as_str());
+        let found = self.databases.iter().find(|entry| entry.name.as_str() == name);
+        let add = registry::ENGINES.first().map_or("", |engine| engine.id);
+        found.ok_or_else(|| {
+            not_found("database", name, names(), &format!("add one with `cadangkan add {add} <name> …`"))
+        })
+    }
+
+    /// Finds a storage; fails with `NotFound` and what there is.
+    pub fn storage(&self, name: &str) -> Result<&StorageEntry> {
+        let names = || self.storages.iter().map(|entry| entry.name.as_str());
+        let found = self.storages.iter().find(|entry| entry.name.as_str() == name);
+        let add = format!("add one under `storages:` in {}", self.config.place.file.display());
+        found.ok_or_else(|| not_found("storage", name, names(), &add))
+    }
+
+    /// The storages that backups of a database go to: its own, else the default ones, else `home`, else the only one.
+    ///
+    /// Storages that are switched off are left out; fails with `Configuration` when none is left.
+    pub fn storages_of(&self, database: &DatabaseEntry) -> Result<Vec<&StorageEntry>> {
+        let names = self.effective(database, &Wishes::default()).storage.value;
+        let mut found = Vec::new();
+        for name in &names {
+            let entry =
+                self.storage(name.as_str()).map_err(|error| error.context("database", &database.name))?;
+            if entry.enabled {
+                found.push(entry);
+            }
+        }
+        if found.is_empty() {
+            let message = if names.is_empty() {
+                "it is not said where backups of this database go".to_owned()
+            } else {
+                "every storage of this database is switched off".to_owned()
+            };
+            let all = self.storages.iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>().join(", ");
+            return Err(Error::new(ErrorKind::Configuration, message)
+                .context("database", &database.name)
+                .hint(format!("name one with --storage, or under `defaults: storage:`; there is: {all}")));
+        }
+        Ok(found)
+    }
+}
+
+/// The storage that is there without configuration.
+fn home_storage(home: &Path) -> Result<Option<StorageEntry>> {
+    let (provider, field) = registry::HOME_STORAGE;
+    let settings = json!({ field: home.join("backups").to_string_lossy() });
+    let name = Name::new(HOME_STORAGE_NAME)?;
+    Ok(Some(StorageEntry {
+        name,
+        origin: Origin::Implicit,
+        provider,
+        settings,
+        enabled: true,
+        paused: false,
+    }))
+}
+
+fn refuse_conflict(what: &str, name: &Name, taken: Option<&Origin>) -> Result<()> {
+    let Some(taken) = taken else { return Ok(()) };
+    Err(Error::new(
+        ErrorKind::Conflict,
+        format!("there are two of the {what} \"{name}\": one in {taken}, one in the catalog"),
+    )
+    .hint(
+        "give the one in the file another name, or take it out of the file; the other one then works again",
+    ))
+}
+
+fn unreadable(what: &str, name: &Name, mistakes: Vec<Mistake>) -> Error {
+    let all = mistakes.into_iter().map(|mistake| mistake.message).collect::<Vec<_>>().join("; ");
+    Error::new(ErrorKind::Configuration, format!("the catalog's {what} \"{name}\" cannot be read: {all}"))
+        .hint("it may come from a newer version of this program; use that one")
+}
+
+fn not_found<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str> + Clone, add: &str) -> Error {
+    let near = suggest::nearest(name, known.clone());
+    let all = known.collect::<Vec<_>>().join(", ");
+    let hint = match near {
+        Some(near) => format!("did you mean `{near}`? There is: {all}"),
+        None if all.is_empty() => add.to_owned(),
+        None => format!("there is: {all}; {add}"),
+    };
+    Error::new(ErrorKind::NotFound, format!("there is no {what} \"{}\"", name.escape_debug())).hint(hint)
+}
+
+#[cfg(test)]
+mod tests;

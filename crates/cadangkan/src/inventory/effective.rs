@@ -1,0 +1,117 @@
+use cadangkan_archive::{Codec, CodecKind};
+use cadangkan_core::{Name, Result};
+use serde::Serialize;
+
+use super::{DatabaseEntry, Inventory};
+use crate::config::{HOME_STORAGE_NAME, Setting, ValueOrigin};
+
+/// What the command line asks for, this once.
+#[derive(Clone, Debug, Default)]
+pub struct Wishes {
+    /// The storages.
+    pub storage: Option<Vec<Name>>,
+    /// The codec.
+    pub compression: Option<CodecKind>,
+    /// The codec's level.
+    pub level: Option<i32>,
+    /// The template of file names.
+    pub file_name: Option<String>,
+    /// Whether the database's own check runs.
+    pub check: Option<bool>,
+    /// Whether rows are counted and fingerprinted.
+    pub fingerprints: Option<bool>,
+}
+
+/// What counts for one database, each value with the place it came from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct EffectiveOptions {
+    /// The storages that backups go to.
+    pub storage: Setting<Vec<Name>>,
+    /// The codec.
+    pub compression: Setting<CodecKind>,
+    /// The codec's level.
+    pub level: Setting<i32>,
+    /// The template of file names; none: the built-in one.
+    pub file_name: Setting<Option<String>>,
+    /// Whether the database's own check runs.
+    pub check: Setting<bool>,
+    /// Whether rows are counted and fingerprinted.
+    pub fingerprints: Setting<bool>,
+}
+
+impl EffectiveOptions {
+    /// The codec with its level; fails with `Usage` when the command line's level does not fit it.
+    pub fn codec(&self) -> Result<Codec> {
+        Codec::new(self.compression.value, Some(self.level.value))
+    }
+}
+
+impl Inventory {
+    /// Tells what counts for a database: command line, then the database, then the defaults.
+    pub fn effective(&self, database: &DatabaseEntry, wishes: &Wishes) -> EffectiveOptions {
+        let (defaults, options) = (&self.config.defaults, &database.options);
+        let origin = |key: &str| database.origins.get(key).cloned().unwrap_or(ValueOrigin::Default);
+        let own_codec = options.compression.as_deref().and_then(|text| text.parse().ok());
+        let own_storage = Some(options.storage.clone()).filter(|names| !names.is_empty());
+        let file_name = options.file_name.clone().map(Some);
+        EffectiveOptions {
+            storage: self
+                .default_storage()
+                .or_nearer(own_storage, origin("storage"))
+                .or_nearer(wishes.storage.clone(), ValueOrigin::Flag),
+            compression: defaults
+                .compression
+                .clone()
+                .or_nearer(own_codec, origin("compression"))
+                .or_nearer(wishes.compression, ValueOrigin::Flag),
+            level: self.level(database, own_codec, wishes),
+            file_name: defaults
+                .file_name
+                .clone()
+                .or_nearer(file_name, origin("file_name"))
+                .or_nearer(wishes.file_name.clone().map(Some), ValueOrigin::Flag),
+            check: defaults
+                .check
+                .clone()
+                .or_nearer(options.check, origin("check"))
+                .or_nearer(wishes.check, ValueOrigin::Flag),
+            fingerprints: defaults
+                .fingerprints
+                .clone()
+                .or_nearer(options.fingerprints, origin("fingerprints"))
+                .or_nearer(wishes.fingerprints, ValueOrigin::Flag),
+        }
+    }
+
+    /// A level belongs to the codec it was given for: a nearer choice of another codec drops it.
+    fn level(&self, database: &DatabaseEntry, own: Option<CodecKind>, wishes: &Wishes) -> Setting<i32> {
+        let defaults = &self.config.defaults;
+        let origin = database.origins.get("level").cloned().unwrap_or(ValueOrigin::Default);
+        let mut codec = defaults.compression.value;
+        let mut level = Setting {
+            value: defaults.level.value.unwrap_or(codec.default_level()),
+            origin: defaults.level.origin.clone(),
+        };
+        let nearer =
+            [(own, database.options.level, origin), (wishes.compression, wishes.level, ValueOrigin::Flag)];
+        for (chosen, given, origin) in nearer {
+            if let Some(chosen) = chosen.filter(|chosen| *chosen != codec) {
+                codec = chosen;
+                level = Setting::default_value(codec.default_level());
+            }
+            level = level.or_nearer(given, origin);
+        }
+        level
+    }
+
+    /// The configured default storages, else `home`, else the only one there is.
+    fn default_storage(&self) -> Setting<Vec<Name>> {
+        let configured = &self.config.defaults.storage;
+        if !configured.value.is_empty() {
+            return configured.clone();
+        }
+        let home = self.storages.iter().find(|entry| entry.name.as_str() == HOME_STORAGE_NAME);
+        let only = if let [only] = self.storages.as_slice() { Some(only) } else { None };
+        Setting::default_value(home.or(only).map(|entry| entry.name.clone()).into_iter().collect())
+    }
+}

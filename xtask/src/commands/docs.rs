@@ -1,0 +1,171 @@
+//! `cargo xtask docs`: runs the examples of README.md and docs/, and compares what they print.
+//!
+//! A block marked `console` is run, line by line, in a folder and a home of its own per page:
+//! `$ ` begins a command for `sh`, `> ` continues it, `? 3` is the exit status that is expected, and the
+//! rest is what it prints. `[..]` stands for any text within a line, and a line `...` for any lines: the
+//! notation of trycmd, which itself knows no pipelines.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+
+use super::coverage::Instrumentation;
+use crate::pages::{self, Example};
+use crate::summary::Outcome;
+use crate::{process, project};
+
+pub(crate) fn run(arguments: &mut lexopt::Parser) -> Result<()> {
+    crate::no_more(arguments)?;
+    println!("{} examples are true", check(None)?);
+    Ok(())
+}
+
+/// Says in the summary when no page has an example.
+pub(crate) fn outcome(examples: usize) -> Outcome {
+    match examples {
+        0 => Outcome::Skipped("no page has a runnable example yet".to_owned()),
+        _ => Outcome::Passed,
+    }
+}
+
+/// Builds the program, runs all examples, and returns how many there are.
+pub(crate) fn check(instrumentation: Option<&Instrumentation>) -> Result<usize> {
+    let mut build = project::cargo(&["build", "--quiet", "--package", "cadangkan"])?;
+    let mut target = project::target()?;
+    if let Some(instrumentation) = instrumentation {
+        instrumentation.apply(&mut build);
+        target = instrumentation.target().to_owned();
+    }
+    process::run(&mut build)?;
+
+    let root = project::root()?;
+    let (mut examples, mut failures) = (0, 0);
+    for page in pages_of(&root)? {
+        let text = fs::read_to_string(&page)?;
+        let found = pages::examples(&text);
+        examples += found.len();
+        let name = page.strip_prefix(&root).unwrap_or(&page).display().to_string();
+        failures += run_page(&name, &found, &target, instrumentation)?;
+    }
+    if failures > 0 {
+        bail!("{failures} of {examples} examples of the documentation are not true");
+    }
+    Ok(examples)
+}
+
+fn pages_of(root: &Path) -> Result<Vec<PathBuf>> {
+    let mut pages = vec![root.join("README.md")];
+    let mut folders = vec![root.join("docs")];
+    while let Some(folder) = folders.pop().filter(|folder| folder.is_dir()) {
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "md") {
+                pages.push(path);
+            }
+        }
+    }
+    pages.retain(|page| page.is_file());
+    pages.sort();
+    Ok(pages)
+}
+
+/// Runs the examples of a page in order, and returns how many are not true; the rest of a page still runs.
+fn run_page(
+    name: &str,
+    examples: &[Example],
+    target: &Path,
+    instrumentation: Option<&Instrumentation>,
+) -> Result<usize> {
+    if examples.is_empty() {
+        return Ok(0);
+    }
+    let folder = Scratch::new(target, name)?;
+    let mut failures = 0;
+    for example in examples {
+        let mut command = shell(&folder, target, &example.command);
+        if let Some(instrumentation) = instrumentation {
+            instrumentation.apply(&mut command);
+        }
+        let output = command.output().context("cannot start sh")?;
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        let status = output.status.code().unwrap_or(-1);
+        if status != example.status || !pages::matches(&example.output, &printed) {
+            failures += 1;
+            println!("{name}:{}: $ {}", example.line, example.command);
+            println!("expected, with status {}:\n{}", example.status, example.output);
+            println!("got, with status {status}:\n{printed}");
+        }
+    }
+    println!("{name}: {} of {} examples are true", examples.len() - failures, examples.len());
+    Ok(failures)
+}
+
+/// Makes a command with nothing of this machine but its programs; both outputs come as on a terminal.
+fn shell(folder: &Scratch, target: &Path, line: &str) -> Command {
+    let programs = std::env::var_os("PATH").unwrap_or_default();
+    let mut path = target.join("debug").into_os_string();
+    path.push(":");
+    path.push(programs);
+    let mut command = Command::new("sh");
+    command.arg("-c").arg(format!("exec 2>&1\n{line}")).current_dir(folder.0.join("work"));
+    command.env_clear().env("PATH", path).env("HOME", folder.0.join("home"));
+    command.env("LANG", "C.UTF-8").env("TZ", "UTC").stdin(Stdio::null());
+    command
+}
+
+/// A new folder with `home` and `work` inside, removed at the end.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(target: &Path, page: &str) -> Result<Self> {
+        let name = page.replace(['/', '.'], "-");
+        let scratch = Self(target.join("docs").join(format!("{name}-{}", std::process::id())));
+        fs::create_dir_all(scratch.0.join("home"))?;
+        fs::create_dir_all(scratch.0.join("work"))?;
+        Ok(scratch)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.0) {
+            eprintln!("cannot remove {}: {error}", self.0.display());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_runs_in_a_home_of_its_own_and_counts_what_is_not_true() {
+        let target = std::env::temp_dir().join(format!("cadangkan-docs-{}", std::process::id()));
+        let page = "```console
+$ echo kept > file; pwd | grep -o 'work$'
+work
+$ cat file; echo \"$HOME\" | grep -c 'home$'
+kept
+1
+$ echo this; exit 2
+? 2
+this
+$ ls nowhere
+? 2
+ls: [..]nowhere[..]
+$ echo that
+this
+$ exit 1
+```
+";
+        let failures = run_page("docs/a.md", &pages::examples(page), &target, None).unwrap();
+        assert_eq!(failures, 2);
+        let left = fs::read_dir(target.join("docs")).unwrap().count();
+        fs::remove_dir_all(&target).unwrap();
+        assert_eq!(left, 0);
+    }
+}

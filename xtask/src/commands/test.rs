@@ -1,0 +1,108 @@
+//! `cargo xtask test`: installs what the tests need and runs all of them; on a CI machine, every check as well.
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+use lexopt::prelude::*;
+
+use super::coverage::Instrumentation;
+use super::{deny, docs, tidy};
+use crate::process::{self, Mark};
+use crate::project;
+use crate::summary::{Outcome, Summary};
+use crate::workplace;
+
+pub(crate) fn run(arguments: &mut lexopt::Parser) -> Result<()> {
+    let mut filter = None;
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Value(name) if filter.is_none() => filter = Some(name.string()?),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    match filter {
+        Some(filter) => workspace_tests(&[&filter], false, None),
+        None if project::in_ci() => everything(),
+        None => tests_only(),
+    }
+}
+
+/// Runs the tests and the examples of the documentation; what this machine cannot have is skipped with a word.
+fn tests_only() -> Result<()> {
+    let mut summary = Summary::default();
+    summary.step("tools", || match workplace::install(workplace::FOR_TESTS) {
+        Ok(()) => Ok(Outcome::Passed),
+        Err(error) => Ok(Outcome::Skipped(format!("{error:#}; tests that need them are skipped"))),
+    });
+    summary.step("tests", || passed(workspace_tests(&[], false, None)));
+    summary.step("docs", || docs::check(None).map(docs::outcome));
+    summary.finish()
+}
+
+/// Runs every check there is; nothing is skipped but what no network or machine can give, and that is shown.
+pub(crate) fn everything() -> Result<()> {
+    let mut summary = Summary::default();
+    summary.step("tools", || passed(workplace::install(workplace::FOR_TESTS)));
+    summary.step("format", || passed(process::run(&mut project::cargo(&["fmt", "--all", "--check"])?)));
+    summary.step("tidy", || passed(tidy::print_findings()));
+    summary.step("lints", || passed(process::run(&mut lints()?)));
+    summary.step("rustdoc", || passed(process::run(&mut rustdoc()?)));
+
+    // Tests run once, instrumented where that can be had: twice would double the longest step.
+    println!("\n==> coverage tools");
+    let instrumentation = Instrumentation::begin();
+    let instrumented = instrumentation.as_ref().ok();
+    summary.step("tests", || passed(workspace_tests(&[], true, instrumented)));
+    summary.step("docs", || docs::check(instrumented).map(docs::outcome));
+    summary.step("coverage", || match &instrumentation {
+        Ok(instrumentation) => passed(instrumentation.report()),
+        Err(error) => Ok(Outcome::Skipped(format!("{error:#}"))),
+    });
+    summary.step("dependencies", || passed(deny::licences_and_sources()));
+    summary.step("advisories", deny::advisories);
+    summary.finish()
+}
+
+fn passed(result: Result<()>) -> Result<Outcome> {
+    result.map(|()| Outcome::Passed)
+}
+
+/// Runs `cargo test` over the workspace, and fails also when a test leaves a process running.
+///
+/// With `strict` (the environment has CI=true), tests that lack a tool fail, they do not skip.
+pub(crate) fn workspace_tests(
+    filter: &[&str],
+    strict: bool,
+    instrumentation: Option<&Instrumentation>,
+) -> Result<()> {
+    let mut command = project::cargo(&["test", "--workspace", "--no-fail-fast"])?;
+    if !filter.is_empty() {
+        command.arg("--").args(filter);
+    }
+    if strict {
+        command.env("CI", "true");
+    }
+    if let Some(instrumentation) = instrumentation {
+        instrumentation.apply(&mut command);
+    }
+    let mark = Mark::new();
+    mark.put_on(&mut command);
+    let result = process::run(&mut command);
+    let leftovers = mark.end_leftovers();
+    result?;
+    if !leftovers.is_empty() {
+        bail!("tests left processes running (ended now): {}", leftovers.join("; "));
+    }
+    Ok(())
+}
+
+fn lints() -> Result<Command> {
+    project::cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])
+}
+
+fn rustdoc() -> Result<Command> {
+    let mut command =
+        project::cargo(&["doc", "--workspace", "--no-deps", "--document-private-items", "--quiet"])?;
+    command.env("RUSTDOCFLAGS", "-D warnings");
+    Ok(command)
+}
