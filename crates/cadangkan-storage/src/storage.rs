@@ -12,6 +12,7 @@ use crate::Key;
 /// - Reading after a successful close gives the bytes that were written.
 /// - Calls may come from several threads at once. Writers of one key at once: the last one closed wins, or fails
 ///   with `Conflict` when it was asked not to overwrite.
+/// - A place that is not there is `Unreachable`, never empty; `check` and `begin_write` make it where they can.
 /// - Errors: `NotFound`, `Conflict`, `Denied`, `NoSpace`, `Unreachable`, `Timeout`, `Io`; those that may pass
 ///   when tried again are marked retryable. A provider never tries again by itself.
 pub trait Storage: Send + Sync {
@@ -60,8 +61,8 @@ pub trait StorageWriter: Send {
     /// Appends bytes.
     fn write(&mut self, bytes: &[u8]) -> Result<()>;
 
-    /// Makes the object durable, and then visible under its key. After an error nothing is under the key, and
-    /// what was written is removed or shows up as a leftover.
+    /// Makes the object durable, and then visible under its key. After an error nothing is under the key but what
+    /// was there before, and what was written is removed or shows up as a leftover.
     fn close(self: Box<Self>) -> Result<ObjectInfo>;
 
     /// Throws away what was written.

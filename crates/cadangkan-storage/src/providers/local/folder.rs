@@ -165,3 +165,23 @@ fn entry(stat: &Stat) -> Entry {
         modified: Timestamp::new(stat.st_mtime, nanoseconds).ok(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(any(target_os = "linux", target_vendor = "apple"))]
+    fn without_hard_links_a_taken_name_is_not_replaced_either() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = Folder::open(place.path()).unwrap();
+        for name in ["new", "taken"] {
+            std::fs::write(place.path().join(name), name).unwrap();
+        }
+        let error = folder.rename_exclusive("new", "taken").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read(place.path().join("taken")).unwrap(), b"taken");
+        folder.rename_exclusive("new", "free").unwrap();
+        assert!(folder.entry("new").unwrap().is_none() && folder.entry("free").unwrap().is_some());
+    }
+}
