@@ -1,8 +1,9 @@
 use cadangkan_core::{Result, Timestamp};
-use rusqlite::{Row, params};
+use rusqlite::params;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::columns::{Column, Columns};
 use crate::{Catalog, convert};
 
 /// One entry of the audit trail.
@@ -51,8 +52,7 @@ impl Catalog {
     }
 }
 
-fn read_entry(row: &Row<'_>) -> Column<AuditEntry> {
-    let mut columns = Columns::of(row);
+fn read_entry(columns: &mut Columns<'_>) -> Column<AuditEntry> {
     Ok(AuditEntry {
         id: columns.plain()?,
         at: columns.time()?,

@@ -3,10 +3,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use cadangkan_core::{Error, Result};
-use rusqlite::{Connection, ErrorCode, OpenFlags, Params, Row, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Params, Transaction, TransactionBehavior};
 
+use crate::columns::{Column, Columns};
 use crate::failure::explain;
-use crate::columns::Column;
 use crate::migrate;
 
 /// How long a call waits for another process that writes.
@@ -68,11 +68,11 @@ impl Catalog {
         what: &str,
         sql: &str,
         parameters: impl Params,
-        read: fn(&Row<'_>) -> Column<T>,
+        read: fn(&mut Columns<'_>) -> Column<T>,
     ) -> Result<Vec<T>> {
         self.with(what, |connection| {
             let mut statement = connection.prepare_cached(sql)?;
-            statement.query_map(parameters, read)?.collect()
+            statement.query_map(parameters, |row| read(&mut Columns::of(row)))?.collect()
         })
     }
 
@@ -82,7 +82,7 @@ impl Catalog {
         what: &str,
         sql: &str,
         parameters: impl Params,
-        read: fn(&Row<'_>) -> Column<T>,
+        read: fn(&mut Columns<'_>) -> Column<T>,
     ) -> Result<Option<T>> {
         Ok(self.query(what, sql, parameters, read)?.pop())
     }

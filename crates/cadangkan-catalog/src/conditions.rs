@@ -46,4 +46,3 @@ impl Conditions {
         &self.parameters
     }
 }
-

@@ -1,10 +1,12 @@
 use std::collections::BTreeMap;
 
 use cadangkan_core::{Error, ErrorKind, Name, Result, Timestamp};
-use rusqlite::{Row, params};
+use rusqlite::params;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::columns::{Column, Columns};
+use crate::words::words;
 use crate::{Catalog, convert};
 
 words! {
@@ -94,13 +96,12 @@ impl Catalog {
     /// here or not.
     pub fn pauses(&self, kind: DefinitionKind) -> Result<BTreeMap<Name, bool>> {
         let sql = "SELECT name, enabled FROM switches WHERE kind = $1";
-        let read = |row: &Row<'_>| Ok((columns.word()?, columns.plain()?));
+        let read = |columns: &mut Columns<'_>| Ok((columns.word()?, columns.plain()?));
         Ok(self.query("cannot read pauses", sql, [kind.as_str()], read)?.into_iter().collect())
     }
 }
 
-fn read_definition(row: &Row<'_>) -> Column<Definition> {
-    let mut columns = Columns::of(row);
+fn read_definition(columns: &mut Columns<'_>) -> Column<Definition> {
     Ok(Definition {
         kind: columns.word()?,
         name: columns.word()?,

@@ -81,9 +81,11 @@ fn run(transaction: &Transaction<'_>, migrations: &[&str], version: usize) -> ru
 /// The number of migrations that a catalog has seen. Fails with `Conflict` for a database of another program.
 fn version_of(connection: &Connection, path: &Path) -> Result<usize> {
     let read = |sql| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+    // In this order: another process may make the catalog between two of these.
     let header = || -> rusqlite::Result<(i64, bool)> {
-        let ours = read("PRAGMA application_id")? == APPLICATION_ID;
-        Ok((read("PRAGMA user_version")?, ours || read("SELECT COUNT(*) FROM sqlite_schema")? == 0))
+        let empty = read("SELECT COUNT(*) FROM sqlite_schema")? == 0;
+        let ours = empty || read("PRAGMA application_id")? == APPLICATION_ID;
+        Ok((read("PRAGMA user_version")?, ours))
     };
     let (version, ours) = header().map_err(|error| explain("cannot open the catalog", path, error))?;
     if !ours {

@@ -43,4 +43,3 @@ pub(crate) fn unknown_word(text: &str, words: &[&str]) -> Error {
         .context("text", text.escape_debug())
         .hint(format!("one of: {}", words.join(", ")))
 }
-

@@ -6,7 +6,7 @@ mod write;
 use cadangkan_core::{BackupId, Name, RunId, Timestamp};
 use serde::Serialize;
 
-use crate::words;
+use crate::words::words;
 
 words! {
     /// What is known of a copy of a backup.

@@ -1,9 +1,10 @@
 use cadangkan_core::{BackupId, Name, Result, RunId};
-use rusqlite::{Row, params, params_from_iter};
+use rusqlite::{params, params_from_iter};
 
-use super::{BackupFilter, BackupRecord, BackupSort, BackupStatus};
-use crate::Catalog;
-use crate::convert::{self, Conditions};
+use super::{BackupFilter, BackupRecord, BackupSort};
+use crate::columns::{Column, Columns};
+use crate::conditions::Conditions;
+use crate::{Catalog, convert};
 
 const COLUMNS: &str =
     "SELECT database, backup_id, storage, archive_key, engine, kind, cause, status, created_at,
@@ -50,7 +51,7 @@ impl Catalog {
             "SELECT COUNT(*) AS copies, COALESCE(SUM(size_bytes), 0) AS size_bytes FROM backups {}",
             conditions.text()
         );
-        let read = |row: &Row<'_>| Ok((columns.size()?, columns.size()?));
+        let read = |columns: &mut Columns<'_>| Ok((columns.size()?, columns.size()?));
         let counted =
             self.query_one("cannot count backups", &sql, params_from_iter(conditions.parameters()), read)?;
         Ok(counted.unwrap_or_default())
@@ -101,8 +102,7 @@ fn order(sort: BackupSort, direction: &str) -> String {
     }
 }
 
-fn read_record(row: &Row<'_>) -> Column<BackupRecord> {
-    let mut columns = Columns::of(row);
+fn read_record(columns: &mut Columns<'_>) -> Column<BackupRecord> {
     Ok(BackupRecord {
         database: columns.word()?,
         id: columns.word()?,

@@ -22,7 +22,8 @@ CREATE TABLE backups (
     verified_level TEXT,
     checksum       TEXT    NOT NULL,
     run_id         BIGINT, -- no reference: runs may be forgotten before their backups
-    PRIMARY KEY (database, backup_id, storage)
+    -- The id stands first so that lists of one database take the index by time, which needs no sorting.
+    PRIMARY KEY (backup_id, database, storage)
 );
 CREATE INDEX backups_by_time ON backups (created_at);
 CREATE INDEX backups_of_database_by_time ON backups (database, created_at);
@@ -34,7 +35,7 @@ CREATE TABLE backup_tags (
     backup_id TEXT NOT NULL,
     storage   TEXT NOT NULL,
     PRIMARY KEY (tag, database, backup_id, storage),
-    FOREIGN KEY (database, backup_id, storage)
-        REFERENCES backups (database, backup_id, storage) ON DELETE CASCADE
+    FOREIGN KEY (backup_id, database, storage)
+        REFERENCES backups (backup_id, database, storage) ON DELETE CASCADE
 );
-CREATE INDEX backup_tags_of_backup ON backup_tags (database, backup_id, storage);
+CREATE INDEX backup_tags_of_backup ON backup_tags (backup_id, database, storage);

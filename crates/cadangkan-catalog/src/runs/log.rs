@@ -1,8 +1,10 @@
 use cadangkan_core::{Error, ErrorKind, Level, Result, RunId, Timestamp};
-use rusqlite::{Row, params};
+use rusqlite::params;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::columns::{Column, Columns};
+use crate::words::unknown_word;
 use crate::{Catalog, convert};
 
 /// One line of a run's log.
@@ -45,8 +47,7 @@ impl Catalog {
     }
 }
 
-fn read_line(row: &Row<'_>) -> Column<LogLine> {
-    let mut columns = Columns::of(row);
+fn read_line(columns: &mut Columns<'_>) -> Column<LogLine> {
     Ok(LogLine {
         at: columns.time()?,
         level: columns.converted(|text: String| level(&text))?,
@@ -67,5 +68,5 @@ fn word(level: Level) -> &'static str {
 fn level(text: &str) -> Result<Level> {
     let all = [Level::Debug, Level::Info, Level::Warning, Level::Error];
     let found = all.into_iter().find(|level| word(*level) == text);
-    found.ok_or_else(|| convert::unknown_word(text, &all.map(word)))
+    found.ok_or_else(|| unknown_word(text, &all.map(word)))
 }

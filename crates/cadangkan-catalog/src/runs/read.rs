@@ -1,13 +1,13 @@
 use cadangkan_core::{Name, Result, RunId};
-use rusqlite::{Row, params_from_iter};
+use rusqlite::params_from_iter;
 
 use super::{Run, RunFilter, RunStatus};
-use crate::Catalog;
-use crate::convert::{self, Conditions};
+use crate::columns::{Column, Columns};
+use crate::conditions::Conditions;
+use crate::{Catalog, convert};
 
-const COLUMNS: &str =
-    "SELECT id, kind, database, cause, initiator, options, holder, status, started_at, finished_at,
-    backup_id, progress, error FROM runs";
+const COLUMNS: &str = "SELECT id, kind, database, cause, initiator, options, status, started_at, finished_at,
+    backup_id, progress, error, holder FROM runs";
 
 impl Catalog {
     /// A run by its number.
@@ -34,8 +34,7 @@ impl Catalog {
     }
 }
 
-fn read_run(row: &Row<'_>) -> Column<Run> {
-    let mut columns = Columns::of(row);
+fn read_run(columns: &mut Columns<'_>) -> Column<Run> {
     Ok(Run {
         id: RunId(columns.plain()?),
         kind: columns.word()?,

@@ -1,4 +1,4 @@
-use crate::words;
+use crate::words::words;
 
 words! {
     /// What a run does.
