@@ -13,7 +13,8 @@ use crate::{CodecKind, FrameHash, MAX_FRAME, PIECE};
 /// found, and is cut every [`PIECE`] bytes.
 ///
 /// Fails with `DamagedBackup` as [`SequentialReader::next`] does, and with `Unsupported` for what can only be
-/// read from start to end: zlib, a foreign file with a frame longer than [`MAX_FRAME`], or one with gaps.
+/// read from start to end: zlib, and foreign files with a frame longer than [`MAX_FRAME`], with gaps, or with a
+/// zstd frame that does not say how long it is.
 pub fn rebuild_index(
     kind: CodecKind,
     reader: impl Read,
@@ -35,6 +36,9 @@ pub fn rebuild_index(
         }
         if !info.ends_frame && kind != CodecKind::None {
             continue;
+        }
+        if !reader.says_length() {
+            return Err(unsupported("the archive has a frame that does not say how long it is"));
         }
         let stored = match kind {
             CodecKind::None => info.raw_offset..info.raw_offset + raw_len,

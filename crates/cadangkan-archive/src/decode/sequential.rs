@@ -1,6 +1,7 @@
 use std::io::Read;
 
 use cadangkan_core::{Error, ErrorKind, Result};
+use zstd::zstd_safe::get_frame_content_size;
 
 use super::make_room;
 use super::source::Source;
@@ -24,6 +25,7 @@ pub struct SequentialReader<R: Read> {
     inside: bool,
     frame: u64,
     frame_start: u64,
+    says_length: bool,
     raw_offset: u64,
     state: State,
 }
@@ -39,6 +41,9 @@ pub struct PieceInfo {
     /// Whether the frame ends with it.
     pub ends_frame: bool,
 }
+
+/// The longest header of a zstd frame (RFC 8878, 3.1.1, with the magic number).
+const ZSTD_HEADER: usize = 18;
 
 /// A short frame pays for no more room than this; a long one doubles it up to a piece.
 const FIRST_ROOM: usize = 64 << 10;
@@ -61,6 +66,7 @@ impl<R: Read> SequentialReader<R> {
             inside: false,
             frame: 0,
             frame_start: 0,
+            says_length: true,
             raw_offset: 0,
             state: State::Reading,
         })
@@ -96,6 +102,12 @@ impl<R: Read> SequentialReader<R> {
     /// The stored bytes from the start of the present frame, or of the one that just ended, up to here.
     pub(super) fn stored_range(&self) -> std::ops::Range<u64> {
         self.frame_start..self.source.offset()
+    }
+
+    /// Whether the present frame, or the one that just ended, can be decoded by a `FrameDecoder`: zstd frames
+    /// must tell their length first, as all of ours do.
+    pub(super) fn says_length(&self) -> bool {
+        self.says_length
     }
 
     /// How many bytes of the file have been used up.
@@ -165,6 +177,10 @@ impl<R: Read> SequentialReader<R> {
             return Err(damaged("something follows the end of the archive"));
         }
         if more {
+            if self.kind == CodecKind::Zstd {
+                let header = self.source.fill_at_least(ZSTD_HEADER)?;
+                self.says_length = matches!(get_frame_content_size(header), Ok(Some(_)));
+            }
             self.stream.begin()?;
             self.inside = true;
         }

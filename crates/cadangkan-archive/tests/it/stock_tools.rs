@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use cadangkan_archive::{Codec, CodecKind, rebuild_index};
-use cadangkan_core::{ObjectName, Section};
+use cadangkan_core::{ErrorKind, ObjectName, Section};
 
 use crate::support::{Built, Numbers, build, codec, read_sequentially, sample_frames};
 
@@ -149,10 +149,14 @@ fn a_foreign_file_gets_an_index_when_its_frames_are_short() {
     let raw = Numbers(4).rows(100_000);
     for (kind, program) in [(CodecKind::Zstd, "zstd"), (CodecKind::Gzip, "gzip"), (CodecKind::Xz, "xz")] {
         let Some(archive) = output(program, &["-c"], &raw) else { continue };
-        let index = rebuild_index(kind, &archive[..], ObjectName::new("x"), Section::Data).unwrap();
+        let scan = rebuild_index(kind, &archive[..], ObjectName::new("x"), Section::Data);
+        if kind == CodecKind::Zstd {
+            // Fed from a pipe, the tool does not know the content's length, which a frame must say.
+            assert_eq!(scan.unwrap_err().kind(), ErrorKind::Unsupported);
+            continue;
+        }
+        let index = scan.unwrap();
         assert_eq!((index.frames(), index.raw_bytes()), (1, raw.len() as u64));
-        // Read from a pipe, zstd does not know the content's size, which a frame of ours always has.
-        let read = crate::support::read_by_index(&index, &archive);
-        assert!(kind == CodecKind::Zstd || read.unwrap() == raw);
+        assert!(crate::support::read_by_index(&index, &archive).unwrap() == raw);
     }
 }
