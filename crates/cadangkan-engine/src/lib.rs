@@ -8,13 +8,17 @@
 //! with a [`Control`] asks it at least once per frame whether to stop, and then fails with
 //! [`ErrorKind::Cancelled`](cadangkan_core::ErrorKind::Cancelled).
 
+#[cfg(feature = "testing")]
+pub mod conformance;
 mod descriptor;
 mod dump;
+mod frame_builder;
 mod load;
 mod server;
 
 pub use descriptor::{Capabilities, Descriptor, Layout};
 pub use dump::{DumpPlan, DumpRequest, FrameSink, Snapshot, SnapshotEnd, SnapshotStart, Unit, UnitReport};
+pub use frame_builder::{FrameBuilder, FrameSizes};
 pub use load::{Load, LoadMode, LoadPlan, LoadReport, LoadRequest, Piece};
 pub use server::{Location, ServerInfo};
 

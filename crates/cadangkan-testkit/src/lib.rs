@@ -1,5 +1,6 @@
 //! Fakes for faults and time, and data to test with. Only for tests.
 
 mod clock;
+pub mod fake_engine;
 
 pub use clock::FakeClock;

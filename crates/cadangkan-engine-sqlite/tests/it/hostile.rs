@@ -77,7 +77,7 @@ fn random_damage_is_an_error_or_a_restore_but_no_panic() {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(seed >> 33).unwrap() % limit
     };
-    for round in 0..150 {
+    for round in 0..60 {
         let mut bad = image.clone();
         for _ in 0..1 + round % 8 {
             // Half of the hits in the first pages, where the schema lies.

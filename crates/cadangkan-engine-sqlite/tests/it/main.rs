@@ -7,6 +7,7 @@
     reason = "helpers of tests may fail"
 )]
 
+mod conformance;
 mod dump;
 mod errors;
 mod hostile;
