@@ -93,7 +93,7 @@ impl ObjectReport {
 
 /// Which objects are meant. Empty: all of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(default)]
 pub struct Selection {
     /// Only these tables.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use cadangkan_archive::{ArchiveSummary, Codec, Manifest, Trigger};
 use cadangkan_catalog::{RunKind, RunStatus};
 use cadangkan_core::{
-    BackupId, Control, Error, ErrorKind, Fingerprint, Level, ObjectName, ObjectReport, Progress, Result, ResultExt,
-    RunId, Section, format_bytes,
+    BackupId, Control, Error, ErrorKind, Fingerprint, Level, ObjectName, ObjectReport, Progress, Result,
+    ResultExt, RunId, Section, format_bytes,
 };
 use cadangkan_engine::{DumpPlan, DumpRequest, FrameSink, Snapshot, Unit, UnitReport};
 use cadangkan_storage::Key;
@@ -108,7 +108,8 @@ pub fn backup(
     places: &[Place<'_>],
     request: &BackupRequest,
 ) -> Result<BackupReport> {
-    let lock = DatabaseLock::take(context.locks, database.name, context.holder, request.wait, &context.control)?;
+    let lock =
+        DatabaseLock::take(context.locks, database.name, context.holder, request.wait, &context.control)?;
     let report = backup_locked(context, database, places, request);
     drop(lock);
     report
@@ -123,9 +124,14 @@ pub(crate) fn backup_locked(
 ) -> Result<BackupReport> {
     reap_database(context, database.name)?;
     let storages: Vec<_> = places.iter().map(|place| place.name.as_str()).collect();
-    let options = json!({ "storages": storages, "codec": request.codec.kind(), "level": request.codec.level() });
-    let description =
-        RunDescription { kind: RunKind::Backup, database: Some(database.name), trigger: request.trigger.as_str(), options };
+    let options =
+        json!({ "storages": storages, "codec": request.codec.kind(), "level": request.codec.level() });
+    let description = RunDescription {
+        kind: RunKind::Backup,
+        database: Some(database.name),
+        trigger: request.trigger.as_str(),
+        options,
+    };
     record(context, &description, |context, run| {
         let (report, status) = make(context, database, places, request, run).operation("back up")?;
         let id = report.manifest.backup_id;
@@ -174,16 +180,21 @@ fn make(
         control.step("read back");
         draft.read_back(&summary, control)?;
         control.step("seal manifest");
-        let (completed_at, duration) = (control.clock.now(), began.elapsed());
-        let facts = Facts { database, request, backup_id, created_at, completed_at, duration, archive: &archive };
+        let (completed_at, duration) =
+            (control.clock.now(), Duration::from_millis(began.elapsed().as_millis() as u64));
+        let facts =
+            Facts { database, request, backup_id, created_at, completed_at, duration, archive: &archive };
         manifest(&facts, start, end, &summary, objects)
     });
-    let manifest = match sealed.and_then(|manifest| control.check().map(|()| manifest)) {
+    let committed = sealed.and_then(|manifest| {
+        control.check()?;
+        control.step("commit");
+        draft.commit(&manifest).map(|()| manifest)
+    });
+    let manifest = match committed {
         Ok(manifest) => manifest,
         Err(error) => return Err(draft.abandon(error)),
     };
-    control.step("commit");
-    draft.commit(&manifest)?;
     control.step("record");
     let copies = record_copies(context, places, &archive, &manifest, run).map_err(|error| {
         Error::new(ErrorKind::Partial, format!("backup {backup_id} is whole, but is not in the catalog"))
@@ -203,7 +214,10 @@ fn store(
     let control = &context.control;
     let limits = Limits::of(context);
     let memory = format_bytes(limits.memory());
-    control.message(Level::Debug, &format!("{} workers, frames take at most {memory} of memory", limits.workers));
+    control.message(
+        Level::Debug,
+        &format!("{} workers, frames take at most {memory} of memory", limits.workers),
+    );
     let total = Progress {
         total_bytes: snapshot.start().estimated_bytes,
         total_objects: Some(snapshot.units().len() as u64),
@@ -286,7 +300,8 @@ fn add_up(summary: &ArchiveSummary, reports: Vec<(Unit, UnitReport)>) -> Result<
 }
 
 fn mismatch(object: &ObjectName) -> Error {
-    Error::new(ErrorKind::Internal, "the rows dumped and the rows stored do not add up").context("object", object)
+    Error::new(ErrorKind::Internal, "the rows dumped and the rows stored do not add up")
+        .context("object", object)
 }
 
 fn archive_key(database: Database<'_>, request: &BackupRequest, backup_id: BackupId) -> Result<Key> {
@@ -326,7 +341,7 @@ fn record_copies(
         .iter()
         .map(|place| {
             if let Some(catalog) = context.catalog {
-                catalog.record_backup(&index_backup::record(place, archive, manifest, run)?)?;
+                catalog.record_backup(&index_backup::record(place, archive, manifest, run))?;
             }
             Ok(Copy { storage: place.name.to_string(), location: index_backup::location(place, archive) })
         })

@@ -47,8 +47,12 @@ pub fn plan(context: &Context<'_>, database: Database<'_>, places: &[Place<'_>])
 pub fn cleanup(context: &Context<'_>, database: Database<'_>, places: &[Place<'_>]) -> Result<CleanupPlan> {
     let _lock = lock(context, database)?;
     reap_database(context, database.name)?;
-    let description =
-        RunDescription { kind: RunKind::Cleanup, database: Some(database.name), trigger: "manual", options: json!({}) };
+    let description = RunDescription {
+        kind: RunKind::Cleanup,
+        database: Some(database.name),
+        trigger: "manual",
+        options: json!({}),
+    };
     record(context, &description, |context, _| {
         let plan = find(context, database, places)?;
         for item in &plan.items {
@@ -67,7 +71,11 @@ fn find(context: &Context<'_>, database: Database<'_>, places: &[Place<'_>]) -> 
         let storage = Some(place.name.to_string());
         let folder = database_folder(database.name);
         let partial = place.storage.leftovers(&folder).context("storage", place.name)?;
-        items.extend(partial.into_iter().map(|leftover| CleanupItem { storage: storage.clone(), leftover, object: None }));
+        items.extend(partial.into_iter().map(|leftover| CleanupItem {
+            storage: storage.clone(),
+            leftover,
+            object: None,
+        }));
         for (key, leftover) in orphans(*place, &folder, database.engine.descriptor().extension)? {
             items.push(CleanupItem { storage: storage.clone(), leftover, object: Some(key) });
         }
@@ -100,7 +108,8 @@ fn orphans(place: Place<'_>, folder: &str, extension: &str) -> Result<Vec<(Key, 
 
 /// Tells whether a key is `<database>/<yyyy>/<mm>/<base>.<extension>[.<codec>]`.
 fn is_archive_name(key: &str, extension: &str) -> bool {
-    let digits = |segment: &str, count| segment.len() == count && segment.bytes().all(|byte| byte.is_ascii_digit());
+    let digits =
+        |segment: &str, count| segment.len() == count && segment.bytes().all(|byte| byte.is_ascii_digit());
     let [_, year, month, name] = key.split('/').collect::<Vec<_>>()[..] else { return false };
     let ending = CodecKind::ALL.iter().find_map(|codec| name.strip_suffix(&dotted(codec.extension())));
     digits(year, 4) && digits(month, 2) && ending.unwrap_or(name).ends_with(&dotted(extension))
@@ -120,7 +129,13 @@ fn remove(database: Database<'_>, places: &[Place<'_>], item: &CleanupItem) -> R
 }
 
 fn lock(context: &Context<'_>, database: Database<'_>) -> Result<DatabaseLock> {
-    DatabaseLock::take(context.locks, database.name, context.holder, std::time::Duration::ZERO, &context.control)
+    DatabaseLock::take(
+        context.locks,
+        database.name,
+        context.holder,
+        std::time::Duration::ZERO,
+        &context.control,
+    )
 }
 
 #[cfg(test)]
@@ -132,8 +147,15 @@ mod tests {
         for ours in ["shop/2026/01/a.sqlite.zst", "shop/2026/01/a.sqlite", "shop/2026/01/a.b.sqlite.gz"] {
             assert!(is_archive_name(ours, "sqlite"), "{ours}");
         }
-        for other in ["shop/notes.txt", "shop/2026/01/notes.txt", "shop/2026/01/a.sqlite.zst.meta.json",
-            "shop/a.sqlite", "shop/26/01/a.sqlite", "shop/2026/01/02/a.sqlite", "shop/2026/01/a.sql.zst"] {
+        for other in [
+            "shop/notes.txt",
+            "shop/2026/01/notes.txt",
+            "shop/2026/01/a.sqlite.zst.meta.json",
+            "shop/a.sqlite",
+            "shop/26/01/a.sqlite",
+            "shop/2026/01/02/a.sqlite",
+            "shop/2026/01/a.sql.zst",
+        ] {
             assert!(!is_archive_name(other, "sqlite"), "{other}");
         }
     }

@@ -57,25 +57,28 @@ impl<'a> Draft<'a> {
             let mut buffer = vec![0; READ_BYTES];
             loop {
                 control.check()?;
-                let count = reader
-                    .read(&mut buffer)
-                    .map_err(|error| Error::io("cannot read the archive back", error).context("storage", place.name))?;
+                let count = reader.read(&mut buffer).map_err(|error| {
+                    Error::io("cannot read the archive back", error).context("storage", place.name)
+                })?;
                 let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else { break };
                 hasher.update(bytes);
                 length += count as u64;
             }
             if (length, hasher.finish()) != (summary.stored_bytes, summary.quick_hash) {
-                return Err(Error::new(ErrorKind::DamagedBackup, "the storage gave back other bytes than were written")
-                    .context("storage", place.name)
-                    .context("key", &self.archive)
-                    .hint("check the disk or the network of this storage; nothing was kept of this backup"));
+                return Err(Error::new(
+                    ErrorKind::DamagedBackup,
+                    "the storage gave back other bytes than were written",
+                )
+                .context("storage", place.name)
+                .context("key", &self.archive)
+                .hint("check the disk or the network of this storage; nothing was kept of this backup"));
             }
         }
         Ok(())
     }
 
     /// Writes the manifest, last of all: with it the backup exists.
-    pub(crate) fn commit(mut self, manifest: &Manifest) -> Result<()> {
+    pub(crate) fn commit(&mut self, manifest: &Manifest) -> Result<()> {
         self.put_everywhere(self.archive.with_suffix(MANIFEST_SUFFIX)?, &manifest.to_bytes()?)?;
         self.written.clear();
         Ok(())
@@ -135,8 +138,11 @@ pub(crate) fn check_places(context: &Context<'_>, places: &[Place<'_>], expected
         let Some(space) = place.storage.space()? else { continue };
         let Some(expected) = expected.filter(|expected| *expected > space.available) else { continue };
         let size = cadangkan_core::format_bytes;
-        let message =
-            format!("too little space: the last backup took {}, {} are free", size(expected), size(space.available));
+        let message = format!(
+            "too little space: the last backup took {}, {} are free",
+            size(expected),
+            size(space.available)
+        );
         return Err(Error::new(ErrorKind::NoSpace, message)
             .context("storage", place.name)
             .context("at", place.storage.location())

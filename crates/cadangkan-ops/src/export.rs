@@ -83,14 +83,20 @@ pub fn export(
         };
         let info = writer.close().hint("an existing file is replaced with --yes only")?;
         let path = destination.storage.local_path(destination.key).map(|path| path.display().to_string());
-        let location = path.unwrap_or_else(|| format!("{}/{}", destination.storage.location(), destination.key));
+        let location =
+            path.unwrap_or_else(|| format!("{}/{}", destination.storage.location(), destination.key));
         let report = ExportReport { location, size_bytes: info.size, raw_bytes };
         Ok(Outcome::completed(report, source.manifest().map(|manifest| manifest.backup_id)))
     })
 }
 
 /// Cuts the plain bytes anew and sends them through the pipeline of a backup.
-fn encode(context: &Context<'_>, source: &Source<'_>, codec: Codec, writer: &mut dyn StorageWriter) -> Result<u64> {
+fn encode(
+    context: &Context<'_>,
+    source: &Source<'_>,
+    codec: Codec,
+    writer: &mut dyn StorageWriter,
+) -> Result<u64> {
     let control = &context.control;
     let total = Progress { total_bytes: source.raw_bytes(), ..Progress::default() };
     let produce = |sink: &dyn FrameSink| -> Result<()> {
@@ -103,7 +109,8 @@ fn encode(context: &Context<'_>, source: &Source<'_>, codec: Codec, writer: &mut
         })?;
         cutter.into_inner().map_err(|_| pipeline::panicked())?.finish()
     };
-    let summary = pipeline::run(codec, Limits::of(context), total, control, produce, |bytes| writer.write(bytes))?;
+    let summary =
+        pipeline::run(codec, Limits::of(context), total, control, produce, |bytes| writer.write(bytes))?;
     Ok(summary.raw_bytes)
 }
 

@@ -31,7 +31,12 @@ pub(crate) type Take<'a> = &'a (dyn Fn(&Piece<'_>) -> Result<()> + Sync);
 ///
 /// Fails with `DamagedBackup` when a frame is not what the index says, or when the whole is not what the manifest
 /// says; pieces before that were given already.
-pub(crate) fn feed(source: &Source<'_>, threads: usize, control: &Control<'_>, take: Take<'_>) -> Result<Seen> {
+pub(crate) fn feed(
+    source: &Source<'_>,
+    threads: usize,
+    control: &Control<'_>,
+    take: Take<'_>,
+) -> Result<Seen> {
     let mut stored = Stored::open(source)?;
     let raw_bytes = match source.index() {
         Some(index) => by_index(index, &mut stored, threads, control, take)?,
@@ -109,7 +114,13 @@ fn in_order(
 }
 
 /// Reads frame after frame here, and decodes and hands on in `threads` others; section after section.
-fn by_index(index: &Index, stored: &mut Stored, threads: usize, control: &Control<'_>, take: Take<'_>) -> Result<u64> {
+fn by_index(
+    index: &Index,
+    stored: &mut Stored,
+    threads: usize,
+    control: &Control<'_>,
+    take: Take<'_>,
+) -> Result<u64> {
     let progress = Mutex::new(Progress { total_bytes: Some(index.raw_bytes()), ..Progress::default() });
     let prologue = index.entries().first().map_or(0, |entry| entry.offset);
     skip(stored, prologue)?;
@@ -127,10 +138,12 @@ fn by_index(index: &Index, stored: &mut Stored, threads: usize, control: &Contro
                 })
                 .collect();
             drop(receiver);
-            let read = read_frames(&entries, stored, control, |frame| sender.send(frame).map_err(|_| torn_down()));
+            let read =
+                read_frames(&entries, stored, control, |frame| sender.send(frame).map_err(|_| torn_down()));
             drop(sender);
             let mut results = vec![read];
-            results.extend(workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| Err(panicked()))));
+            results
+                .extend(workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| Err(panicked()))));
             first_cause(results)
         })?;
     }
@@ -190,7 +203,10 @@ fn skip(stored: &mut Stored, bytes: u64) -> Result<()> {
 }
 
 fn cut() -> Error {
-    Error::new(ErrorKind::DamagedBackup, "the archive ends too early: it was cut, or never written to its end")
+    Error::new(
+        ErrorKind::DamagedBackup,
+        "the archive ends too early: it was cut, or never written to its end",
+    )
 }
 
 fn unreadable(error: std::io::Error) -> Error {

@@ -2,14 +2,19 @@
 
 use cadangkan_archive::Manifest;
 use cadangkan_catalog::{BackupRecord, BackupStatus};
-use cadangkan_core::{Result, RunId};
+use cadangkan_core::RunId;
 use cadangkan_storage::Key;
 
 use crate::Place;
 
 /// Makes the catalog's record of one copy.
-pub(crate) fn record(place: &Place<'_>, archive: &Key, manifest: &Manifest, run: Option<RunId>) -> Result<BackupRecord> {
-    Ok(BackupRecord {
+pub(crate) fn record(
+    place: &Place<'_>,
+    archive: &Key,
+    manifest: &Manifest,
+    run: Option<RunId>,
+) -> BackupRecord {
+    BackupRecord {
         database: manifest.database_name.clone(),
         id: manifest.backup_id,
         storage: place.name.clone(),
@@ -31,7 +36,7 @@ pub(crate) fn record(place: &Place<'_>, archive: &Key, manifest: &Manifest, run:
         verified_level: None,
         checksum: manifest.archive.checksum.to_string(),
         run,
-    })
+    }
 }
 
 /// Says where an archive lies, for people.

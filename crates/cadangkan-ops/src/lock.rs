@@ -49,8 +49,11 @@ impl DatabaseLock {
                 }
             }
         }
-        let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(holder.as_bytes()));
-        written.map_err(|error| Error::io("cannot write the lock file", error).context("path", path.display()))?;
+        let written =
+            file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(holder.as_bytes()));
+        written.map_err(|error| {
+            Error::io("cannot write the lock file", error).context("path", path.display())
+        })?;
         Ok(DatabaseLock { file })
     }
 

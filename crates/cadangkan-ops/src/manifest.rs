@@ -73,7 +73,11 @@ pub(crate) fn manifest(
         objects,
         check: end.check,
         tool: ToolInfo { name: "cadangkan".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
-        tool_versions: start.tool_versions.into_iter().map(|(tool, version)| (tool, Value::from(version))).collect(),
+        tool_versions: start
+            .tool_versions
+            .into_iter()
+            .map(|(tool, version)| (tool, Value::from(version)))
+            .collect(),
         ticket: None,
         tags: request.tags.clone(),
         preserved: false,

@@ -47,7 +47,8 @@ impl FileNameTemplate {
         };
         let mut rest = text.as_str();
         while let Some((before, after)) = rest.split_once('{') {
-            let (field, behind) = after.split_once('}').ok_or_else(|| wrong("has a '{' without '}'".into()))?;
+            let (field, behind) =
+                after.split_once('}').ok_or_else(|| wrong("has a '{' without '}'".into()))?;
             if before.contains('}') || !Self::FIELDS.contains(&field) {
                 return Err(wrong(format!("has an unknown field {{{field}}}")));
             }
@@ -71,7 +72,6 @@ impl FileNameTemplate {
             .replace("{timestamp}", &fields.backup_id.file_timestamp())
             .replace("{id}", &random_hex_digits())
     }
-
 }
 
 /// Where in a storage an archive goes, and what it is called there.
@@ -104,9 +104,10 @@ impl ArchiveName {
                 Key::new(format!("{}/{year}/{month}/{}.{extension}", fields.database, template.base(fields)))
             }
             ArchiveName::Flat(template) => Key::new(format!("{}.{extension}", template.base(fields))),
-            ArchiveName::Exact(name) => {
-                Key::new(format!("{}.{extension}", name.strip_suffix(&format!(".{extension}")).unwrap_or(name)))
-            }
+            ArchiveName::Exact(name) => Key::new(format!(
+                "{}.{extension}",
+                name.strip_suffix(&format!(".{extension}")).unwrap_or(name)
+            )),
         }
     }
 }
@@ -153,8 +154,18 @@ mod tests {
 
     #[test]
     fn refuses_templates_that_escape_or_collide() {
-        for bad in ["", "{database}", "{timestamp}", "../{timestamp}_{id}", "a/{timestamp}{id}", "{timestamp}{id}{x}",
-            "{timestamp}{id}{", "{timestamp}{id}}", ".{timestamp}{id}", "{timestamp}{id}\n"] {
+        for bad in [
+            "",
+            "{database}",
+            "{timestamp}",
+            "../{timestamp}_{id}",
+            "a/{timestamp}{id}",
+            "{timestamp}{id}{x}",
+            "{timestamp}{id}{",
+            "{timestamp}{id}}",
+            ".{timestamp}{id}",
+            "{timestamp}{id}\n",
+        ] {
             assert!(FileNameTemplate::new(bad).is_err(), "{bad:?}");
         }
         assert!(FileNameTemplate::new("{id}-{timestamp}-{type}").is_ok());

@@ -65,7 +65,8 @@ where
         let _ = slot_sender.send(());
     }
     scope(|scope| {
-        let sink = Sink { slots: slot_receiver, spares: spare_receiver, frames: Mutex::new((0, frame_sender)) };
+        let sink =
+            Sink { slots: slot_receiver, spares: spare_receiver, frames: Mutex::new((0, frame_sender)) };
         let producer = scope.spawn(move || produce(&sink));
         let encoders: Vec<_> = (0..limits.workers)
             .map(|_| {

@@ -115,7 +115,9 @@ pub fn plan(
     let descriptor = target.engine.descriptor();
     if let Some(manifest) = manifest.filter(|manifest| manifest.engine != descriptor.id) {
         let message = format!("a backup of {} cannot be restored into {}", manifest.engine, descriptor.id);
-        return Err(Error::new(ErrorKind::Unsupported, message).hint("name a target of the same engine with --to"));
+        return Err(
+            Error::new(ErrorKind::Unsupported, message).hint("name a target of the same engine with --to")
+        );
     }
     let load = LoadRequest {
         selection: request.selection.clone(),
@@ -170,12 +172,16 @@ pub fn restore(
         (Some(safety), Some(name)) if plan.load.present.is_some() => {
             let database = Database { name, engine: target.engine };
             let report = backup_locked(context, database, safety.places, &safety.request);
-            Some(report.hint("nothing was restored; leave --backup-first out when the target is past saving")?)
+            Some(
+                report
+                    .hint("nothing was restored; leave --backup-first out when the target is past saving")?,
+            )
         }
         _ => None,
     };
     let options = json!({ "archive": plan.archive, "target": plan.target, "mode": plan.mode });
-    let description = RunDescription { kind: RunKind::Restore, database: target.name, trigger: "manual", options };
+    let description =
+        RunDescription { kind: RunKind::Restore, database: target.name, trigger: "manual", options };
     let report = record(context, &description, |context, _| {
         let mut report = carry_out(context, source, target, plan).operation("restore")?;
         report.safety = safety.map(Box::new);
@@ -227,7 +233,8 @@ fn carry_out(
 fn fill(context: &Context<'_>, source: &Source<'_>, load: &mut dyn Load) -> Result<u64> {
     let control = &context.control;
     if source.manifest().is_none() {
-        let text = "no manifest beside the archive: it proves itself by its own checksums and the database's check";
+        let text =
+            "no manifest beside the archive: it proves itself by its own checksums and the database's check";
         control.message(Level::Info, text);
     }
     control.step("load");

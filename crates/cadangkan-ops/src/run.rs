@@ -9,8 +9,8 @@ use cadangkan_core::{
 };
 use serde_json::Value;
 
-use crate::lock::DatabaseLock;
 use crate::Context;
+use crate::lock::DatabaseLock;
 
 /// How often progress is written to the catalog.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
@@ -49,13 +49,15 @@ pub(crate) fn record<T>(
         return work(&Context { catalog: None, ..*context }, None).map(|outcome| outcome.result);
     };
     let clock = context.control.clock;
-    let recorder =
-        Recorder { next: context.control.reporter, clock, catalog, run, state: Mutex::default() };
+    let recorder = Recorder { next: context.control.reporter, clock, catalog, run, state: Mutex::default() };
     let control = Control { reporter: &recorder, ..context.control };
     match work(&Context { control, ..*context }, Some(run)) {
         Ok(Outcome { result, backup, status }) => {
             let finished = catalog.finish_run(run, clock.now(), status, backup, None);
-            recorder.failure().map_or(finished, Err).map_err(|error| not_recorded(description.kind, error))?;
+            recorder
+                .failure()
+                .map_or(finished, Err)
+                .map_err(|error| not_recorded(description.kind, error))?;
             Ok(result)
         }
         Err(error) => {
@@ -64,9 +66,10 @@ pub(crate) fn record<T>(
                 ErrorKind::Partial => RunStatus::Partial,
                 _ => RunStatus::Failed,
             };
-            let recorded = catalog
-                .log(run, clock.now(), Level::Error, &error.to_string(), None)
-                .and_then(|()| catalog.finish_run(run, clock.now(), status, None, Some(&RunError::from(&error))));
+            let recorded =
+                catalog.log(run, clock.now(), Level::Error, &error.to_string(), None).and_then(|()| {
+                    catalog.finish_run(run, clock.now(), status, None, Some(&RunError::from(&error)))
+                });
             match recorded {
                 Ok(()) => Err(error),
                 Err(second) => Err(error.context("not recorded", second)),
@@ -101,9 +104,12 @@ fn begin<'a>(
 }
 
 fn not_recorded(kind: RunKind, error: Error) -> Error {
-    Error::new(ErrorKind::Partial, format!("the {} is done, but its record in the catalog is not whole", kind.as_str()))
-        .source(error)
-        .hint("make room for the catalog; `cadangkan adopt <storage>` brings back what it must know")
+    Error::new(
+        ErrorKind::Partial,
+        format!("the {} is done, but its record in the catalog is not whole", kind.as_str()),
+    )
+    .source(error)
+    .hint("make room for the catalog; `cadangkan adopt <storage>` brings back what it must know")
 }
 
 /// Ends the runs in the catalog whose process is gone, and returns how many those were.
@@ -169,7 +175,8 @@ impl Recorder<'_> {
             Event::Step { name } => self.catalog.log(self.run, now, Level::Info, name, None),
             Event::Message { level, text } => self.catalog.log(self.run, now, level, text, None),
             Event::Progress(progress) => {
-                let recent = |written: Timestamp| now.duration_since(written).unsigned_abs() < PROGRESS_INTERVAL;
+                let recent =
+                    |written: Timestamp| now.duration_since(written).unsigned_abs() < PROGRESS_INTERVAL;
                 if state.progress_written.is_some_and(recent) {
                     return Ok(());
                 }

@@ -40,7 +40,9 @@ impl<'a> Source<'a> {
         let mut problems = Vec::new();
         for place in places {
             match find(context, database, id, *place).and_then(|found| {
-                found.map(|(key, manifest)| Source::open_stored(*place, key, manifest, &context.control)).transpose()
+                found
+                    .map(|(key, manifest)| Source::open_stored(*place, key, manifest, &context.control))
+                    .transpose()
             }) {
                 Ok(Some(source)) => return Ok(source),
                 Ok(None) => {}
@@ -64,14 +66,22 @@ impl<'a> Source<'a> {
                 .hint("restore from another backup: `cadangkan backups list` shows them")
         })?;
         let codec = manifest.archive.codec;
-        let mut source = Source { bytes: Bytes::Stored { place, key }, size, codec, manifest: Some(manifest), index: None };
+        let mut source = Source {
+            bytes: Bytes::Stored { place, key },
+            size,
+            codec,
+            manifest: Some(manifest),
+            index: None,
+        };
         source.index = source.usable_index(control);
         Ok(source)
     }
 
     /// Opens an archive file, with the manifest and index beside it if they are there and fit.
     pub fn file(path: &Path, control: &Control<'_>) -> Result<Self> {
-        let at = |error: std::io::Error| Error::io("cannot open the archive", error).context("path", path.display());
+        let at = |error: std::io::Error| {
+            Error::io("cannot open the archive", error).context("path", path.display())
+        };
         let mut file = File::open(path).map_err(at)?;
         let metadata = file.metadata().map_err(at)?;
         if !metadata.is_file() {
@@ -80,7 +90,8 @@ impl<'a> Source<'a> {
         let mut first = Vec::new();
         file.by_ref().take(16).read_to_end(&mut first).map_err(at)?;
         let (bytes, size) = (Bytes::File(path.to_owned()), metadata.len());
-        let mut source = Source { bytes, size, codec: CodecKind::detect(&first), manifest: None, index: None };
+        let mut source =
+            Source { bytes, size, codec: CodecKind::detect(&first), manifest: None, index: None };
         match source.beside(MANIFEST_SUFFIX, MAX_MANIFEST).and_then(|bytes| Manifest::from_bytes(&bytes)) {
             Ok(manifest) => {
                 source.codec = manifest.archive.codec;
@@ -157,8 +168,8 @@ impl<'a> Source<'a> {
         }
         Err(Error::new(ErrorKind::DamagedBackup, "the archive is not what its manifest says")
             .context("backup", manifest.backup_id)
-            .context("expected", &archive.checksum)
-            .context("found", &seen.checksum)
+            .context("expected", archive.checksum)
+            .context("found", seen.checksum)
             .hint("restore from another backup or from another storage; this one cannot be trusted"))
     }
 
@@ -175,7 +186,8 @@ impl<'a> Source<'a> {
     /// Reads the index and holds it against the manifest; `None` when the archive stands alone.
     pub(crate) fn read_index(&self) -> Result<Option<Index>> {
         let Some(manifest) = &self.manifest else { return Ok(None) };
-        let bytes = self.beside(INDEX_SUFFIX, usize::try_from(manifest.index.size_bytes).unwrap_or(usize::MAX))?;
+        let bytes =
+            self.beside(INDEX_SUFFIX, usize::try_from(manifest.index.size_bytes).unwrap_or(usize::MAX))?;
         if Checksum::of(&bytes) != manifest.index.checksum {
             return Err(Error::new(ErrorKind::DamagedBackup, "the index is not what the manifest says"));
         }
@@ -183,7 +195,11 @@ impl<'a> Source<'a> {
         let archive = &manifest.archive;
         let fits = (index.codec(), index.stored_bytes(), index.raw_bytes())
             == (archive.codec, archive.size_bytes, archive.raw_bytes);
-        if fits { Ok(Some(index)) } else { Err(Error::new(ErrorKind::DamagedBackup, "the index is another archive's")) }
+        if fits {
+            Ok(Some(index))
+        } else {
+            Err(Error::new(ErrorKind::DamagedBackup, "the index is another archive's"))
+        }
     }
 
     /// Reads a small object that lies beside the archive.
@@ -216,13 +232,21 @@ pub(crate) fn find(
         }
     }
     let found = manifests(place, &database_folder(database))?.into_iter().filter_map(|(key, manifest)| {
-        manifest.ok().filter(|manifest| id.is_none_or(|id| manifest.backup_id == id)).map(|manifest| (key, manifest))
+        manifest
+            .ok()
+            .filter(|manifest| id.is_none_or(|id| manifest.backup_id == id))
+            .map(|manifest| (key, manifest))
     });
     Ok(found.max_by_key(|(_, manifest)| manifest.backup_id))
 }
 
 /// Looks up in the catalog where a backup, or the newest one, lies in a storage.
-fn known_key(context: &Context<'_>, database: &Name, id: Option<BackupId>, place: Place<'_>) -> Result<Option<Key>> {
+fn known_key(
+    context: &Context<'_>,
+    database: &Name,
+    id: Option<BackupId>,
+    place: Place<'_>,
+) -> Result<Option<Key>> {
     let Some(catalog) = context.catalog else { return Ok(None) };
     let newest = || Ok(catalog.newest_backup(database, true)?.map(|newest| newest.id));
     let Some(id) = id.map_or_else(newest, |id| Ok(Some(id)))? else { return Ok(None) };
@@ -280,7 +304,9 @@ pub(crate) fn not_found(database: &Name, id: Option<BackupId>) -> Error {
     };
     let hint = match id {
         Some(_) => format!("`cadangkan backups list {database}` shows what there is"),
-        None => format!("make one with `cadangkan backup {database}`, or bring back what a storage holds with `cadangkan adopt <storage>`"),
+        None => format!(
+            "make one with `cadangkan backup {database}`, or bring back what a storage holds with `cadangkan adopt <storage>`"
+        ),
     };
     Error::new(ErrorKind::NotFound, message).hint(hint)
 }

@@ -71,7 +71,9 @@ pub fn preserve(
         let place = place_of(places, &copy)?;
         let key = Key::new(copy.archive_key)?;
         let manifest = Manifest { preserved, ..copy.manifest };
-        let mut writer = place.storage.begin_write(&key.with_suffix(MANIFEST_SUFFIX)?, WriteOptions { overwrite: true })?;
+        let mut writer = place
+            .storage
+            .begin_write(&key.with_suffix(MANIFEST_SUFFIX)?, WriteOptions { overwrite: true })?;
         writer.write(&manifest.to_bytes()?)?;
         writer.close().context("storage", place.name)?;
         if let Some(catalog) = context.catalog {
@@ -85,17 +87,24 @@ pub fn preserve(
 /// leftover.
 ///
 /// Refuses a preserved backup with `Conflict`.
-pub fn delete(context: &Context<'_>, database: &Name, id: BackupId, places: &[Place<'_>]) -> Result<Vec<StoredBackup>> {
+pub fn delete(
+    context: &Context<'_>,
+    database: &Name,
+    id: BackupId,
+    places: &[Place<'_>],
+) -> Result<Vec<StoredBackup>> {
     let _lock = lock(context, database)?;
     reap_database(context, database)?;
     let storages: Vec<_> = places.iter().map(|place| place.name.as_str()).collect();
     let options = json!({ "backup_id": id, "storages": storages });
-    let description = RunDescription { kind: RunKind::Delete, database: Some(database), trigger: "manual", options };
+    let description =
+        RunDescription { kind: RunKind::Delete, database: Some(database), trigger: "manual", options };
     record(context, &description, |context, _| {
         let copies = locate(context, database, Some(id), places)?;
         if copies.iter().any(|copy| copy.manifest.preserved) {
-            return Err(Error::new(ErrorKind::Conflict, format!("backup {id} is preserved"))
-                .hint(format!("take the mark away first: cadangkan backups preserve {database} {id} --off")));
+            return Err(Error::new(ErrorKind::Conflict, format!("backup {id} is preserved")).hint(format!(
+                "take the mark away first: cadangkan backups preserve {database} {id} --off"
+            )));
         }
         for copy in &copies {
             context.control.check()?;
@@ -114,7 +123,13 @@ pub fn delete(context: &Context<'_>, database: &Name, id: BackupId, places: &[Pl
     })
 }
 
-fn remove(context: &Context<'_>, database: &Name, id: BackupId, place: Place<'_>, archive: &Key) -> Result<()> {
+fn remove(
+    context: &Context<'_>,
+    database: &Name,
+    id: BackupId,
+    place: Place<'_>,
+    archive: &Key,
+) -> Result<()> {
     place.storage.delete(&archive.with_suffix(MANIFEST_SUFFIX)?)?;
     place.storage.delete(&archive.with_suffix(INDEX_SUFFIX)?)?;
     place.storage.delete(archive)?;

@@ -61,7 +61,8 @@ pub fn verify(
     level: VerifyLevel,
 ) -> Result<VerifyReport> {
     let options = json!({ "level": level, "storage": place.name });
-    let description = RunDescription { kind: RunKind::Verify, database: Some(database), trigger: "manual", options };
+    let description =
+        RunDescription { kind: RunKind::Verify, database: Some(database), trigger: "manual", options };
     record(context, &description, |context, _| {
         let checked = check(context, database, id, place, level);
         let now = context.control.clock.now();
@@ -89,8 +90,11 @@ fn check(
     let control = &context.control;
     control.step("read the manifest");
     let (key, manifest) = find(context, database, Some(id), place)?.ok_or_else(|| {
-        Error::new(ErrorKind::NotFound, format!("storage {} has no backup {id} of \"{database}\"", place.name))
-            .hint(format!("`cadangkan backups list {database}` shows what there is"))
+        Error::new(
+            ErrorKind::NotFound,
+            format!("storage {} has no backup {id} of \"{database}\"", place.name),
+        )
+        .hint(format!("`cadangkan backups list {database}` shows what there is"))
     })?;
     if (manifest.backup_id, &manifest.database_name) != (id, database) {
         return Err(Error::new(ErrorKind::DamagedBackup, "the manifest is that of another backup")
@@ -110,7 +114,10 @@ fn check(
         level,
         size_bytes: seen.stored_bytes,
         raw_bytes: if level == VerifyLevel::Read { seen.raw_bytes } else { 0 },
-        frames: source.index().filter(|_| level == VerifyLevel::Read).map_or(0, |index| index.entries().len() as u64),
+        frames: source
+            .index()
+            .filter(|_| level == VerifyLevel::Read)
+            .map_or(0, |index| index.entries().len() as u64),
         verified_at: control.clock.now(),
     })
 }

@@ -1,0 +1,14 @@
+//! Verbs on a real engine and a real storage, with faults and kills.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops where it fails")]
+
+mod adopt;
+mod backups;
+mod cleanup;
+mod clock;
+mod damage;
+mod faults;
+mod files;
+mod killed;
+mod locks;
+mod restore;
+mod support;
