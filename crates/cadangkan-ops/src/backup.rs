@@ -7,10 +7,10 @@ use std::thread::scope;
 use std::time::{Duration, Instant};
 
 use cadangkan_archive::{ArchiveSummary, Codec, Manifest, Trigger};
-use cadangkan_catalog::{RunKind, RunStatus};
+use cadangkan_catalog::RunKind;
 use cadangkan_core::{
-    BackupId, Control, Error, ErrorKind, Fingerprint, Level, ObjectName, ObjectReport, Progress, Result,
-    ResultExt, RunId, Section, format_bytes,
+    BackupId, Control, Error, ErrorKind, Fingerprint, Level, ObjectName, ObjectReport, Result, ResultExt,
+    RunId, Section, format_bytes,
 };
 use cadangkan_engine::{DumpPlan, DumpRequest, FrameSink, Snapshot, Unit, UnitReport};
 use cadangkan_storage::Key;
@@ -21,7 +21,7 @@ use crate::draft::{Draft, check_places};
 use crate::lock::DatabaseLock;
 use crate::manifest::{Facts, manifest};
 use crate::naming::{ArchiveName, FileNameFields};
-use crate::pipeline::{self, Limits};
+use crate::pipeline::{self, Limits, Meter};
 use crate::run::{Outcome, RunDescription, reap_database, record};
 use crate::{Context, Database, Place, index_backup};
 
@@ -133,9 +133,9 @@ pub(crate) fn backup_locked(
         options,
     };
     record(context, &description, |context, run| {
-        let (report, status) = make(context, database, places, request, run).operation("back up")?;
+        let report = make(context, database, places, request, run).operation("back up")?;
         let id = report.manifest.backup_id;
-        Ok(Outcome { result: report, backup: Some(id), status })
+        Ok(Outcome::completed(report, Some(id)))
     })
 }
 
@@ -146,7 +146,7 @@ fn make(
     places: &[Place<'_>],
     request: &BackupRequest,
     run: Option<RunId>,
-) -> Result<(BackupReport, RunStatus)> {
+) -> Result<BackupReport> {
     let control = &context.control;
     // 1. Whatever can be known to fail fails before the database is touched.
     control.step("check storages");
@@ -201,7 +201,7 @@ fn make(
             .source(error)
             .hint("`cadangkan adopt <storage>` brings it into the catalog")
     })?;
-    Ok((BackupReport { manifest, copies }, RunStatus::Completed))
+    Ok(BackupReport { manifest, copies })
 }
 
 /// Runs the pipeline from the snapshot into the draft.
@@ -218,28 +218,32 @@ fn store(
         Level::Debug,
         &format!("{} workers, frames take at most {memory} of memory", limits.workers),
     );
-    let total = Progress {
-        total_bytes: snapshot.start().estimated_bytes,
-        total_objects: Some(snapshot.units().len() as u64),
-        ..Progress::default()
-    };
+    // One image is no list of objects that somebody would want counted.
+    let objects = Some(snapshot.units().len() as u64).filter(|units| *units > 1);
+    let meter = Meter::new(snapshot.start().estimated_bytes, objects);
     let reports = Mutex::new(Vec::new());
-    let produce = |sink: &dyn FrameSink| dump_sections(snapshot, limits.workers, sink, control, &reports);
-    let summary = pipeline::run(request.codec, limits, total, control, produce, |bytes| draft.write(bytes))?;
+    let produce = |sink: &dyn FrameSink, control: &Control<'_>| {
+        dump_sections(snapshot, limits.workers, sink, control, &|unit, report| {
+            if let Ok(mut reports) = reports.lock() {
+                reports.push((unit.clone(), report));
+            }
+            meter.object_done();
+        })
+    };
+    let summary = pipeline::run(request.codec, limits, &meter, control, produce, |bytes| draft.write(bytes))?;
     let reports = reports.into_inner().map_err(|_| Error::new(ErrorKind::Internal, "a dump panicked"))?;
     let objects = add_up(&summary, reports)?;
     Ok((summary, objects))
 }
 
-type Reports = Mutex<Vec<(Unit, UnitReport)>>;
-
-/// Dumps all units: section after section, and within one as many at once as the snapshot has connections.
+/// Dumps all units: section after section, and within one as many at once as the snapshot has connections. The
+/// first that fails cancels the others, through the token in `control`, which is theirs alone.
 fn dump_sections(
     snapshot: &dyn Snapshot,
     workers: usize,
     sink: &dyn FrameSink,
     control: &Control<'_>,
-    reports: &Reports,
+    done: &(dyn Fn(&Unit, UnitReport) + Sync),
 ) -> Result<()> {
     for section in Section::ALL {
         let units: Vec<_> = snapshot.units().iter().filter(|unit| unit.section == section).collect();
@@ -247,10 +251,9 @@ fn dump_sections(
         let dump = || -> Result<()> {
             while let Some(unit) = units.get(next.fetch_add(1, Ordering::Relaxed)) {
                 control.check()?;
-                let report = snapshot.dump(unit, sink, control).context("object", &unit.object)?;
-                if let Ok(mut reports) = reports.lock() {
-                    reports.push(((*unit).clone(), report));
-                }
+                let report = snapshot.dump(unit, sink, control).context("object", &unit.object);
+                let report = report.inspect_err(|_| control.cancel.cancel())?;
+                done(unit, report);
             }
             Ok(())
         };

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use cadangkan_archive::Codec;
 use cadangkan_catalog::RunKind;
 use cadangkan_core::{
-    Control, Error, Frame, Name, NoReporter, ObjectKind, ObjectName, Progress, Result, ResultExt, Section,
+    Control, Error, Frame, Name, NoReporter, ObjectKind, ObjectName, Result, ResultExt, Section,
 };
 use cadangkan_engine::FrameSink;
 use cadangkan_storage::{Key, Storage, StorageWriter, WriteOptions};
@@ -17,7 +17,7 @@ use zip::write::SimpleFileOptions;
 
 use crate::Context;
 use crate::feed::feed;
-use crate::pipeline::{self, FRAME_BYTES, Limits};
+use crate::pipeline::{self, FRAME_BYTES, Limits, Meter};
 use crate::run::{Outcome, RunDescription, record};
 use crate::source::Source;
 
@@ -98,8 +98,8 @@ fn encode(
     writer: &mut dyn StorageWriter,
 ) -> Result<u64> {
     let control = &context.control;
-    let total = Progress { total_bytes: source.raw_bytes(), ..Progress::default() };
-    let produce = |sink: &dyn FrameSink| -> Result<()> {
+    let meter = Meter::new(source.raw_bytes(), None);
+    let produce = |sink: &dyn FrameSink, control: &Control<'_>| -> Result<()> {
         let cutter = Mutex::new(Cutter { sink, part: 0, data: Vec::new() });
         // Progress is counted once, behind the encoders.
         let quiet = Control { reporter: &NoReporter, ..*control };
@@ -110,7 +110,7 @@ fn encode(
         cutter.into_inner().map_err(|_| pipeline::panicked())?.finish()
     };
     let summary =
-        pipeline::run(codec, Limits::of(context), total, control, produce, |bytes| writer.write(bytes))?;
+        pipeline::run(codec, Limits::of(context), &meter, control, produce, |bytes| writer.write(bytes))?;
     Ok(summary.raw_bytes)
 }
 
@@ -119,7 +119,7 @@ fn feed_in_order(
     control: &Control<'_>,
     take: &(dyn Fn(&[u8]) -> Result<()> + Sync),
 ) -> Result<u64> {
-    Ok(feed(source, 1, control, &|piece| take(piece.data))?.raw_bytes)
+    Ok(feed(source, 1, control, &|piece, _| take(piece.data))?.raw_bytes)
 }
 
 /// Cuts a stream into frames of one size.

@@ -4,8 +4,8 @@ use std::io::Read;
 use std::sync::Mutex;
 use std::thread::scope;
 
-use cadangkan_archive::{Checksum, ChecksumHasher, CodecKind, Index, IndexEntry, SequentialReader};
-use cadangkan_core::{Control, Error, ErrorKind, Event, Progress, Result, Section};
+use cadangkan_archive::{Checksum, ChecksumHasher, CodecKind, IndexEntry, SequentialReader};
+use cadangkan_core::{Control, Error, ErrorKind, Event, ObjectName, Progress, Result, Section};
 use cadangkan_engine::Piece;
 use crossbeam_channel::{Receiver, bounded};
 
@@ -23,8 +23,9 @@ pub(crate) struct Seen {
     pub(crate) raw_bytes: u64,
 }
 
-/// Takes pieces; from several threads at once when it was fed with more than one.
-pub(crate) type Take<'a> = &'a (dyn Fn(&Piece<'_>) -> Result<()> + Sync);
+/// Takes pieces; from several threads at once when it was fed with more than one. The control it is given is
+/// cancelled when another thread fails.
+pub(crate) type Take<'a> = &'a (dyn Fn(&Piece<'_>, &Control<'_>) -> Result<()> + Sync);
 
 /// Reads the whole archive and gives every piece to `take`: by the index in up to `threads` threads, otherwise in
 /// order in this one.
@@ -39,12 +40,44 @@ pub(crate) fn feed(
 ) -> Result<Seen> {
     let mut stored = Stored::open(source)?;
     let raw_bytes = match source.index() {
-        Some(index) => by_index(index, &mut stored, threads, control, take)?,
+        Some(index) => {
+            skip(&mut stored, index.entries().first().map_or(0, |entry| entry.offset))?;
+            let entries: Vec<_> = index.entries().iter().collect();
+            by_index(index.codec(), &entries, threads, control, take, |entry| read_frame(&mut stored, entry))?
+        }
         None => in_order(source.codec(), &mut stored, source.raw_bytes(), control, take)?,
     };
     let seen = stored.finish(raw_bytes)?;
     source.compare(&seen)?;
     Ok(seen)
+}
+
+/// Gives only the frames of some objects to `take`, with those of header and trailer, and reads only their bytes;
+/// without an index everything, as [`feed`] does. Returns the uncompressed bytes given.
+///
+/// Each frame is held against its hash in the index, and the index was held against the manifest.
+pub(crate) fn feed_objects(
+    source: &Source<'_>,
+    objects: &[ObjectName],
+    threads: usize,
+    control: &Control<'_>,
+    take: Take<'_>,
+) -> Result<u64> {
+    let Some(index) = source.index() else { return Ok(feed(source, threads, control, take)?.raw_bytes) };
+    let always = |entry: &IndexEntry| matches!(entry.section, Section::Header | Section::Trailer);
+    let needed = |entry: &&IndexEntry| always(entry) || objects.contains(&entry.object);
+    let entries: Vec<_> = index.entries().iter().filter(needed).collect();
+    let mut open: Option<(u64, Box<dyn Read + Send>)> = None;
+    by_index(index.codec(), &entries, threads, control, take, |entry| {
+        // Neighbours are read on; a gap is jumped over.
+        let mut reader = match open.take() {
+            Some((position, reader)) if position == entry.offset => reader,
+            _ => source.read(Some(entry.offset..source.size()))?,
+        };
+        let frame = read_frame(&mut reader, entry)?;
+        open = Some((entry.offset.saturating_add(entry.stored_len), reader));
+        Ok(frame)
+    })
 }
 
 /// Reads the stored bytes only, and takes their checksum.
@@ -106,27 +139,30 @@ fn in_order(
     let mut data = Vec::new();
     while let Some(piece) = reader.next(&mut data)? {
         control.check()?;
-        take(&Piece { raw_offset: piece.raw_offset, section: None, object: None, data: &data })?;
+        take(&Piece { raw_offset: piece.raw_offset, section: None, object: None, data: &data }, control)?;
         progress.bytes += data.len() as u64;
         control.reporter.report(&Event::Progress(progress));
     }
     Ok(progress.bytes)
 }
 
-/// Reads frame after frame here, and decodes and hands on in `threads` others; section after section.
+/// Reads frame after frame here, and decodes and hands on in `threads` others; section after section. The first
+/// that fails cancels the others.
 fn by_index(
-    index: &Index,
-    stored: &mut Stored,
+    codec: CodecKind,
+    entries: &[&IndexEntry],
     threads: usize,
     control: &Control<'_>,
     take: Take<'_>,
+    mut read: impl FnMut(&IndexEntry) -> Result<Vec<u8>>,
 ) -> Result<u64> {
-    let progress = Mutex::new(Progress { total_bytes: Some(index.raw_bytes()), ..Progress::default() });
-    let prologue = index.entries().first().map_or(0, |entry| entry.offset);
-    skip(stored, prologue)?;
+    let total_bytes = Some(entries.iter().map(|entry| entry.raw_len).sum());
+    let progress = Mutex::new(Progress { total_bytes, ..Progress::default() });
+    let stop = control.cancel.child();
+    let control = &Control { cancel: &stop, ..*control };
     for section in Section::ALL {
-        let entries: Vec<_> = index.entries().iter().filter(|entry| entry.section == section).collect();
-        if entries.is_empty() {
+        let mut entries = entries.iter().filter(|entry| entry.section == section).peekable();
+        if entries.peek().is_none() {
             continue;
         }
         let (sender, receiver) = bounded(threads);
@@ -134,16 +170,24 @@ fn by_index(
             let workers: Vec<_> = (0..threads.max(1))
                 .map(|_| {
                     let (receiver, progress) = (receiver.clone(), &progress);
-                    scope.spawn(move || decode(index.codec(), &receiver, progress, control, take))
+                    scope.spawn(move || {
+                        decode(codec, &receiver, progress, control, take)
+                            .inspect_err(|_| control.cancel.cancel())
+                    })
                 })
                 .collect();
             drop(receiver);
-            let read =
-                read_frames(&entries, stored, control, |frame| sender.send(frame).map_err(|_| torn_down()));
+            let read_all = || -> Result<()> {
+                for entry in entries {
+                    control.check()?;
+                    sender.send((*entry, read(entry)?)).map_err(|_| torn_down())?;
+                }
+                Ok(())
+            };
+            let mut results = vec![read_all().inspect_err(|_| control.cancel.cancel())];
             drop(sender);
-            let mut results = vec![read];
-            results
-                .extend(workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| Err(panicked()))));
+            let joined = workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| Err(panicked())));
+            results.extend(joined);
             first_cause(results)
         })?;
     }
@@ -152,23 +196,14 @@ fn by_index(
 
 type StoredFrame<'a> = (&'a IndexEntry, Vec<u8>);
 
-fn read_frames<'a>(
-    entries: &[&'a IndexEntry],
-    stored: &mut Stored,
-    control: &Control<'_>,
-    mut send: impl FnMut(StoredFrame<'a>) -> Result<()>,
-) -> Result<()> {
-    for entry in entries {
-        control.check()?;
-        // The index is checked: no frame is longer than the limit of the format.
-        let mut bytes = vec![0; usize::try_from(entry.stored_len).unwrap_or(usize::MAX)];
-        stored.read_exact(&mut bytes).map_err(|error| match error.kind() {
-            std::io::ErrorKind::UnexpectedEof => cut(),
-            _ => unreadable(error),
-        })?;
-        send((entry, bytes))?;
-    }
-    Ok(())
+fn read_frame(stored: &mut dyn Read, entry: &IndexEntry) -> Result<Vec<u8>> {
+    // The index is checked: no frame is longer than the limit of the format.
+    let mut bytes = vec![0; usize::try_from(entry.stored_len).unwrap_or(usize::MAX)];
+    stored.read_exact(&mut bytes).map_err(|error| match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => cut(),
+        _ => unreadable(error),
+    })?;
+    Ok(bytes)
 }
 
 fn decode(
@@ -183,12 +218,13 @@ fn decode(
     for (entry, bytes) in frames {
         control.check()?;
         decoder.decode(entry, &bytes, &mut data)?;
-        take(&Piece {
+        let piece = Piece {
             raw_offset: entry.raw_offset,
             section: Some(entry.section),
             object: Some(&entry.object),
             data: &data,
-        })?;
+        };
+        take(&piece, control)?;
         if let Ok(mut progress) = progress.lock() {
             progress.bytes += entry.raw_len;
             control.reporter.report(&Event::Progress(*progress));

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{ScopedJoinHandle, scope};
 
 use cadangkan_archive::{ArchiveSummary, ArchiveWriter, Codec, EncodedFrame};
@@ -42,19 +43,46 @@ impl Limits {
     }
 }
 
+/// How far a run has come: what there is to do, and the objects that are done.
+#[derive(Debug, Default)]
+pub struct Meter {
+    total: Progress,
+    objects: AtomicU64,
+}
+
+impl Meter {
+    /// Makes a meter for what there is to do, as far as it is known.
+    pub fn new(total_bytes: Option<u64>, total_objects: Option<u64>) -> Self {
+        Meter {
+            total: Progress { total_bytes, total_objects, ..Progress::default() },
+            objects: AtomicU64::new(0),
+        }
+    }
+
+    /// Counts an object as done.
+    pub fn object_done(&self) {
+        self.objects.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn at(&self, bytes: u64) -> Event<'static> {
+        Event::Progress(Progress { bytes, objects: self.objects.load(Ordering::Relaxed), ..self.total })
+    }
+}
+
 /// Runs `produce`, encodes what it sends and gives the archive's bytes to `store`, in the order of sending.
 ///
-/// `produce` runs in a thread of its own and may start more. The first error of any stage is returned.
+/// `produce` runs in a thread of its own and may start more; it is cancelled when another stage fails. The error
+/// that made the others happen is returned.
 pub fn run<P, S>(
     codec: Codec,
     limits: Limits,
-    total: Progress,
+    meter: &Meter,
     control: &Control<'_>,
     produce: P,
     store: S,
 ) -> Result<ArchiveSummary>
 where
-    P: FnOnce(&dyn FrameSink) -> Result<()> + Send,
+    P: FnOnce(&dyn FrameSink, &Control<'_>) -> Result<()> + Send,
     S: FnMut(&[u8]) -> Result<()>,
 {
     let (frame_sender, frame_receiver) = bounded(limits.slots);
@@ -64,10 +92,14 @@ where
     for _ in 0..limits.slots {
         let _ = slot_sender.send(());
     }
+    let stop = control.cancel.child();
     scope(|scope| {
         let sink =
             Sink { slots: slot_receiver, spares: spare_receiver, frames: Mutex::new((0, frame_sender)) };
-        let producer = scope.spawn(move || produce(&sink));
+        let producer = scope.spawn(|| {
+            let sink = sink;
+            produce(&sink, &Control { cancel: &stop, ..*control })
+        });
         let encoders: Vec<_> = (0..limits.workers)
             .map(|_| {
                 let (frames, encoded) = (frame_receiver.clone(), encoded_sender.clone());
@@ -77,14 +109,19 @@ where
         // The clones in the threads keep the channels open; these would keep them open for ever.
         drop((frame_receiver, encoded_sender));
         let store = ArchiveWriter::new(codec, store);
-        let stored = append(store, total, control, encoded_receiver, slot_sender, spare_sender);
+        let stored = append(store, meter, control, encoded_receiver, slot_sender, spare_sender);
+        if stored.is_err() {
+            stop.cancel();
+        }
         // Encoders end when the dump has ended or the writer has gone.
         let encoded = encoders.into_iter().map(join).collect::<Result<Vec<()>>>();
         let produced = join(producer);
         match (stored, produced) {
             (Ok(writer), Ok(())) => encoded.and_then(|_| writer.finish()),
             (Err(error), Ok(())) | (Ok(_), Err(error)) => Err(error),
-            (Err(stored), Err(produced)) => Err(if is_torn_down(&produced) { stored } else { produced }),
+            (Err(stored), Err(produced)) => {
+                first_cause(vec![Err(produced), Err(stored)]).and(Err(panicked()))
+            }
         }
     })
 }
@@ -136,22 +173,22 @@ fn encode(codec: Codec, frames: &Receiver<Numbered>, encoded: &Sender<Encoded>) 
 
 fn append<S: FnMut(&[u8]) -> Result<()>>(
     mut writer: ArchiveWriter<S>,
-    mut progress: Progress,
+    meter: &Meter,
     control: &Control<'_>,
     encoded: Receiver<Encoded>,
     slots: Sender<()>,
     spares: Sender<Vec<u8>>,
 ) -> Result<ArchiveWriter<S>> {
     let mut waiting = BTreeMap::new();
-    let mut next = 0;
+    let (mut next, mut bytes) = (0, 0);
     for frame in encoded {
         let (number, frame, raw) = frame?;
         control.check()?;
         waiting.insert(number, (frame, raw));
         while let Some((frame, raw)) = waiting.remove(&next) {
             writer.append(&frame)?;
-            progress.bytes += frame.raw_len;
-            control.reporter.report(&Event::Progress(progress));
+            bytes += frame.raw_len;
+            control.reporter.report(&meter.at(bytes));
             next += 1;
             // Nobody takes them any more once the dump is over.
             let _ = spares.send(raw);
@@ -170,20 +207,14 @@ pub(crate) fn panicked() -> Error {
     Error::new(ErrorKind::Internal, "a thread of the pipeline panicked")
 }
 
-const TORN_DOWN: &str = "another part of the run failed";
-
 pub(crate) fn torn_down() -> Error {
-    Error::new(ErrorKind::Cancelled, TORN_DOWN)
-}
-
-/// Tells whether an error only says that another one happened.
-fn is_torn_down(error: &Error) -> bool {
-    error.message() == TORN_DOWN
+    Error::new(ErrorKind::Cancelled, "another part of the run failed")
 }
 
 /// Picks, of the errors of siblings, the one that made the others happen.
 pub(crate) fn first_cause(results: Vec<Result<()>>) -> Result<()> {
     let mut errors: Vec<_> = results.into_iter().filter_map(Result::err).collect();
-    errors.sort_by_key(is_torn_down);
+    // Whoever was only stopped by the others says so.
+    errors.sort_by_key(|error| error.kind() == ErrorKind::Cancelled);
     errors.into_iter().next().map_or(Ok(()), Err)
 }

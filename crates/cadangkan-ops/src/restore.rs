@@ -4,14 +4,15 @@ use std::time::{Duration, Instant};
 
 use cadangkan_catalog::RunKind;
 use cadangkan_core::{
-    BackupId, Error, ErrorKind, Fingerprint, Level, Name, ObjectKind, Result, ResultExt, Selection, Timestamp,
+    BackupId, Control, Error, ErrorKind, Fingerprint, Level, Name, ObjectKind, ObjectName, Result, ResultExt,
+    Selection, Timestamp,
 };
-use cadangkan_engine::{Engine, Load, LoadMode, LoadPlan, LoadReport, LoadRequest};
+use cadangkan_engine::{Engine, Load, LoadMode, LoadPlan, LoadReport, LoadRequest, Piece};
 use serde::Serialize;
 use serde_json::json;
 
 use crate::backup::{BackupReport, BackupRequest, backup_locked};
-use crate::feed::feed;
+use crate::feed::{feed, feed_objects};
 use crate::lock::DatabaseLock;
 use crate::run::{Outcome, RunDescription, reap_database, record};
 use crate::source::Source;
@@ -147,7 +148,7 @@ pub fn plan(
 
 /// Reads and checks the whole archive, and loads nothing: what a dry run can prove.
 pub fn read_through(context: &Context<'_>, source: &Source<'_>) -> Result<()> {
-    feed(source, context.workers, &context.control, &|_| Ok(())).map(drop)
+    feed(source, context.workers, &context.control, &|_, _| Ok(())).map(drop)
 }
 
 /// Carries out a plan. Until the last step the target's present content stays as it is, unless the plan says
@@ -204,10 +205,10 @@ fn carry_out(
     control.step("begin load");
     let mut load = target.engine.begin_load(&plan.load, control)?;
     // 2. Read, decode, load; 3. complete, durable, checked; 4. equal to what was backed up.
-    let proved = fill(context, source, load.as_mut()).and_then(|raw_bytes| {
+    let proved = fill(context, source, plan.load.needs.as_deref(), load.as_mut()).and_then(|raw_bytes| {
         control.step("finish load");
         let report = load.finish(control)?;
-        let proofs = prove(source, &report)?;
+        let proofs = prove(source, plan, &report)?;
         control.check()?;
         Ok((raw_bytes, report, proofs))
     });
@@ -230,7 +231,12 @@ fn carry_out(
     })
 }
 
-fn fill(context: &Context<'_>, source: &Source<'_>, load: &mut dyn Load) -> Result<u64> {
+fn fill(
+    context: &Context<'_>,
+    source: &Source<'_>,
+    needs: Option<&[ObjectName]>,
+    load: &mut dyn Load,
+) -> Result<u64> {
     let control = &context.control;
     if source.manifest().is_none() {
         let text =
@@ -240,15 +246,21 @@ fn fill(context: &Context<'_>, source: &Source<'_>, load: &mut dyn Load) -> Resu
     control.step("load");
     let threads = load.connections().min(context.workers.max(1));
     let load: &dyn Load = load;
-    let seen = feed(source, threads, control, &|piece| load.load(piece, control))?;
-    Ok(seen.raw_bytes)
+    let take = |piece: &Piece<'_>, control: &Control<'_>| load.load(piece, control);
+    match needs {
+        Some(objects) => feed_objects(source, objects, threads, control, &take),
+        None => Ok(feed(source, threads, control, &take)?.raw_bytes),
+    }
 }
 
 /// Holds what was loaded against what was backed up; returns what was proved, for people.
-fn prove(source: &Source<'_>, loaded: &LoadReport) -> Result<Vec<String>> {
+fn prove(source: &Source<'_>, plan: &RestorePlan, loaded: &LoadReport) -> Result<Vec<String>> {
     let mut proofs = Vec::new();
     if source.manifest().is_some() {
-        proofs.push("every stored byte is the one that was backed up (SHA-256)".to_owned());
+        proofs.push(match plan.load.needs {
+            None => "every stored byte is the one that was backed up (SHA-256)".to_owned(),
+            Some(_) => "every frame that was read is the one that was backed up (BLAKE3)".to_owned(),
+        });
     }
     if let (Some(expected), Some(found)) = (image_fingerprint(source), loaded.image) {
         if expected != found {

@@ -27,12 +27,11 @@ pub(crate) struct RunDescription<'a> {
 pub(crate) struct Outcome<T> {
     pub(crate) result: T,
     pub(crate) backup: Option<BackupId>,
-    pub(crate) status: RunStatus,
 }
 
 impl<T> Outcome<T> {
     pub(crate) fn completed(result: T, backup: Option<BackupId>) -> Self {
-        Outcome { result, backup, status: RunStatus::Completed }
+        Outcome { result, backup }
     }
 }
 
@@ -52,8 +51,8 @@ pub(crate) fn record<T>(
     let recorder = Recorder { next: context.control.reporter, clock, catalog, run, state: Mutex::default() };
     let control = Control { reporter: &recorder, ..context.control };
     match work(&Context { control, ..*context }, Some(run)) {
-        Ok(Outcome { result, backup, status }) => {
-            let finished = catalog.finish_run(run, clock.now(), status, backup, None);
+        Ok(Outcome { result, backup }) => {
+            let finished = catalog.finish_run(run, clock.now(), RunStatus::Completed, backup, None);
             recorder
                 .failure()
                 .map_or(finished, Err)

@@ -106,7 +106,7 @@ fn check(
     control.step("read the archive");
     let seen = match level {
         VerifyLevel::Checksum => checksum(&source, control)?,
-        VerifyLevel::Read => feed(&source, context.workers, control, &|_| Ok(()))?,
+        VerifyLevel::Read => feed(&source, context.workers, control, &|_, _| Ok(()))?,
     };
     Ok(VerifyReport {
         backup_id: id,

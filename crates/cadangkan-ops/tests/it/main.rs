@@ -1,5 +1,10 @@
 //! Verbs on a real engine and a real storage, with faults and kills.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops where it fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops where it fails"
+)]
 
 mod adopt;
 mod backups;
@@ -11,4 +16,5 @@ mod files;
 mod killed;
 mod locks;
 mod restore;
+mod servers;
 mod support;
