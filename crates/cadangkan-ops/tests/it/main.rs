@@ -13,6 +13,7 @@ mod clock;
 mod damage;
 mod faults;
 mod files;
+mod full_disk;
 mod killed;
 mod locks;
 mod restore;
