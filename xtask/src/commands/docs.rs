@@ -32,7 +32,8 @@ pub(crate) fn outcome(examples: usize) -> Outcome {
 
 /// Builds the program, runs all examples, and returns how many there are.
 pub(crate) fn check(instrumentation: Option<&Instrumentation>) -> Result<usize> {
-    let mut build = project::cargo(&["build", "--quiet", "--package", "cadangkan"])?;
+    // The whole workspace, so that libraries have the features they had in the tests, and are built once.
+    let mut build = project::cargo(&["build", "--quiet", "--workspace", "--bins"])?;
     let mut target = project::target()?;
     if let Some(instrumentation) = instrumentation {
         instrumentation.apply(&mut build);

@@ -37,7 +37,7 @@ pub(super) fn words(line: &str) -> impl Iterator<Item = &str> {
     line.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty())
 }
 
-fn is_test_path(path: &str) -> bool {
+pub(super) fn is_test_path(path: &str) -> bool {
     let folder = |name: &str| path.split('/').rev().skip(1).any(|part| part == name);
     path.ends_with("/tests.rs") || ["tests", "benches", "examples", "fuzz"].into_iter().any(folder)
 }

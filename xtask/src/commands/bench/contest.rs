@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -118,7 +118,7 @@ impl Place {
         path.push(std::env::var_os("PATH").unwrap_or_default());
         let mut command = Command::new(program);
         command.args(arguments).env("PATH", path).env("DATA", &self.data).env("WORK", &self.work);
-        command.env("HOME", &self.work).current_dir(&self.work);
+        command.env("HOME", &self.work).current_dir(&self.work).stdout(Stdio::null());
         command
     }
 }
