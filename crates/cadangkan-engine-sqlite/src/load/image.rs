@@ -44,10 +44,15 @@ impl ImageWriter {
         });
         let end =
             end.ok_or_else(|| damaged("a piece of the image lies past its end").context("offset", offset))?;
-        if !self.coverage.lock().unwrap_or_else(PoisonError::into_inner).add(offset, end) {
-            return Err(damaged("two pieces of the image overlap").context("offset", offset));
+        {
+            // Held while writing: the kernel lets one thread write to a file at a time, and the others would spin
+            // for it instead of leaving the processor to whoever decodes.
+            let mut coverage = self.coverage.lock().unwrap_or_else(PoisonError::into_inner);
+            if !coverage.add(offset, end) {
+                return Err(damaged("two pieces of the image overlap").context("offset", offset));
+            }
+            self.file.write_all_at(data, offset).map_err(|error| self.cannot_write(error))?;
         }
-        self.file.write_all_at(data, offset).map_err(|error| self.cannot_write(error))?;
         self.begin_writeback(offset, data.len() as u64);
         Ok(())
     }
