@@ -88,7 +88,10 @@ where
     let (frame_sender, frame_receiver) = bounded(limits.slots);
     let (encoded_sender, encoded_receiver) = bounded(limits.slots);
     let (slot_sender, slot_receiver) = bounded(limits.slots);
+    // Buffers go round, so that memory stays where it is whatever the size: frames to the dump, encoded ones to the
+    // encoders.
     let (spare_sender, spare_receiver) = unbounded();
+    let (room_sender, room_receiver) = unbounded();
     for _ in 0..limits.slots {
         let _ = slot_sender.send(());
     }
@@ -103,13 +106,20 @@ where
         let encoders: Vec<_> = (0..limits.workers)
             .map(|_| {
                 let (frames, encoded) = (frame_receiver.clone(), encoded_sender.clone());
-                scope.spawn(move || encode(codec, &frames, &encoded))
+                let room = room_receiver.clone();
+                scope.spawn(move || encode(codec, &frames, &room, &encoded))
             })
             .collect();
         // The clones in the threads keep the channels open; these would keep them open for ever.
         drop((frame_receiver, encoded_sender));
         let store = ArchiveWriter::new(codec, store);
-        let stored = append(store, meter, control, encoded_receiver, slot_sender, spare_sender);
+        let stored = append(
+            store,
+            meter,
+            control,
+            encoded_receiver,
+            Returns { slot_sender, spare_sender, room_sender },
+        );
         if stored.is_err() {
             stop.cancel();
         }
@@ -120,7 +130,8 @@ where
             (Ok(writer), Ok(())) => encoded.and_then(|_| writer.finish()),
             (Err(error), Ok(())) | (Ok(_), Err(error)) => Err(error),
             (Err(stored), Err(produced)) => {
-                first_cause(vec![Err(produced), Err(stored)]).and(Err(panicked()))
+                // Of two that were stopped, the writer knows why.
+                first_cause(vec![Err(stored), Err(produced)]).and(Err(panicked()))
             }
         }
     })
@@ -155,11 +166,16 @@ impl FrameSink for Sink {
 }
 
 /// Encodes until the queue ends. A failure goes down the queue, so that the writer sees it and lets go of all.
-fn encode(codec: Codec, frames: &Receiver<Numbered>, encoded: &Sender<Encoded>) -> Result<()> {
+fn encode(
+    codec: Codec,
+    frames: &Receiver<Numbered>,
+    room: &Receiver<Vec<u8>>,
+    encoded: &Sender<Encoded>,
+) -> Result<()> {
     let work = || -> Result<()> {
         let mut encoder = codec.encoder()?;
         for (number, frame) in frames {
-            let result = encoder.encode(&frame, Vec::new())?;
+            let result = encoder.encode(&frame, room.try_recv().unwrap_or_default())?;
             if encoded.send(Ok((number, result, frame.data))).is_err() {
                 break;
             }
@@ -171,13 +187,19 @@ fn encode(codec: Codec, frames: &Receiver<Numbered>, encoded: &Sender<Encoded>) 
     result.or_else(|error| encoded.send(Err(error)).or(Ok(())))
 }
 
+/// What the writer gives back when a frame is stored.
+struct Returns {
+    slot_sender: Sender<()>,
+    spare_sender: Sender<Vec<u8>>,
+    room_sender: Sender<Vec<u8>>,
+}
+
 fn append<S: FnMut(&[u8]) -> Result<()>>(
     mut writer: ArchiveWriter<S>,
     meter: &Meter,
     control: &Control<'_>,
     encoded: Receiver<Encoded>,
-    slots: Sender<()>,
-    spares: Sender<Vec<u8>>,
+    returns: Returns,
 ) -> Result<ArchiveWriter<S>> {
     let mut waiting = BTreeMap::new();
     let (mut next, mut bytes) = (0, 0);
@@ -191,8 +213,9 @@ fn append<S: FnMut(&[u8]) -> Result<()>>(
             control.reporter.report(&meter.at(bytes));
             next += 1;
             // Nobody takes them any more once the dump is over.
-            let _ = spares.send(raw);
-            let _ = slots.send(());
+            let _ = returns.spare_sender.send(raw);
+            let _ = returns.room_sender.send(frame.stored);
+            let _ = returns.slot_sender.send(());
         }
     }
     control.check()?;
