@@ -94,7 +94,7 @@ pub(crate) fn check_names<'a>(
         let near: Vec<String> =
             near_names(&pattern.0, names.clone()).iter().map(|name| format!("\"{name}\"")).collect();
         let hint = if near.is_empty() {
-            "look at the names with `cadangkan scan`, or with `cadangkan backups info`".to_owned()
+            "`cadangkan backups info <db> <id>` shows the names".to_owned()
         } else {
             format!("did you mean {}?", near.join(" or "))
         };

@@ -1,7 +1,8 @@
 //! A backup being written: the same bytes to every storage, and nothing that counts before the manifest.
 
 use cadangkan_archive::{ArchiveSummary, Manifest, QuickHasher};
-use cadangkan_core::{Control, Error, ErrorKind, Result, ResultExt};
+use cadangkan_catalog::{BackupFilter, BackupStatus};
+use cadangkan_core::{Control, Error, ErrorKind, Level, Result, ResultExt};
 use cadangkan_storage::{Key, StorageWriter, WriteOptions};
 
 use crate::naming::{INDEX_SUFFIX, MANIFEST_SUFFIX};
@@ -134,6 +135,7 @@ pub(crate) fn check_places(context: &Context<'_>, places: &[Place<'_>], expected
     }
     for place in places {
         context.control.check()?;
+        still_there(context, *place).context("storage", place.name)?;
         place.storage.check().context("storage", place.name)?;
         let Some(space) = place.storage.space()? else { continue };
         let Some(expected) = expected.filter(|expected| *expected > space.available) else { continue };
@@ -147,6 +149,29 @@ pub(crate) fn check_places(context: &Context<'_>, places: &[Place<'_>], expected
             .context("storage", place.name)
             .context("at", place.storage.location())
             .hint("free space there, delete old backups with `cadangkan backups delete`, or name another storage with --storage"));
+    }
+    Ok(())
+}
+
+/// Makes sure that a storage which holds backups is still that storage, before anything is made in its place: the
+/// folder of a disk that is not mounted must not fill the disk below.
+fn still_there(context: &Context<'_>, place: Place<'_>) -> Result<()> {
+    let Some(catalog) = context.catalog else { return Ok(()) };
+    let filter = BackupFilter {
+        storage: Some(place.name.clone()),
+        descending: true,
+        limit: Some(1),
+        ..BackupFilter::default()
+    };
+    let Some(newest) = catalog.backups(&filter)?.into_iter().next() else { return Ok(()) };
+    let found = place.storage.stat(&Key::new(newest.archive_key)?);
+    let found = found.hint("it holds backups: mount its disk, or bring its folder back")?;
+    if found.is_none() && newest.status != BackupStatus::Missing {
+        let text = format!(
+            "storage {} has lost backup {} of {}: is the right disk mounted?",
+            place.name, newest.id, newest.database
+        );
+        context.control.message(Level::Warning, &text);
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use cadangkan_archive::{Checksum, CodecKind, Index, MAX_MANIFEST, Manifest, SequentialReader};
+use cadangkan_catalog::{BackupFilter, BackupStatus};
 use cadangkan_core::{BackupId, Control, Error, ErrorKind, Level, Name, Result, ResultExt};
 use cadangkan_storage::Key;
 
@@ -30,23 +31,32 @@ enum Bytes<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// Opens the backup of `database` with an id, or the newest, from the first of `places` that has it.
+    /// Opens the backup of `database` with an id, or the newest one that any of `places` has.
+    ///
+    /// Of several copies the first is taken that is not known to be damaged; when it cannot be opened, the next.
     pub fn stored(
         context: &Context<'_>,
         database: &Name,
         id: Option<BackupId>,
         places: &[Place<'a>],
     ) -> Result<Self> {
-        let mut problems = Vec::new();
+        let id = id.map_or_else(|| newest_good(context, database, places), |id| Ok(Some(id)))?;
+        let (mut copies, mut problems) = (Vec::new(), Vec::new());
         for place in places {
-            match find(context, database, id, *place).and_then(|found| {
-                found
-                    .map(|(key, manifest)| Source::open_stored(*place, key, manifest, &context.control))
-                    .transpose()
-            }) {
-                Ok(Some(source)) => return Ok(source),
+            match find(context, database, id, *place) {
+                Ok(Some((key, manifest))) => copies.push((*place, key, manifest)),
                 Ok(None) => {}
                 Err(error) => problems.push(error.context("storage", place.name)),
+            }
+        }
+        let newest = copies.iter().map(|(_, _, manifest)| manifest.backup_id).max();
+        copies.retain(|(_, _, manifest)| Some(manifest.backup_id) == newest);
+        let damaged = newest.map(|id| damaged_copies(context, database, id)).transpose()?.unwrap_or_default();
+        copies.sort_by_key(|(place, _, _)| damaged.contains(place.name));
+        for (place, key, manifest) in copies {
+            match Source::open_stored(place, key, manifest, &context.control) {
+                Ok(source) => return Ok(source),
+                Err(error) => problems.push(error),
             }
         }
         Err(problems.into_iter().next().unwrap_or_else(|| not_found(database, id)))
@@ -238,6 +248,31 @@ pub(crate) fn find(
             .map(|manifest| (key, manifest))
     });
     Ok(found.max_by_key(|(_, manifest)| manifest.backup_id))
+}
+
+/// The newest backup that the catalog knows as good in any of `places`.
+fn newest_good(context: &Context<'_>, database: &Name, places: &[Place<'_>]) -> Result<Option<BackupId>> {
+    let Some(catalog) = context.catalog else { return Ok(None) };
+    let mut newest = None;
+    for place in places {
+        let filter = BackupFilter {
+            database: Some(database.clone()),
+            storage: Some(place.name.clone()),
+            status: Some(BackupStatus::Good),
+            descending: true,
+            limit: Some(1),
+            ..BackupFilter::default()
+        };
+        newest = newest.max(catalog.backups(&filter)?.first().map(|backup| backup.id));
+    }
+    Ok(newest)
+}
+
+/// The storages whose copy of a backup was found damaged or missing when it was last looked at.
+fn damaged_copies(context: &Context<'_>, database: &Name, id: BackupId) -> Result<Vec<Name>> {
+    let Some(catalog) = context.catalog else { return Ok(Vec::new()) };
+    let copies = catalog.backup_copies(database, id)?;
+    Ok(copies.into_iter().filter(|copy| copy.status != BackupStatus::Good).map(|copy| copy.storage).collect())
 }
 
 /// Looks up in the catalog where a backup, or the newest one, lies in a storage.

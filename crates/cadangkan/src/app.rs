@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use cadangkan_catalog::{Catalog, DefinitionKind};
 use cadangkan_core::settings::{Field, FieldKind};
-use cadangkan_core::{Cancel, Control, Error, ErrorKind, Name, Result};
+use cadangkan_core::{Cancel, Control, Error, ErrorKind, Level, Name, Result, ResultExt};
 use cadangkan_ops::naming::FileNameTemplate;
 use cadangkan_ops::{Context, Place};
 use cadangkan_storage::Storage;
@@ -20,7 +20,7 @@ use crate::inventory::{DatabaseEntry, Definitions, Inventory, StorageEntry};
 use crate::process::{self, Process, SystemClock};
 use crate::ui::progress::Watcher;
 use crate::ui::prompt::{Answers, Prompter};
-use crate::ui::{Style, escape, write_json};
+use crate::ui::{CANNOT_PRINT, Style, write_json};
 
 /// The program around a command.
 pub(crate) struct App {
@@ -105,16 +105,23 @@ impl App {
 
     /// Prints a result: as JSON when that is asked for, otherwise what `text` makes.
     pub(crate) fn print(&self, value: &impl Serialize, text: impl FnOnce() -> String) -> Result<()> {
-        let mut stdout = std::io::stdout().lock();
-        let printed = match self.global.output {
-            OutputFormat::Json => write_json(&mut stdout, value),
-            OutputFormat::Table => stdout.write_all(text().as_bytes()).map_err(cannot_print),
+        self.finish_progress();
+        // Written at once: the standard output would otherwise be flushed at every line.
+        let bytes = match self.global.output {
+            OutputFormat::Json => {
+                let mut bytes = Vec::new();
+                write_json(&mut bytes, value)?;
+                bytes
+            }
+            OutputFormat::Table => text().into_bytes(),
         };
-        printed.and_then(|()| stdout.flush().map_err(cannot_print))
+        let mut stdout = std::io::stdout().lock();
+        stdout.write_all(&bytes).and_then(|()| stdout.flush()).map_err(cannot_print)
     }
 
     /// Prints a text as it is.
     pub(crate) fn print_text(&self, text: &str) -> Result<()> {
+        self.finish_progress();
         std::io::stdout().lock().write_all(text.as_bytes()).map_err(cannot_print)
     }
 
@@ -131,18 +138,25 @@ impl App {
         ask(&mut Prompter::new(&mut input, &mut output, answers, self.message_style))
     }
 
-    /// Goes on only after a yes, or with `--yes`.
-    pub(crate) fn confirm(&self, question: &str) -> Result<()> {
-        self.go_on(|prompter| prompter.confirm(question))
+    /// Says what is about to happen, and goes on only after a yes, or with `--yes`.
+    pub(crate) fn confirm(&self, about: &str, question: &str) -> Result<()> {
+        self.go_on(about, |prompter| prompter.confirm(question))
     }
 
-    /// Goes on only after a name was typed, or with `--yes`.
-    pub(crate) fn confirm_name(&self, question: &str, name: &str) -> Result<()> {
-        self.go_on(|prompter| prompter.confirm_name(question, name))
+    /// Says what is about to happen, and goes on only after a name was typed, or with `--yes`.
+    pub(crate) fn confirm_name(&self, about: &str, question: &str, name: &str) -> Result<()> {
+        self.go_on(about, |prompter| prompter.confirm_name(question, name))
     }
 
-    fn go_on(&self, ask: impl FnOnce(&mut Prompter<'_>) -> Result<bool>) -> Result<()> {
-        if self.global.yes || self.with_prompter(ask)? {
+    fn go_on(&self, about: &str, ask: impl FnOnce(&mut Prompter<'_>) -> Result<bool>) -> Result<()> {
+        self.finish_progress();
+        if self.process.can_ask && !self.global.yes {
+            // Nobody can answer a question without knowing what it is about, whatever else they want to hear.
+            self.to_stderr(about);
+        } else {
+            self.say(about);
+        }
+        if self.global.yes || self.with_prompter(ask).hint("nothing was changed")? {
             return Ok(());
         }
         Err(Error::new(ErrorKind::Cancelled, "stopped on request").hint("nothing was changed"))
@@ -151,7 +165,8 @@ impl App {
     /// Makes the paths in settings that were typed absolute: `~` is the home folder, relative ones begin in the
     /// working folder.
     pub(crate) fn absolute_paths(&self, fields: &[Field], mut settings: Value) -> Result<Value> {
-        let here = std::path::absolute(".").map_err(|error| Error::io("cannot tell which folder this is", error))?;
+        let here =
+            std::path::absolute(".").map_err(|error| Error::io("cannot tell which folder this is", error))?;
         for field in fields.iter().filter(|field| field.kind == FieldKind::Path) {
             let Some(value) = settings.get_mut(field.name) else { continue };
             let Some(path) = value.as_str() else { continue };
@@ -167,16 +182,18 @@ impl App {
         Ok(definitions(&catalog)?.storages.into_iter().map(|(name, _)| name).collect())
     }
 
-    /// Says something to the person, unless they want quiet. Goes to stderr, so that it never mixes with results.
+    /// Says something to the person, unless they want quiet or a program listens. Goes to stderr, so that it never
+    /// mixes with results.
     pub(crate) fn say(&self, text: &str) {
-        if !self.global.quiet {
+        let person = self.global.output == OutputFormat::Table || self.process.stderr_is_terminal;
+        if person && !self.global.quiet {
             self.to_stderr(text);
         }
     }
 
     /// Says something that should be read even by those who want quiet.
     pub(crate) fn warn(&self, text: &str) {
-        self.to_stderr(&format!("{} {}", self.message_style.warning_mark(), escape(text)));
+        self.control().message(Level::Warning, text);
     }
 
     fn to_stderr(&self, text: &str) {
@@ -236,7 +253,8 @@ impl Session {
             }
             Err(error) => {
                 let catalog = self.catalog.as_ref();
-                let known = catalog.map(|catalog| catalog.newest_backup(database, false)).transpose()?.flatten();
+                let known =
+                    catalog.map(|catalog| catalog.newest_backup(database, false)).transpose()?.flatten();
                 if known.is_some() { self.all_places() } else { Err(error) }
             }
         }
@@ -245,6 +263,18 @@ impl Session {
     /// Opens every storage that is enabled.
     pub(crate) fn all_places(&self) -> Result<Places> {
         Places::open(self.inventory.storages().iter().filter(|storage| storage.enabled).collect())
+    }
+
+    /// Says plainly that a database has no backup yet, when the catalog knows of none and a storage could not even
+    /// be opened: before the first backup its folder is not there.
+    pub(crate) fn no_backup_yet(&self, database: &Name, error: Error) -> Error {
+        let newest = self.catalog.as_ref().map(|catalog| catalog.newest_backup(database, false));
+        if error.kind() != ErrorKind::Unreachable || !matches!(newest, Some(Ok(None))) {
+            return error;
+        }
+        Error::new(ErrorKind::NotFound, format!("\"{database}\" has no backup yet")).source(error).hint(format!(
+            "make one with `cadangkan backup {database}`\nif there should be some, mount the storage and bring them back with `cadangkan adopt <storage>`"
+        ))
     }
 
     /// The folder of the configuration, the catalog and the locks.
@@ -258,7 +288,11 @@ pub(crate) struct Places(Vec<(Name, Box<dyn Storage>)>);
 
 impl Places {
     fn open(entries: Vec<&StorageEntry>) -> Result<Self> {
-        entries.into_iter().map(|entry| Ok((entry.name.clone(), entry.open()?))).collect::<Result<_>>().map(Places)
+        entries
+            .into_iter()
+            .map(|entry| Ok((entry.name.clone(), entry.open()?)))
+            .collect::<Result<_>>()
+            .map(Places)
     }
 
     /// Takes a storage that is not configured.
@@ -279,7 +313,11 @@ impl Places {
 
 fn definitions(catalog: &Catalog) -> Result<Definitions> {
     let settings = |kind| -> Result<Vec<_>> {
-        Ok(catalog.definitions(kind)?.into_iter().map(|definition| (definition.name, definition.settings)).collect())
+        Ok(catalog
+            .definitions(kind)?
+            .into_iter()
+            .map(|definition| (definition.name, definition.settings))
+            .collect())
     };
     Ok(Definitions {
         databases: settings(DefinitionKind::Database)?,
@@ -290,5 +328,5 @@ fn definitions(catalog: &Catalog) -> Result<Definitions> {
 }
 
 fn cannot_print(error: std::io::Error) -> Error {
-    Error::io("cannot write the result", error)
+    Error::io(CANNOT_PRINT, error)
 }

@@ -2,12 +2,22 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::builder::{FalseyValueParser, Resettable};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::commands;
+use crate::process::environment;
 
 /// Ends every `--help`.
 const AFTER_HELP: &str = "\
+Examples:
+  cadangkan demo
+  cadangkan add --help
+  cadangkan backup shop
+  cadangkan restore shop --dry-run
+
 Every global flag has a variable: --profile is CADANGKAN_PROFILE, and so on.
 Exit codes: 0 done, 2 usage, 3 configuration, 4 not found, 6 locked, 9 no space, 10 damaged backup, 130 stopped; \
 docs/exit-codes.md has all of them.";
@@ -23,6 +33,35 @@ pub(crate) struct Cli {
     pub(crate) command: Option<Command>,
 }
 
+impl Cli {
+    /// Reads the command line. What is typed wins over the variables, also where two flags exclude each other.
+    pub(crate) fn read(colors: bool) -> Result<Self, clap::Error> {
+        let mut command = Cli::command().color(if colors { ColorChoice::Auto } else { ColorChoice::Never });
+        for flag in ["config", "profile", "output"] {
+            // A variable that is set to nothing says nothing: Docker Compose sets those that it does not know.
+            if environment(&format!("CADANGKAN_{}", flag.to_uppercase()))
+                .is_some_and(|value| value.is_empty())
+            {
+                command = command.mut_arg(flag, |arg| arg.env(Resettable::Reset));
+            }
+        }
+        let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+        let mut cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+        if cli.global.verbose && cli.global.quiet {
+            let typed = |flag| matches.value_source(flag) == Some(ValueSource::CommandLine);
+            match (typed("verbose"), typed("quiet")) {
+                (true, false) => cli.global.quiet = false,
+                (false, true) => cli.global.verbose = false,
+                _ => {
+                    let text = "--verbose and --quiet exclude each other";
+                    return Err(command.error(ErrorKind::ArgumentConflict, text));
+                }
+            }
+        }
+        Ok(cli)
+    }
+}
+
 /// Flags that every command takes.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Global options")]
@@ -34,32 +73,39 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "NAME", env = "CADANGKAN_PROFILE", hide_env = true)]
     pub(crate) profile: Option<String>,
     /// Say more
-    #[arg(long, short, global = true, env = "CADANGKAN_VERBOSE", hide_env = true, conflicts_with = "quiet")]
+    #[arg(long, short, global = true, env = "CADANGKAN_VERBOSE", hide_env = true, value_parser = FalseyValueParser::new())]
     pub(crate) verbose: bool,
     /// Say nothing but errors and what was asked for
-    #[arg(long, short, global = true, env = "CADANGKAN_QUIET", hide_env = true)]
+    #[arg(long, short, global = true, env = "CADANGKAN_QUIET", hide_env = true, value_parser = FalseyValueParser::new())]
     pub(crate) quiet: bool,
     /// No colours
-    #[arg(long, global = true, env = "CADANGKAN_NO_COLOR", hide_env = true)]
+    #[arg(long, global = true, env = "CADANGKAN_NO_COLOR", hide_env = true, value_parser = FalseyValueParser::new())]
     pub(crate) no_color: bool,
-    /// How results are printed
-    #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value_t, env = "CADANGKAN_OUTPUT", hide_env = true)]
+    /// How results are printed: for people or for programs
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "FORMAT",
+        default_value_t,
+        env = "CADANGKAN_OUTPUT",
+        hide_env = true
+    )]
     pub(crate) output: OutputFormat,
     /// Answer every question with yes
-    #[arg(long, short, global = true, env = "CADANGKAN_YES", hide_env = true)]
+    #[arg(long, short, global = true, env = "CADANGKAN_YES", hide_env = true, value_parser = FalseyValueParser::new())]
     pub(crate) yes: bool,
     /// Show what would be done, and do nothing
-    #[arg(long, global = true, env = "CADANGKAN_DRY_RUN", hide_env = true)]
+    #[arg(long, global = true, env = "CADANGKAN_DRY_RUN", hide_env = true, value_parser = FalseyValueParser::new())]
     pub(crate) dry_run: bool,
 }
 
 /// How results are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OutputFormat {
-    /// For people.
+    // No help of their own: with it, all help texts would take two lines for every flag.
     #[default]
     Table,
-    /// For programs.
     Json,
 }
 

@@ -15,15 +15,13 @@ use crate::config::{self, Config, Defaults, HOME_STORAGE_NAME, Mistake};
 use crate::registry;
 use crate::ui::suggest;
 
-pub use definitions::{Definitions, database_definition, storage_definition};
-pub use effective::{EffectiveOptions, Wishes};
-pub use entry::{DatabaseEntry, Origin, StorageEntry};
-
-pub use crate::config::DatabaseOptions;
+pub(crate) use definitions::{Definitions, database_definition, storage_definition};
+pub(crate) use effective::{EffectiveOptions, Wishes};
+pub(crate) use entry::{DatabaseEntry, Origin, StorageEntry};
 
 /// All databases and storages, from wherever they come.
 #[derive(Debug)]
-pub struct Inventory {
+pub(crate) struct Inventory {
     config: Config,
     databases: Vec<DatabaseEntry>,
     storages: Vec<StorageEntry>,
@@ -34,7 +32,7 @@ impl Inventory {
     ///
     /// Fails with `Conflict` when both have something of one name, and with `Configuration` when the catalog holds
     /// what this program cannot read.
-    pub fn new(config: Config, definitions: Definitions) -> Result<Self> {
+    pub(crate) fn new(config: Config, definitions: Definitions) -> Result<Self> {
         let file = config.place.file.clone();
         let mut databases: Vec<_> =
             config.databases.iter().map(|declared| DatabaseEntry::declared(declared, &file)).collect();
@@ -71,37 +69,41 @@ impl Inventory {
     }
 
     /// The configuration file.
-    pub fn config(&self) -> &Config {
+    pub(crate) fn config(&self) -> &Config {
         &self.config
     }
 
     /// What counts where a database says nothing.
-    pub fn defaults(&self) -> &Defaults {
+    pub(crate) fn defaults(&self) -> &Defaults {
         &self.config.defaults
     }
 
     /// All databases, in order of their names.
-    pub fn databases(&self) -> &[DatabaseEntry] {
+    pub(crate) fn databases(&self) -> &[DatabaseEntry] {
         &self.databases
     }
 
     /// All storages, in order of their names.
-    pub fn storages(&self) -> &[StorageEntry] {
+    pub(crate) fn storages(&self) -> &[StorageEntry] {
         &self.storages
     }
 
     /// Finds a database; fails with `NotFound` and what there is.
-    pub fn database(&self, name: &str) -> Result<&DatabaseEntry> {
+    pub(crate) fn database(&self, name: &str) -> Result<&DatabaseEntry> {
         let names = || self.databases.iter().map(|entry| entry.name.as_str());
         let found = self.databases.iter().find(|entry| entry.name.as_str() == name);
-        let add = registry::ENGINES.first().map_or("", |engine| engine.id);
-        found.ok_or_else(|| {
-            not_found("database", name, names(), &format!("add one with `cadangkan add {add} <name> …`"))
-        })
+        let engine = registry::ENGINES.first().map_or("", |engine| engine.id);
+        let lost = if self.databases.is_empty() {
+            "\nif the catalog was lost, `cadangkan adopt <storage>` brings back what it knew of the backups"
+        } else {
+            ""
+        };
+        let add = format!("add one with `cadangkan add {engine} <name> …`{lost}");
+        found.ok_or_else(|| not_found("database", name, names(), &add))
     }
 
     /// Finds a storage; fails with `NotFound` and what there is.
-    pub fn storage(&self, name: &str) -> Result<&StorageEntry> {
+    pub(crate) fn storage(&self, name: &str) -> Result<&StorageEntry> {
         let names = || self.storages.iter().map(|entry| entry.name.as_str());
         let found = self.storages.iter().find(|entry| entry.name.as_str() == name);
         let add = format!("add one under `storages:` in {}", self.config.place.file.display());
@@ -111,7 +113,7 @@ impl Inventory {
     /// The storages that backups of a database go to: its own, else the default ones, else `home`, else the only one.
     ///
     /// Storages that are switched off are left out; fails with `Configuration` when none is left.
-    pub fn storages_of(&self, database: &DatabaseEntry) -> Result<Vec<&StorageEntry>> {
+    pub(crate) fn storages_of(&self, database: &DatabaseEntry) -> Result<Vec<&StorageEntry>> {
         let names = self.effective(database, &Wishes::default()).storage.value;
         let mut found = Vec::new();
         for name in &names {
@@ -172,9 +174,9 @@ fn not_found<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str> + 
     let near = suggest::nearest(name, known.clone());
     let all = known.collect::<Vec<_>>().join(", ");
     let hint = match near {
-        Some(near) => format!("did you mean `{near}`? There is: {all}"),
+        Some(near) => format!("did you mean `{near}`?\nthere is: {all}\n{add}"),
         None if all.is_empty() => add.to_owned(),
-        None => format!("there is: {all}; {add}"),
+        None => format!("there is: {all}\n{add}"),
     };
     Error::new(ErrorKind::NotFound, format!("there is no {what} \"{}\"", name.escape_debug())).hint(hint)
 }

@@ -8,25 +8,25 @@ mod inventory;
 mod process;
 mod registry;
 mod ui;
+mod usage;
 
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use cadangkan_core::{Cancel, Error, ErrorKind, Result};
-use clap::Parser;
+use cadangkan_core::{Cancel, Error, Result};
 use indicatif::ProgressDrawTarget;
 
 use app::App;
 use cli::{Cli, Global, OutputFormat};
 use process::{Process, SystemClock};
-use ui::Style;
 use ui::progress::{Output, Watcher};
+use ui::{CANNOT_PRINT, Style};
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::read(!usage::refuses_colors()) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error),
+        Err(error) => return usage::report(&error),
     };
     let process = Process::read();
     let style = Style::detect(cli.global.no_color, process.stderr_is_terminal, &process::environment);
@@ -48,20 +48,12 @@ fn main() -> ExitCode {
     exit(result, output, style)
 }
 
-/// Prints what clap has to say: help goes to stdout, a mistake to stderr with our exit code.
-fn usage(error: &clap::Error) -> ExitCode {
-    let printed = error.print();
-    match (error.exit_code(), printed) {
-        (0, Ok(())) => ExitCode::SUCCESS,
-        _ => ExitCode::from(ErrorKind::Usage.exit_code()),
-    }
-}
-
 fn watcher(global: &Global, process: &Process, style: Style) -> Watcher {
-    let output = match (global.quiet, process.stderr_is_terminal) {
-        (true, _) => Output::Quiet,
-        (false, true) => Output::Bar(ProgressDrawTarget::stderr()),
-        (false, false) => Output::Lines(Box::new(std::io::stderr())),
+    let output = match (global.output, global.quiet, process.stderr_is_terminal) {
+        (OutputFormat::Json, _, false) => Output::Json(Box::new(std::io::stderr())),
+        (_, true, _) => Output::Quiet(Box::new(std::io::stderr())),
+        (_, false, true) => Output::Bar(ProgressDrawTarget::stderr()),
+        (_, false, false) => Output::Lines(Box::new(std::io::stderr())),
     };
     let began = Instant::now();
     Watcher::new(output, style, global.verbose, Box::new(move || began.elapsed()))
@@ -85,6 +77,6 @@ fn exit(result: Result<()>, output: OutputFormat, style: Style) -> ExitCode {
 
 fn is_closed_pipe(error: &Error) -> bool {
     let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<std::io::Error>());
-    error.message().starts_with("cannot write the result")
+    error.message() == CANNOT_PRINT
         && source.is_some_and(|source| source.kind() == std::io::ErrorKind::BrokenPipe)
 }

@@ -30,7 +30,9 @@ impl Process {
         let (stdin, stderr) = (std::io::stdin().is_terminal(), std::io::stderr().is_terminal());
         Process {
             user_home: environment("HOME").filter(|home| !home.is_empty()).map(PathBuf::from),
-            user: environment("USER").or_else(|| environment("LOGNAME")).unwrap_or_else(|| "unknown".to_owned()),
+            user: environment("USER")
+                .or_else(|| environment("LOGNAME"))
+                .unwrap_or_else(|| "unknown".to_owned()),
             host: host.map_or_else(|| "localhost".to_owned(), |host| host.trim().to_owned()),
             pid: std::process::id(),
             can_ask: stdin && stderr,

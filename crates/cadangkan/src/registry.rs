@@ -6,26 +6,26 @@ use cadangkan_storage::StorageDescriptor;
 use serde_json::Value;
 
 /// All engines, in the order in which they are shown.
-pub static ENGINES: &[&Descriptor] = &[&cadangkan_engine_sqlite::SQLITE];
+pub(crate) static ENGINES: &[&Descriptor] = &[&cadangkan_engine_sqlite::SQLITE];
 
 /// All storages, in the order in which they are shown.
-pub static STORAGES: &[&StorageDescriptor] = &[&cadangkan_storage::LOCAL];
+pub(crate) static STORAGES: &[&StorageDescriptor] = &[&cadangkan_storage::LOCAL];
 
 /// The storage that is there without configuration, and the field that holds its folder.
-pub static HOME_STORAGE: (&StorageDescriptor, &str) = (&cadangkan_storage::LOCAL, "path");
+pub(crate) static HOME_STORAGE: (&StorageDescriptor, &str) = (&cadangkan_storage::LOCAL, "path");
 
 /// Finds an engine by the word that the configuration uses.
-pub fn engine(id: &str) -> Option<&'static Descriptor> {
+pub(crate) fn engine(id: &str) -> Option<&'static Descriptor> {
     ENGINES.iter().copied().find(|engine| engine.id == id)
 }
 
 /// Finds a storage by the word that the configuration uses.
-pub fn storage(id: &str) -> Option<&'static StorageDescriptor> {
+pub(crate) fn storage(id: &str) -> Option<&'static StorageDescriptor> {
     STORAGES.iter().copied().find(|storage| storage.id == id)
 }
 
 /// A command that adds a database, to show where somebody may need it.
-pub fn example_add() -> String {
+pub(crate) fn example_add() -> String {
     let Some(engine) = ENGINES.first() else { return "cadangkan add --help".to_owned() };
     let required = engine.fields.iter().filter(|field| field.required);
     let flags: Vec<_> =
@@ -34,7 +34,7 @@ pub fn example_add() -> String {
 }
 
 /// Reads a URL or a path into an engine and its settings.
-pub fn parse_url(url: &str) -> Option<(&'static Descriptor, Result<Value, SettingsError>)> {
+pub(crate) fn parse_url(url: &str) -> Option<(&'static Descriptor, Result<Value, SettingsError>)> {
     ENGINES.iter().find_map(|engine| (engine.parse_url)(url).map(|settings| (*engine, settings)))
 }
 

@@ -80,7 +80,7 @@ fn refuse_nonsense(request: &LoadRequest) -> Result<()> {
     let selection = &request.selection;
     if selection.data_only {
         return Err(Error::new(ErrorKind::Unsupported, "SQLite tables are restored with their definitions")
-            .hint("leave `--data-only` out"));
+            .hint("restore whole tables, or take their rows out of a copy that is restored to a new file"));
     }
     match request.mode {
         LoadMode::Clean if selection.tables.is_empty() && selection.exclude_tables.is_empty() => {
@@ -89,7 +89,11 @@ fn refuse_nonsense(request: &LoadRequest) -> Result<()> {
         }
         LoadMode::Replace if !selection.is_everything() => {
             Err(Error::new(ErrorKind::Usage, "mode replace puts a whole database in place of the old one")
-                .hint("use `--mode clean` for some tables, or restore them to a new file with `--to`"))
+                .hint(if selection.schema_only {
+                    "restore the definitions to a new file with `--to`"
+                } else {
+                    "use `--mode clean` for some tables, or restore them to a new file with `--to`"
+                }))
         }
         _ => Ok(()),
     }

@@ -10,6 +10,7 @@ mod adopt;
 mod backups;
 mod cleanup;
 mod clock;
+mod copies;
 mod damage;
 mod faults;
 mod files;

@@ -105,8 +105,8 @@ fn settings(app: &App, args: &AddArgs) -> Result<Value> {
 pub(crate) fn ask(app: &App, field: &Field) -> Result<String> {
     let flag = field.name.replace('_', "-");
     app.with_prompter(|prompter| match field.kind {
-        FieldKind::Secret => prompter.ask_hidden(field.help),
-        _ => prompter.ask(field.help, field.default),
+        FieldKind::Secret => prompter.ask_hidden(&capitalised(field.help)),
+        _ => prompter.ask(&capitalised(field.help), field.default),
     })
     .map_err(|error| match error.kind() {
         ErrorKind::Usage => Error::new(ErrorKind::Usage, format!("--{flag} is missing")).hint(field.help),
@@ -114,9 +114,16 @@ pub(crate) fn ask(app: &App, field: &Field) -> Result<String> {
     })
 }
 
+/// The help text of a field as the begin of a question.
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
 /// Reads what was typed for a field.
 pub(crate) fn typed(field: &Field, text: &str) -> Result<Value> {
-    let wrong = |what| Error::new(ErrorKind::Usage, format!("--{} takes {what}", field.name.replace('_', "-")));
+    let wrong =
+        |what| Error::new(ErrorKind::Usage, format!("--{} takes {what}", field.name.replace('_', "-")));
     match field.kind {
         FieldKind::Integer => text.parse::<i64>().map(Value::from).map_err(|_| wrong("a whole number")),
         FieldKind::Boolean => text.parse::<bool>().map(Value::from).map_err(|_| wrong("true or false")),
@@ -127,15 +134,25 @@ pub(crate) fn typed(field: &Field, text: &str) -> Result<Value> {
 /// Settings without secrets.
 fn shown(engine: &Descriptor, settings: &Value) -> Value {
     let Value::Object(map) = settings else { return Value::Null };
-    let secret = |name: &str| engine.fields.iter().any(|field| field.name == name && field.kind == FieldKind::Secret);
-    Value::Object(map.iter().filter(|(name, _)| !secret(name)).map(|(name, value)| (name.clone(), value.clone())).collect())
+    let secret =
+        |name: &str| engine.fields.iter().any(|field| field.name == name && field.kind == FieldKind::Secret);
+    Value::Object(
+        map.iter()
+            .filter(|(name, _)| !secret(name))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect(),
+    )
 }
 
 impl clap::Args for AddArgs {
     fn augment_args(command: clap::Command) -> clap::Command {
-        registry::ENGINES.iter().fold(command.subcommand_required(true).arg_required_else_help(true), |command, engine| {
-            command.subcommand(engine_command(engine))
-        })
+        let command = command
+            .subcommand_required(true)
+            .arg_required_else_help(true)
+            .subcommand_value_name("ENGINE")
+            .subcommand_help_heading("Engines")
+            .after_help(format!("Examples:\n  {}", registry::example_add()));
+        registry::ENGINES.iter().fold(command, |command, engine| command.subcommand(engine_command(engine)))
     }
 
     fn augment_args_for_update(command: clap::Command) -> clap::Command {
@@ -149,7 +166,8 @@ impl clap::FromArgMatches for AddArgs {
         let (id, matches) = matches.subcommand().ok_or_else(missing)?;
         let engine = registry::engine(id).ok_or_else(missing)?;
         let text = |name: &str| matches.get_one::<String>(name).cloned();
-        let many = |name: &str| matches.get_many::<String>(name).into_iter().flatten().cloned().collect::<Vec<_>>();
+        let many =
+            |name: &str| matches.get_many::<String>(name).into_iter().flatten().cloned().collect::<Vec<_>>();
         let storage = matches.get_many::<Name>("storage").into_iter().flatten().cloned().collect();
         Ok(AddArgs {
             engine,
@@ -173,9 +191,10 @@ impl clap::FromArgMatches for AddArgs {
 
 fn engine_command(engine: &'static Descriptor) -> clap::Command {
     let flags: Vec<_> = engine.fields.iter().filter(|field| field.required).collect();
-    let example: String = flags.iter().map(|field| format!(" --{} …", field.name.replace('_', "-"))).collect();
+    let example: String =
+        flags.iter().map(|field| format!(" --{} …", field.name.replace('_', "-"))).collect();
     let command = clap::Command::new(engine.id)
-        .about(format!("Add a {} database", engine.display_name))
+        .about(format!("Add a database of {}", engine.display_name))
         .after_help(format!(
             "What is missing is asked for on a terminal.\n\nExamples:\n  cadangkan add {0} shop\n  cadangkan add {0} shop{example} --production",
             engine.id
@@ -209,8 +228,8 @@ fn engine_command(engine: &'static Descriptor) -> clap::Command {
 /// The flag of a field. Secrets have none: they are asked for, or come from the configuration.
 fn field_arg(field: &'static Field) -> Arg {
     let help = match field.default {
-        Some(default) => format!("{} [default: {default}]", field.help),
-        None => field.help.to_owned(),
+        Some(default) => format!("{} [default: {default}]", capitalised(field.help)),
+        None => capitalised(field.help),
     };
     Arg::new(field.name)
         .long(field.name.replace('_', "-"))

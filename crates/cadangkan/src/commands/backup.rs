@@ -7,6 +7,7 @@ use cadangkan_engine::{DumpRequest, Engine};
 use cadangkan_ops::backup::{BackupPlan, BackupReport, BackupRequest, backup, plan};
 use cadangkan_ops::naming::{ArchiveName, FileNameTemplate};
 use cadangkan_ops::{Context, Database};
+use cadangkan_storage::Key;
 use serde_json::json;
 
 use crate::app::{App, CatalogNeed, Places, Session};
@@ -17,7 +18,9 @@ use crate::ui::escape;
 
 /// Arguments of `backup`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  cadangkan backup shop\n  cadangkan backup shop --compression xz --level 9 --tag before-upgrade\n  cadangkan backup shop --dry-run\n  cadangkan backup --url ~/app/shop.db --to-dir /mnt/usb      # nothing configured, nothing remembered")]
+#[command(
+    after_help = "Examples:\n  cadangkan backup shop\n  cadangkan backup shop --compression xz --level 9 --tag before-upgrade\n  cadangkan backup shop --dry-run\n  cadangkan backup --url ~/app/shop.db --to-dir /mnt/usb    # not remembered"
+)]
 pub(crate) struct BackupArgs {
     /// The database
     #[arg(required_unless_present = "url")]
@@ -26,10 +29,10 @@ pub(crate) struct BackupArgs {
     #[arg(long, conflicts_with = "database", requires = "to_dir")]
     url: Option<String>,
     /// The folder for the backup of --url
-    #[arg(long, value_name = "FOLDER", requires = "url")]
+    #[arg(long, value_name = "FOLDER", requires = "url", conflicts_with = "database")]
     to_dir: Option<PathBuf>,
     /// The file name for the backup of --url, without endings
-    #[arg(long, value_name = "NAME", requires = "url")]
+    #[arg(long, value_name = "NAME", requires = "url", conflicts_with = "database")]
     filename: Option<String>,
     /// A storage to back up to; may be given more than once [default: as configured]
     #[arg(long, value_name = "NAME", conflicts_with = "url")]
@@ -137,7 +140,30 @@ fn back_up_once(app: &App, session: &Session, url: &str, args: &BackupArgs) -> R
     };
     (request.tags, request.wait) = (args.tag.clone(), args.wait);
     let context = Context { catalog: None, ..session.context(app) };
-    carry_out(app, &context, Database { name: &name, engine: engine.as_ref() }, &places, &request)
+    let database = Database { name: &name, engine: engine.as_ref() };
+    if args.filename.is_some() {
+        refuse_taken(&context, database, &places, &request)?;
+    }
+    carry_out(app, &context, database, &places, &request)
+}
+
+/// Refuses a chosen file name that is taken, before the database is read for nothing.
+fn refuse_taken(
+    context: &Context<'_>,
+    database: Database<'_>,
+    places: &Places,
+    request: &BackupRequest,
+) -> Result<()> {
+    let key = Key::new(plan(context, database, &places.list(), request)?.archive)?;
+    for place in places.list() {
+        if place.storage.stat(&key)?.is_some() {
+            return Err(Error::new(ErrorKind::Conflict, "there is a file of this name already")
+                .context("file", &key)
+                .context("folder", place.storage.location())
+                .hint("name another one with --filename, or leave it out"));
+        }
+    }
+    Ok(())
 }
 
 fn carry_out(
@@ -151,9 +177,13 @@ fn carry_out(
         let plan = plan(context, database, &places.list(), request)?;
         return app.print(&plan, || plan_text(&plan));
     }
-    let report = backup(context, database, &places.list(), request)?;
+    let report = backup(context, database, &places.list(), request).map_err(|error| match error.kind() {
+        ErrorKind::Cancelled => error.hint("nothing was kept of this backup; earlier ones are as they were"),
+        _ => error,
+    })?;
     app.finish_progress();
-    app.print(&report, || report_text(app, &report, context.catalog.is_some()))
+    let engine = database.engine.descriptor().display_name;
+    app.print(&report, || report_text(app, engine, &report, context.catalog.is_some()))
 }
 
 /// Makes the request that the options in effect ask for.
@@ -187,7 +217,10 @@ pub(crate) fn open_url(app: &App, url: &str) -> Result<(Box<dyn Engine>, serde_j
 }
 
 /// Opens a folder as a storage that is not configured.
-pub(crate) fn open_folder(app: &App, folder: &std::path::Path) -> Result<Box<dyn cadangkan_storage::Storage>> {
+pub(crate) fn open_folder(
+    app: &App,
+    folder: &std::path::Path,
+) -> Result<Box<dyn cadangkan_storage::Storage>> {
     let (provider, field) = registry::HOME_STORAGE;
     let settings = app.absolute_paths(provider.fields, json!({ field: folder.to_string_lossy() }))?;
     (provider.open)(&settings).map_err(|error| Error::new(ErrorKind::Usage, error.message))
@@ -218,19 +251,23 @@ fn plan_text(plan: &BackupPlan) -> String {
 }
 
 /// What a person wants to know of a backup that was just made.
-pub(crate) fn report_text(app: &App, report: &BackupReport, configured: bool) -> String {
+fn report_text(app: &App, engine: &str, report: &BackupReport, configured: bool) -> String {
     let manifest = &report.manifest;
     let archive = &manifest.archive;
     let mut lines = vec![
         format!("{} Backup complete", app.style.good_mark()),
         String::new(),
         format!("Backup ID:  {}", manifest.backup_id),
+        format!("Database:   {} ({engine} {})", escape(&manifest.database), escape(&manifest.server_version)),
         format!(
             "Size:       {} (compressed from {})",
             format_bytes(archive.size_bytes),
             format_bytes(archive.raw_bytes)
         ),
-        format!("Duration:   {}", format_duration(Duration::from_secs_f64(manifest.duration_seconds.max(0.0)))),
+        format!(
+            "Duration:   {}",
+            format_duration(Duration::from_secs_f64(manifest.duration_seconds.max(0.0)))
+        ),
         format!("Tables:     {}", manifest.tables_count),
     ];
     lines.extend(manifest.check.iter().map(|check| format!("Checked:    {check} found no fault")));

@@ -2,11 +2,14 @@ use cadangkan_core::{Name, Result, format_bytes};
 use cadangkan_ops::{Database, cleanup};
 
 use crate::app::{App, CatalogNeed};
+use crate::ui::count::count;
 use crate::ui::table::{Align, Table};
 
 /// Arguments of `cleanup`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  cadangkan cleanup shop --dry-run    # what is there\n  cadangkan cleanup shop              # shows it, asks, removes it")]
+#[command(
+    after_help = "Examples:\n  cadangkan cleanup shop --dry-run    # what is there\n  cadangkan cleanup shop              # shows it, asks, removes it"
+)]
 pub(crate) struct CleanupArgs {
     /// The database
     database: Name,
@@ -29,7 +32,12 @@ pub(crate) fn run(app: &App, args: &CleanupArgs) -> Result<()> {
         if plan.items.is_empty() {
             return "Nothing was left behind.\n".to_owned();
         }
-        let mut table = Table::new([("what", Align::Left), ("size", Align::Right), ("in", Align::Left), ("where", Align::Left)]);
+        let mut table = Table::new([
+            ("what", Align::Left),
+            ("size", Align::Right),
+            ("in", Align::Left),
+            ("where", Align::Left),
+        ]);
         for item in &plan.items {
             let storage = item.storage.clone().unwrap_or_else(|| "beside the database".to_owned());
             let leftover = &item.leftover;
@@ -45,9 +53,11 @@ pub(crate) fn run(app: &App, args: &CleanupArgs) -> Result<()> {
     if app.global.dry_run || plan.items.is_empty() {
         return app.print(&plan, || text(&plan));
     }
-    app.say(text(&plan).trim_end());
-    app.confirm("Remove all of these?")?;
+    app.confirm(text(&plan).trim_end(), "Remove all of these?")?;
     let done = cleanup::cleanup(&context, database, &list)?;
     let bytes = done.items.iter().map(|item| item.leftover.size_bytes).sum();
-    app.print(&done, || format!("Removed {} leftovers, {}\n", done.items.len(), format_bytes(bytes)))
+    app.print(&done, || {
+        let removed = count(done.items.len() as u64, "leftover");
+        format!("{} Removed {removed}, {}\n", app.style.good_mark(), format_bytes(bytes))
+    })
 }

@@ -1,17 +1,19 @@
 use std::path::PathBuf;
 
 use cadangkan_catalog::DefinitionKind;
-use cadangkan_core::{Clock, Error, ErrorKind, Result};
+use cadangkan_core::{Clock, Error, ErrorKind, Result, format_bytes};
 use serde_json::{Value, json};
 
-use crate::app::{App, CatalogNeed};
+use crate::app::{App, CatalogNeed, Session};
 use crate::cli::OutputFormat;
 use crate::commands::edit;
 use crate::config::{self, ExportFormat};
 use crate::inventory::Wishes;
+use crate::ui::escape;
 
 /// Arguments of `config`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  cadangkan config show\n  cadangkan config validate")]
 pub(crate) struct ConfigArgs {
     #[command(subcommand)]
     command: Command,
@@ -26,19 +28,27 @@ enum Command {
         database: Option<String>,
     },
     /// Open the configuration file in $VISUAL or $EDITOR, then check it
-    #[command(after_help = "Examples:\n  cadangkan config edit\n  cadangkan config edit shop    # at its line")]
+    #[command(
+        after_help = "Examples:\n  cadangkan config edit\n  cadangkan config edit shop    # at its line"
+    )]
     Edit {
         /// Begin at the line of this database
         database: Option<String>,
     },
     /// Name every mistake in the configuration file at once
-    #[command(after_help = "Examples:\n  cadangkan config validate\n  cadangkan --config ./config.yaml config validate")]
+    #[command(
+        after_help = "Examples:\n  cadangkan config validate\n  cadangkan --config ./config.yaml config validate"
+    )]
     Validate,
     /// Print everything that is configured in the file and in the catalog as one file, without secrets
-    #[command(after_help = "Examples:\n  cadangkan config export > everything.yaml\n  cadangkan config export --output json")]
+    #[command(
+        after_help = "Examples:\n  cadangkan config export > everything.yaml\n  cadangkan config export --output json"
+    )]
     Export,
     /// Take the databases and storages of an exported file into the catalog
-    #[command(after_help = "Names that exist are left as they are, unless --replace.\n\nExamples:\n  cadangkan config import everything.yaml --dry-run\n  cadangkan config import everything.yaml --replace")]
+    #[command(
+        after_help = "Names that exist are left as they are, unless --replace.\n\nExamples:\n  cadangkan config import everything.yaml --dry-run\n  cadangkan config import everything.yaml --replace"
+    )]
     Import {
         /// The file
         file: PathBuf,
@@ -74,21 +84,58 @@ fn show(app: &App, database: Option<&str>) -> Result<()> {
         }
     };
     app.print(&value, || match database {
-        None => config::export(inventory, ExportFormat::Yaml).unwrap_or_default(),
-        Some(_) => settings_text(&value),
+        None => everything_text(&session, &value),
+        Some(_) => settings_text(value.get("options")),
     })
 }
 
+/// Where things lie, the defaults, and what is configured, with where each comes from.
+fn everything_text(session: &Session, value: &Value) -> String {
+    let config = session.inventory.config();
+    let file = config.place.file.display().to_string();
+    let there = if config.place.exists { "" } else { " (not there)" };
+    let profile = config.profile.as_deref().unwrap_or("none");
+    let mut text = format!(
+        "File      {}{there}\nHome      {}\nProfile   {profile}\n\nDefaults\n",
+        escape(&file),
+        escape(&config.place.home.to_string_lossy())
+    );
+    text.push_str(&settings_text(value.get("defaults")));
+    text.push_str("\nStorages\n");
+    for entry in session.inventory.storages() {
+        text.push_str(&format!("  {:<14} {:<28} {}\n", entry.name.as_str(), entry.provider.id, entry.origin));
+    }
+    text.push_str("\nDatabases\n");
+    for entry in session.inventory.databases() {
+        text.push_str(&format!("  {:<14} {:<28} {}\n", entry.name.as_str(), entry.engine.id, entry.origin));
+    }
+    text
+}
+
 /// One line per value, with where it comes from.
-fn settings_text(value: &Value) -> String {
-    let options = value.get("options").and_then(Value::as_object);
+fn settings_text(settings: Option<&Value>) -> String {
     let line = |(name, setting): (&String, &Value)| {
-        let part = |key| setting.get(key).cloned().unwrap_or_default();
-        let origin = part("origin");
+        let origin = setting.get("origin").and_then(Value::as_str).unwrap_or_default();
         let line = setting.get("line").map(|line| format!(", line {line}")).unwrap_or_default();
-        format!("{name:<14} {:<28} {}{line}\n", part("value").to_string(), origin.as_str().unwrap_or_default())
+        let value = setting.get("value").map(|value| match value.as_u64() {
+            Some(bytes) if name == "memory" => format_bytes(bytes),
+            _ => plain(value),
+        });
+        let value = value.unwrap_or_default();
+        format!("  {name:<14} {:<28} {origin}{line}\n", escape(&value))
     };
-    options.into_iter().flatten().map(line).collect()
+    settings.and_then(Value::as_object).into_iter().flatten().map(line).collect()
+}
+
+/// A value as a person would write it.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(values) if values.is_empty() => "-".to_owned(),
+        Value::Array(values) => values.iter().map(plain).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
 }
 
 fn open(app: &App, database: Option<&str>) -> Result<()> {
@@ -101,7 +148,8 @@ fn open(app: &App, database: Option<&str>) -> Result<()> {
     let line = match database {
         // A file with mistakes cannot say where a database is; it is opened all the same.
         Some(name) => app.session(CatalogNeed::Required).ok().and_then(|session| {
-            let declared = session.inventory.config().databases.iter().find(|entry| entry.name.as_str() == name);
+            let declared =
+                session.inventory.config().databases.iter().find(|entry| entry.name.as_str() == name);
             declared.map(|entry| entry.line)
         }),
         None => None,
@@ -110,22 +158,33 @@ fn open(app: &App, database: Option<&str>) -> Result<()> {
     validate(app)
 }
 
-fn validate(app: &App) -> Result<()> {
+pub(super) fn validate(app: &App) -> Result<()> {
     let created = app.created_storages()?;
     let validation = config::validate(&app.sources(&created))?;
-    validation.warnings.iter().for_each(|warning| app.warn(warning));
     let file = validation.place.file.display().to_string();
     match validation.mistakes {
-        None => app.print(&json!({ "file": file, "exists": validation.place.exists, "mistakes": [] }), || {
-            let mark = app.style.good_mark();
-            if validation.place.exists { format!("{mark} {file} is fine\n") } else { format!("{mark} There is no {file}; the defaults are fine\n") }
-        }),
+        None => {
+            // The file may be fine by itself, and clash with what the catalog has.
+            app.session(CatalogNeed::Required)?;
+            app.print(&json!({ "file": file, "exists": validation.place.exists, "mistakes": [] }), || {
+                let mark = app.style.good_mark();
+                if validation.place.exists {
+                    format!("{mark} {file} is fine\n")
+                } else {
+                    format!("{mark} There is no {file}; the defaults are fine\n")
+                }
+            })
+        }
         Some(mistakes) => {
+            validation.warnings.iter().for_each(|warning| app.warn(warning));
             let count = mistakes.list.len();
             let plural = if count == 1 { "" } else { "s" };
-            Err(Error::new(ErrorKind::Configuration, format!("the configuration has {count} mistake{plural}"))
-                .context("path", file)
-                .source(mistakes))
+            Err(Error::new(
+                ErrorKind::Configuration,
+                format!("the configuration has {count} mistake{plural}"),
+            )
+            .context("path", file)
+            .source(mistakes))
         }
     }
 }
@@ -143,15 +202,32 @@ fn export(app: &App) -> Result<()> {
 fn import(app: &App, file: &std::path::Path, replace: bool) -> Result<()> {
     let session = app.session(CatalogNeed::Required)?;
     let created = app.created_storages()?;
-    let imported = config::load(&config::Sources { file: Some(file), profile: None, ..app.sources(&created) })?;
+    let imported =
+        config::load(&config::Sources { file: Some(file), profile: None, ..app.sources(&created) })?;
     let catalog = session.catalog()?;
     let databases = imported.databases.iter().map(|database| {
-        let definition = crate::inventory::database_definition(database.engine.id, &database.settings, &database.options, database.enabled);
-        (DefinitionKind::Database, &database.name, definition, session.inventory.database(database.name.as_str()).map(|entry| &entry.origin).ok())
+        let definition = crate::inventory::database_definition(
+            database.engine.id,
+            &database.settings,
+            &database.options,
+            database.enabled,
+        );
+        (
+            DefinitionKind::Database,
+            &database.name,
+            definition,
+            session.inventory.database(database.name.as_str()).map(|entry| &entry.origin).ok(),
+        )
     });
     let storages = imported.storages.iter().map(|storage| {
-        let definition = crate::inventory::storage_definition(storage.provider.id, &storage.settings, storage.enabled);
-        (DefinitionKind::Storage, &storage.name, definition, session.inventory.storage(storage.name.as_str()).map(|entry| &entry.origin).ok())
+        let definition =
+            crate::inventory::storage_definition(storage.provider.id, &storage.settings, storage.enabled);
+        (
+            DefinitionKind::Storage,
+            &storage.name,
+            definition,
+            session.inventory.storage(storage.name.as_str()).map(|entry| &entry.origin).ok(),
+        )
     });
     let (mut taken, mut left) = (Vec::new(), Vec::new());
     for (kind, name, definition, origin) in storages.chain(databases) {

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use cadangkan_archive::{Codec, CodecKind, Trigger};
 use cadangkan_catalog::Catalog;
-use cadangkan_core::{Error, ErrorKind, Name, ObjectReport, Result, Selection, format_bytes, format_duration};
+use cadangkan_core::{
+    Error, ErrorKind, Name, ObjectReport, Result, Selection, format_bytes, format_duration,
+};
 use cadangkan_engine::{DumpRequest, LoadMode};
 use cadangkan_engine_sqlite::sample;
 use cadangkan_ops::backup::{BackupReport, BackupRequest, backup};
@@ -22,7 +24,9 @@ use crate::registry;
 
 /// Arguments of `demo`.
 #[derive(Debug, Default, clap::Args)]
-#[command(after_help = "Examples:\n  cadangkan demo\n  cadangkan demo --folder ./demo    # keep everything, to look at")]
+#[command(
+    after_help = "Examples:\n  cadangkan demo\n  cadangkan demo --folder ./demo    # keep everything, to look at"
+)]
 pub(crate) struct DemoArgs {
     /// Do it in this new folder and keep everything [default: a temporary folder, removed at the end]
     #[arg(long, value_name = "FOLDER")]
@@ -43,6 +47,10 @@ struct Stage<'a> {
 
 /// Tells the story.
 pub(crate) fn run(app: &App, args: &DemoArgs) -> Result<()> {
+    if app.global.dry_run {
+        return Err(Error::new(ErrorKind::Usage, "the demo cannot be told without doing it")
+            .hint("it works in a temporary folder, and leaves nothing behind unless --folder is given"));
+    }
     let temporary = match &args.folder {
         Some(folder) => {
             std::fs::create_dir(folder).map_err(|error| {
@@ -59,8 +67,11 @@ pub(crate) fn run(app: &App, args: &DemoArgs) -> Result<()> {
                 .map_err(|error| Error::io("cannot make a temporary folder", error))?,
         ),
     };
-    let folder = temporary.as_ref().map_or_else(|| args.folder.clone().unwrap_or_default(), |folder| folder.path().to_owned());
-    let folder = std::path::absolute(folder).map_err(|error| Error::io("cannot tell which folder this is", error))?;
+    let folder = temporary
+        .as_ref()
+        .map_or_else(|| args.folder.clone().unwrap_or_default(), |folder| folder.path().to_owned());
+    let folder =
+        std::path::absolute(folder).map_err(|error| Error::io("cannot tell which folder this is", error))?;
     let told = tell(app, args, &folder);
     if let Some(temporary) = temporary {
         temporary.close().map_err(|error| Error::io("cannot remove the temporary folder", error))?;
@@ -153,7 +164,11 @@ impl Stage<'_> {
         let id = report.manifest.backup_id;
         for place in self.places.list() {
             let seen = verify(&self.context, self.database.name, id, place, VerifyLevel::Read)?;
-            self.good(&format!("{} frames decoded to {}, all as written", seen.frames, format_bytes(seen.raw_bytes)));
+            self.good(&format!(
+                "{} frames decoded to {}, all as written",
+                seen.frames,
+                format_bytes(seen.raw_bytes)
+            ));
         }
         Ok(began.elapsed())
     }
@@ -175,7 +190,8 @@ impl Stage<'_> {
     fn restore(&self, report: &BackupReport) -> Result<f64> {
         self.heading("5. Restore it over the damaged one");
         let list: Vec<Place<'_>> = self.places.list();
-        let source = Source::stored(&self.context, self.database.name, Some(report.manifest.backup_id), &list)?;
+        let source =
+            Source::stored(&self.context, self.database.name, Some(report.manifest.backup_id), &list)?;
         let request = RestoreRequest { mode: LoadMode::Replace, check: true, ..RestoreRequest::default() };
         let target = Target { name: Some(self.database.name), engine: self.database.engine };
         let plan = plan(&self.context, &source, target, &request)?;
@@ -194,7 +210,8 @@ impl Stage<'_> {
         let after = self.fingerprints()?;
         for (expected, found) in before.iter().zip(&after) {
             if expected != found {
-                return Err(Error::new(ErrorKind::NotEqual, "a restored table is not equal").context("table", &expected.name));
+                return Err(Error::new(ErrorKind::NotEqual, "a restored table is not equal")
+                    .context("table", &expected.name));
             }
         }
         if before.len() != after.len() {

@@ -6,12 +6,15 @@ use cadangkan_core::{Clock, Error, ErrorKind, Result};
 use serde_json::{Value, json};
 
 use crate::app::{App, CatalogNeed, Session};
+use crate::commands::config;
 use crate::inventory::{DatabaseEntry, Origin, database_definition};
 use crate::process;
 
 /// Arguments of `edit`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  cadangkan edit shop             # in $VISUAL or $EDITOR, checked before it is saved\n  cadangkan edit shop --disable")]
+#[command(
+    after_help = "Examples:\n  cadangkan edit shop             # in $VISUAL or $EDITOR, checked before it is saved\n  cadangkan edit shop --disable"
+)]
 pub(crate) struct EditArgs {
     /// The database
     database: String,
@@ -31,7 +34,10 @@ pub(crate) fn run(app: &App, args: &EditArgs) -> Result<()> {
         return switch(app, &session, entry, args.enable);
     }
     match &entry.origin {
-        Origin::File { path, line } => open_editor(path, Some(*line)),
+        Origin::File { path, line } => {
+            open_editor(path, Some(*line))?;
+            config::validate(app)
+        }
         Origin::Catalog | Origin::Implicit => edit_created(app, &session, entry),
     }
 }
@@ -39,16 +45,20 @@ pub(crate) fn run(app: &App, args: &EditArgs) -> Result<()> {
 fn switch(app: &App, session: &Session, entry: &DatabaseEntry, enable: bool) -> Result<()> {
     let name = &entry.name;
     if enable && !entry.enabled && !entry.paused && entry.origin.is_file() {
-        return Err(Error::new(ErrorKind::Conflict, format!("\"{name}\" is disabled in the configuration file"))
-            .context("at", &entry.origin)
-            .hint("enable it there; from here a declared database can only be paused and resumed"));
+        return Err(Error::new(
+            ErrorKind::Conflict,
+            format!("\"{name}\" is disabled in the configuration file"),
+        )
+        .context("at", &entry.origin)
+        .hint("enable it there; from here a declared database can only be paused and resumed"));
     }
     if !app.global.dry_run {
         session.catalog()?.set_enabled(DefinitionKind::Database, name, enable, app.clock.now())?;
     }
-    app.print(&json!({ "name": name, "enabled": enable }), || {
+    app.print(&json!({ "name": name, "enabled": enable, "dry_run": app.global.dry_run }), || {
         let state = if enable { "enabled" } else { "disabled" };
-        format!("{} {name} is {state}\n", app.style.good_mark())
+        let is = if app.global.dry_run { "would be" } else { "is" };
+        format!("{} {name} {is} {state}\n", app.style.good_mark())
     })
 }
 
@@ -69,12 +79,14 @@ fn edit_created(app: &App, session: &Session, entry: &DatabaseEntry) -> Result<(
         .map_err(|error| Error::io("cannot make a file to edit", error))?;
     writeln!(file, "{text}").map_err(|error| Error::io("cannot write the file to edit", error))?;
     open_editor(file.path(), None)?;
-    let edited = std::fs::read_to_string(file.path()).map_err(|error| Error::io("cannot read what was edited", error))?;
+    let edited = std::fs::read_to_string(file.path())
+        .map_err(|error| Error::io("cannot read what was edited", error))?;
     let changed: Value = serde_json::from_str(&edited).map_err(|error| {
         Error::new(ErrorKind::Usage, "what was edited is not JSON; nothing was changed").source(error)
     })?;
     if changed == present {
-        return app.print(&json!({ "name": entry.name, "changed": false }), || "Nothing was changed.\n".to_owned());
+        return app
+            .print(&json!({ "name": entry.name, "changed": false }), || "Nothing was changed.\n".to_owned());
     }
     let checked = DatabaseEntry::from_definition(&entry.name, &changed, session.home())?;
     super::test::database(app, &checked).map_err(|error| error.context("not saved", &entry.name))?;

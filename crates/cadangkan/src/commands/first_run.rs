@@ -4,15 +4,20 @@ use cadangkan_core::{Error, ErrorKind, Name, Result};
 use serde_json::{Map, Value};
 
 use crate::app::{App, CatalogNeed, Session};
+use crate::cli::OutputFormat;
 use crate::commands::{add, backup, demo, init, status};
 use crate::config::DatabaseOptions;
 use crate::registry;
+use crate::ui::{self, escape};
 
 /// Without a command: the guide when nothing is configured, the status otherwise.
 pub(crate) fn run(app: &App) -> Result<()> {
     let session = app.session(CatalogNeed::Required)?;
     let config = session.inventory.config();
     if !session.inventory.databases().is_empty() || config.place.exists {
+        return status::run(app, &status::StatusArgs::all());
+    }
+    if app.global.output == OutputFormat::Json {
         return status::run(app, &status::StatusArgs::all());
     }
     if !app.process.can_ask || app.global.quiet {
@@ -36,7 +41,9 @@ fn guide(app: &App, session: &Session) -> Result<()> {
         "Write a commented configuration file",
         "See all commands",
     ];
-    let chosen = app.with_prompter(|prompter| prompter.choose("What would you like to do?", &choices.map(str::to_owned)))?;
+    let chosen = app.with_prompter(|prompter| {
+        prompter.choose("What would you like to do?", &choices.map(str::to_owned))
+    })?;
     match chosen {
         0 => first_database(app, session),
         1 => demo::run(app, &demo::DemoArgs::default()),
@@ -55,19 +62,42 @@ fn first_database(app: &App, session: &Session) -> Result<()> {
         }
     };
     app.say(&format!("\n{}", engine.display_name));
-    let name = Name::new(app.with_prompter(|prompter| prompter.ask("What to call it", Some("production")))?)?;
-    add::refuse_taken(session, &name)?;
-    let mut settings = Map::new();
-    for field in engine.fields.iter().filter(|field| field.required) {
-        settings.insert(field.name.to_owned(), add::typed(field, &add::ask(app, field)?)?);
-    }
-    let settings = app.absolute_paths(engine.fields, Value::Object(settings))?;
-    let line = add::save(app, session, engine, &name, &settings, &DatabaseOptions::default())?;
-    app.say(&format!("{} Reached: {line}\n", app.message_style.good_mark()));
+    let name = again(app, || {
+        let typed = app.with_prompter(|prompter| prompter.ask("What to call it", Some("production")))?;
+        let name = Name::new(typed)?;
+        add::refuse_taken(session, &name)?;
+        Ok(name)
+    })?;
+    let line = again(app, || {
+        let mut settings = Map::new();
+        for field in engine.fields.iter().filter(|field| field.required) {
+            settings.insert(field.name.to_owned(), add::typed(field, &add::ask(app, field)?)?);
+        }
+        let settings = app.absolute_paths(engine.fields, Value::Object(settings))?;
+        add::save(app, session, engine, &name, &settings, &DatabaseOptions::default())
+    })?;
+    app.say(&format!("{} Reached: {}\n", app.message_style.good_mark(), escape(&line)));
     if app.with_prompter(|prompter| prompter.confirm("Back it up now?"))? {
-        backup::run(app, &backup::BackupArgs::of(&name))?;
+        app.say("");
+        return backup::run(app, &backup::BackupArgs::of(&name));
     }
     app.print_text(&format!(
         "\nNext steps:\n  cadangkan backup {name}\n  cadangkan backups list {name}\n  cadangkan restore {name} --dry-run\n  cadangkan help\n"
     ))
+}
+
+/// Asks again when an answer did not do, a few times.
+fn again<T>(app: &App, ask: impl Fn() -> Result<T>) -> Result<T> {
+    for _ in 0..4 {
+        match ask() {
+            Err(error) if error.kind() != ErrorKind::Cancelled => {
+                app.say(&format!(
+                    "{}\nOnce more (Ctrl-C stops):",
+                    ui::error::render(&error, app.message_style)
+                ));
+            }
+            other => return other,
+        }
+    }
+    ask()
 }

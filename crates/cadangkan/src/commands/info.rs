@@ -24,8 +24,8 @@ pub(crate) fn run(app: &App, args: &InfoArgs) -> Result<()> {
     let entry = session.inventory.database(&args.database)?;
     let catalog = session.catalog()?;
     let newest = catalog.newest_backup(&entry.name, false)?;
-    let (count, bytes) =
-        catalog.count_backups(&BackupFilter { database: Some(entry.name.clone()), ..BackupFilter::default() })?;
+    let (count, bytes) = catalog
+        .count_backups(&BackupFilter { database: Some(entry.name.clone()), ..BackupFilter::default() })?;
     let filter = RunFilter { database: Some(entry.name.clone()), limit: Some(5), ..RunFilter::default() };
     let runs = catalog.runs(&filter)?;
     let effective = session.inventory.effective(entry, &Wishes::default());
@@ -41,18 +41,42 @@ pub(crate) fn run(app: &App, args: &InfoArgs) -> Result<()> {
         let location = entry.open().map(|engine| engine.location().to_string()).unwrap_or_default();
         let storage: Vec<_> = effective.storage.value.iter().map(ToString::to_string).collect();
         let last = newest.as_ref().map_or("never".to_owned(), |backup| {
-            format!("{} ({}, {})", backup.id, format_age(backup.created_at, app.clock.now()), format_bytes(backup.size_bytes))
+            format!(
+                "{} ({}, {})",
+                backup.id,
+                format_age(backup.created_at, app.clock.now()),
+                format_bytes(backup.size_bytes)
+            )
         });
         let lines = [
             ("Database", entry.name.to_string()),
             ("Engine", entry.engine.display_name.to_owned()),
             ("Location", location),
             ("Defined in", entry.origin.to_string()),
-            ("Enabled", if entry.enabled { "yes" } else if entry.paused { "paused" } else { "no" }.to_owned()),
+            (
+                "Enabled",
+                if entry.enabled {
+                    "yes"
+                } else if entry.paused {
+                    "paused"
+                } else {
+                    "no"
+                }
+                .to_owned(),
+            ),
             ("Production", if entry.options.production { "yes" } else { "no" }.to_owned()),
             ("Storage", format!("{} ({})", storage.join(", "), effective.storage.origin)),
-            ("Compression", format!("{} level {} ({})", effective.compression.value, effective.level.value, effective.compression.origin)),
-            ("Check", format!("{} ({})", if effective.check.value { "yes" } else { "no" }, effective.check.origin)),
+            (
+                "Compression",
+                format!(
+                    "{} level {} ({})",
+                    effective.compression.value, effective.level.value, effective.compression.origin
+                ),
+            ),
+            (
+                "Check",
+                format!("{} ({})", if effective.check.value { "yes" } else { "no" }, effective.check.origin),
+            ),
             ("Last backup", last),
             ("Backups", format!("{count}, {}", format_bytes(bytes))),
         ];
@@ -71,7 +95,8 @@ pub(crate) fn runs_text(app: &App, runs: &[Run]) -> String {
     }
     for run in runs {
         let age = format_age(run.started_at, app.clock.now());
-        let error = run.error.as_ref().map(|error| format!(": {}", escape(&error.message))).unwrap_or_default();
+        let error =
+            run.error.as_ref().map(|error| format!(": {}", escape(&error.message))).unwrap_or_default();
         let _ = writeln!(text, "  {:<8} {:<10} {age}{error}", run.kind.as_str(), run.status.as_str());
     }
     text

@@ -10,14 +10,18 @@ use cadangkan_ops::lock::create_private_folder;
 
 /// Arguments of `init`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  cadangkan init\n  cadangkan init --dry-run        # print it instead\n  cadangkan --config ./config.yaml init")]
+#[command(
+    after_help = "Examples:\n  cadangkan init\n  cadangkan init --dry-run        # print it instead\n  cadangkan --config ./config.yaml init"
+)]
 pub(crate) struct InitArgs {}
 
 /// Writes the commented sample, never over a file that is there.
 pub(crate) fn run(app: &App, _args: &InitArgs) -> Result<()> {
     let place = config::locate(&app.sources(&[]))?;
     if app.global.dry_run {
-        return app.print(&json!({ "path": place.file, "content": config::sample() }), || config::sample().to_owned());
+        return app.print(&json!({ "path": place.file, "content": config::sample() }), || {
+            config::sample().to_owned()
+        });
     }
     if place.exists {
         return Err(Error::new(ErrorKind::Conflict, "there is a configuration already")
@@ -32,7 +36,9 @@ pub(crate) fn run(app: &App, _args: &InitArgs) -> Result<()> {
     options
         .open(&place.file)
         .and_then(|mut file| file.write_all(config::sample().as_bytes()).and_then(|()| file.sync_all()))
-        .map_err(|error| Error::io("cannot write the configuration", error).context("path", place.file.display()))?;
+        .map_err(|error| {
+            Error::io("cannot write the configuration", error).context("path", place.file.display())
+        })?;
     app.say(&format!(
         "{} Wrote {}\n\nNext steps:\n  cadangkan config edit        # say what to back up, and where to\n  cadangkan config validate    # names every mistake at once\n  cadangkan test --all         # can everything be reached?",
         app.message_style.good_mark(),

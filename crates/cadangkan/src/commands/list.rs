@@ -78,7 +78,10 @@ fn text(app: &App, session: &Session, rows: &[(&DatabaseEntry, Option<BackupReco
             format!("{}{lock}", entry.name).into(),
             entry.engine.id.into(),
             state(entry),
-            newest.as_ref().map_or("never".to_owned(), |backup| format_age(backup.created_at, app.clock.now())).into(),
+            newest
+                .as_ref()
+                .map_or("never".to_owned(), |backup| format_age(backup.created_at, app.clock.now()))
+                .into(),
             newest.as_ref().map_or(String::new(), |backup| format_bytes(backup.size_bytes)).into(),
             location.into(),
         ]);

@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use cadangkan_archive::Trigger;
 use cadangkan_core::{
-    BackupId, Clock, Error, ErrorKind, Name, Pattern, Result, Selection, format_bytes, format_duration,
+    BackupId, Clock, Error, ErrorKind, Name, Pattern, Result, ResultExt, Selection, format_bytes,
+    format_duration,
 };
 use cadangkan_engine::{Engine, LoadMode};
 use cadangkan_ops::restore::{RestorePlan, RestoreReport, RestoreRequest, Safety, Target, plan, restore};
@@ -17,7 +18,9 @@ use crate::ui::time::{format_age, format_time};
 
 /// Arguments of `restore`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  cadangkan restore shop --dry-run                         # what would happen\n  cadangkan restore shop                                   # the newest, over the present one; asks\n  cadangkan restore shop --from 2026-01-15-143022 --to /tmp/shop.db\n  cadangkan restore shop --tables orders,customers --to /tmp/some.db\n  cadangkan restore --file shop.sqlite.zst --to shop.db    # needs nothing but the file")]
+#[command(
+    after_help = "Examples:\n  cadangkan restore shop --dry-run                         # what would happen\n  cadangkan restore shop                                   # the newest, over the present one; asks\n  cadangkan restore shop --from 2026-01-15-143022 --to /tmp/shop.db\n  cadangkan restore shop --tables orders,customers --to /tmp/some.db\n  cadangkan restore --file shop.sqlite.zst --to shop.db    # needs nothing but the file"
+)]
 pub(crate) struct RestoreArgs {
     /// The database whose backup is restored
     #[arg(required_unless_present = "file")]
@@ -85,8 +88,10 @@ pub(crate) fn run(app: &App, args: &RestoreArgs) -> Result<()> {
     };
     let list = places.list();
     let source = match (&args.database, &args.file) {
-        (Some(database), _) => Source::stored(&context, database, args.from, &list)?,
-        (None, Some(file)) => Source::file(file, &context.control)?,
+        (Some(database), _) => Source::stored(&context, database, args.from, &list)
+            .map_err(|error| session.no_backup_yet(database, error))?,
+        (None, Some(file)) => Source::file(file, &context.control)
+            .hint("name the archive itself, as `backups info` shows it")?,
         (None, None) => return Err(Error::new(ErrorKind::Usage, "no backup is named")),
     };
     let open = target(app, &session, args)?;
@@ -98,23 +103,40 @@ pub(crate) fn run(app: &App, args: &RestoreArgs) -> Result<()> {
         context.control.step("read the archive");
         cadangkan_ops::restore::read_through(&context, &source)?;
         app.finish_progress();
-        return app.print(&plan, || plan_text(app, &session, &plan) + "\nThis was a dry run: the archive was read and is whole; nothing was changed.\n");
+        return app.print(&plan, || {
+            plan_text(app, &session, &plan)
+                + "\nThis was a dry run: the archive was read and is whole; nothing was changed.\n"
+        });
     }
     let destructive = plan.load.destructive;
     if destructive {
-        app.say(plan_text(app, &session, &plan).trim_end());
+        let about = plan_text(app, &session, &plan);
         let production = open.entry.filter(|entry| entry.options.production);
         match production {
-            Some(entry) => app.confirm_name("This is a production database.", entry.name.as_str())?,
-            None => app.confirm("Continue?")?,
+            Some(entry) => {
+                app.confirm_name(about.trim_end(), "This is a production database.", entry.name.as_str())?
+            }
+            None => app.confirm(about.trim_end(), "Continue?")?,
         }
     }
     let safety_places = open.entry.map(|entry| session.places(entry, &[])).transpose()?;
     let safety_list = safety_places.as_ref().map(Places::list);
     let safety = safety(args, &session, &open, safety_list.as_deref())?;
-    let report = restore(&context, &source, target, &plan, safety, args.wait)?;
+    let report =
+        restore(&context, &source, target, &plan, safety, args.wait).map_err(|error| advise(args, error))?;
     app.finish_progress();
     app.print(&report, || report_text(app, &report))
+}
+
+/// Says what else can be restored where only this backup is at fault, and what an interrupted restore leaves.
+fn advise(args: &RestoreArgs, error: Error) -> Error {
+    match (error.kind(), &args.database) {
+        (ErrorKind::DamagedBackup, Some(database)) => error.hint(format!(
+            "the target is as it was; restore an older backup with --from: `cadangkan backups list {database}`"
+        )),
+        (ErrorKind::Cancelled, _) => error.hint("the target is as it was"),
+        _ => error,
+    }
 }
 
 fn target<'a>(app: &App, session: &'a Session, args: &RestoreArgs) -> Result<OpenTarget<'a>> {
@@ -123,13 +145,17 @@ fn target<'a>(app: &App, session: &'a Session, args: &RestoreArgs) -> Result<Ope
         Ok(OpenTarget { entry: Some(entry), engine: entry.open()? })
     };
     match (&args.to, &args.database) {
-        (Some(to), _) if session.inventory.databases().iter().any(|entry| entry.name.as_str() == to) => configured(to),
+        (Some(to), _) if session.inventory.databases().iter().any(|entry| entry.name.as_str() == to) => {
+            configured(to)
+        }
         (Some(to), _) => {
             let (engine, _) = backup::open_url(app, to)?;
             // A path of a configured database is that database: it has its lock and its questions.
-            let same = session.inventory.databases().iter().find(|entry| {
-                entry.open().is_ok_and(|other| other.location() == engine.location())
-            });
+            let same = session
+                .inventory
+                .databases()
+                .iter()
+                .find(|entry| entry.open().is_ok_and(|other| other.location() == engine.location()));
             Ok(OpenTarget { entry: same, engine })
         }
         (None, Some(name)) => configured(name.as_str()),
@@ -144,9 +170,12 @@ fn check_kind(source: &Source<'_>, engine: &dyn Engine) -> Result<()> {
     if source.manifest().is_some() || (descriptor.recognizes)(&source.peek(4096)?) {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::DamagedBackup, format!("this file holds no {} backup", descriptor.display_name))
-        .context("file", source.location())
-        .hint("check that it is the archive itself, not its index or manifest, and that it came over whole"))
+    Err(Error::new(
+        ErrorKind::DamagedBackup,
+        format!("this file holds no {} backup", descriptor.display_name),
+    )
+    .context("file", source.location())
+    .hint("check that it is the archive itself, not its index or manifest, and that it came over whole"))
 }
 
 fn request(args: &RestoreArgs, open: &OpenTarget<'_>) -> RestoreRequest {
@@ -179,8 +208,10 @@ fn safety<'a>(
             let effective = session.inventory.effective(entry, &Wishes::default());
             Ok(Some(Safety { places, request: backup::request(&effective, Trigger::Safety)? }))
         }
-        (true, _, _) => Err(Error::new(ErrorKind::Usage, "only a configured database can be backed up first")
-            .hint("add the target with `cadangkan add`, or leave --backup-first out")),
+        (true, _, _) => {
+            Err(Error::new(ErrorKind::Usage, "only a configured database can be backed up first")
+                .hint("add the target with `cadangkan add`, or leave --backup-first out"))
+        }
     }
 }
 
@@ -203,7 +234,8 @@ fn plan_text(app: &App, session: &Session, plan: &RestorePlan) -> String {
     lines.push("Target:".to_owned());
     lines.push(format!("  Location: {}", escape(&plan.target)));
     let present = plan.load.present.as_deref().unwrap_or("nothing");
-    let size = plan.load.present_bytes.map(|bytes| format!(", {}", format_bytes(bytes))).unwrap_or_default();
+    let size = plan.load.present_bytes.map(format_bytes).filter(|size| !present.contains(size.as_str()));
+    let size = size.map(|size| format!(", {size}")).unwrap_or_default();
     lines.push(format!("  Present:  {}{size}", escape(present)));
     lines.push(format!("  Mode:     {}", plan.mode.as_str()));
     lines.push(String::new());

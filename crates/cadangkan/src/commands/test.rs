@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::app::{App, CatalogNeed, Session};
 use crate::inventory::DatabaseEntry;
+use crate::ui::count::count;
 use crate::ui::escape;
 
 /// Arguments of `test`.
@@ -41,7 +42,12 @@ pub(crate) fn run(app: &App, args: &TestArgs) -> Result<()> {
                     results.push(json!({ "check": what, "ok": true, "detail": value }));
                 }
                 Err(error) => {
-                    let _ = writeln!(text, "  {} {what}: {}", app.style.bad_mark(), escape(&error.chain().join(": ")));
+                    let _ = writeln!(
+                        text,
+                        "  {} {what}: {}",
+                        app.style.bad_mark(),
+                        escape(&error.chain().join(": "))
+                    );
                     if let Some(advice) = error.advice() {
                         let _ = writeln!(text, "    hint: {}", escape(advice));
                     }
@@ -60,7 +66,10 @@ pub(crate) fn run(app: &App, args: &TestArgs) -> Result<()> {
         None => Ok(()),
         Some((name, kind)) => {
             let kind = if failed.len() == 1 { *kind } else { ErrorKind::Partial };
-            Err(Error::new(kind, format!("{} of the tests failed, the first one of \"{name}\"", failed.len())))
+            Err(Error::new(
+                kind,
+                format!("{} of the tests failed, the first one of \"{name}\"", failed.len()),
+            ))
         }
     }
 }
@@ -73,7 +82,7 @@ pub(crate) fn database(app: &App, entry: &DatabaseEntry) -> Result<(String, Valu
         let _ = write!(line, ", {}", format_bytes(size));
     }
     if let Some(tables) = info.tables {
-        let _ = write!(line, ", {tables} tables");
+        let _ = write!(line, ", {}", count(tables, "table"));
     }
     Ok((line, json!(info)))
 }

@@ -1,4 +1,5 @@
 use cadangkan_core::{BackupId, Error, ErrorKind, Name, Result, format_bytes};
+use cadangkan_ops::Context;
 use cadangkan_ops::stored::locate;
 use cadangkan_ops::verify::{VerifyLevel, VerifyReport, verify};
 
@@ -6,7 +7,9 @@ use crate::app::{App, CatalogNeed};
 
 /// Arguments of `verify`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  cadangkan verify shop                     # the newest backup\n  cadangkan verify shop 2026-01-15-143022 --level checksum")]
+#[command(
+    after_help = "Examples:\n  cadangkan verify shop                     # the newest backup\n  cadangkan verify shop 2026-01-15-143022 --level checksum"
+)]
 pub(crate) struct VerifyArgs {
     /// The database
     database: Name,
@@ -48,33 +51,60 @@ pub(crate) fn verify_copies(
 ) -> Result<()> {
     let session = app.session(CatalogNeed::Required)?;
     let places = session.places_for(database, storages)?;
-    let context = session.context(app);
     let list = places.list();
-    let id = match id {
-        Some(id) => id,
-        None => newest(&locate(&context, database, None, &list)?)?,
+    let located = |id| {
+        let copies = locate(&session.context(app), database, id, &list);
+        copies.map_err(|error| session.no_backup_yet(database, error))
     };
+    let id = id.map_or_else(|| newest(&located(None)?), Ok)?;
     let recorded = session.catalog()?.backup_copies(database, id)?;
+    let held: Vec<_> = match recorded.is_empty() {
+        true => located(Some(id))?.into_iter().map(|copy| copy.storage).collect(),
+        false => recorded.iter().map(|copy| copy.storage.to_string()).collect(),
+    };
+    // A backup that the catalog does not know is read all the same; only its state has no place to be kept.
+    let catalog = session.context(app).catalog.filter(|_| !recorded.is_empty());
+    let context = Context { catalog, ..session.context(app) };
     let mut reports: Vec<VerifyReport> = Vec::new();
-    let mut failure: Option<Error> = None;
+    let mut failures: Vec<Error> = Vec::new();
     for place in list {
-        let known = recorded.is_empty() || recorded.iter().any(|copy| copy.storage == *place.name);
-        if !known && storages.is_empty() {
+        // A storage that never had it is no failure, unless it was asked for.
+        if storages.is_empty() && !held.iter().any(|storage| storage == place.name.as_str()) {
             continue;
         }
         match verify(&context, database, id, place, level) {
             Ok(report) => reports.push(report),
-            // Without a record, a storage that never had it is no failure.
-            Err(error) if recorded.is_empty() && error.kind() == ErrorKind::NotFound && storages.is_empty() => {
-                failure = failure.or(Some(error));
+            Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
+            Err(error) => {
+                app.watcher.finish(false);
+                failures.push(error.context("backup", id).context("storage", place.name));
             }
-            Err(error) => return Err(error.context("backup", id).context("storage", place.name)),
         }
     }
-    if let Some(error) = failure.filter(|_| reports.is_empty()) {
-        return Err(error);
+    if !reports.is_empty() {
+        app.print(&reports, || reports.iter().map(|report| line(app, report)).collect())?;
     }
-    app.print(&reports, || reports.iter().map(|report| line(app, report)).collect())
+    outcome(database, &held, reports.len(), failures)
+}
+
+/// The first failure, with how many copies are whole and what can be done.
+fn outcome(database: &Name, held: &[String], whole: usize, failures: Vec<Error>) -> Result<()> {
+    let failed = failures.len();
+    let Some(first) = failures.into_iter().next() else {
+        if whole > 0 {
+            return Ok(());
+        }
+        let error = Error::new(ErrorKind::NotFound, "none of these storages has this backup");
+        return Err(error.hint(format!("it is in: {}; name that one with --storage", held.join(", "))));
+    };
+    let first = if failed + whole > 1 { first.context("copies that are whole", whole) } else { first };
+    Err(match (first.kind(), whole) {
+        (ErrorKind::DamagedBackup, 0) => first.hint(format!(
+            "do not count on this copy: `cadangkan backup {database}` makes a new one, `cadangkan backups list {database}` shows older ones"
+        )),
+        (ErrorKind::DamagedBackup, _) => first.hint("a restore from the whole copy works: name its storage with --storage"),
+        _ => first,
+    })
 }
 
 fn newest(copies: &[cadangkan_ops::stored::StoredBackup]) -> Result<BackupId> {
@@ -87,7 +117,11 @@ fn line(app: &App, report: &VerifyReport) -> String {
     let read = format_bytes(report.size_bytes);
     let decoded = match report.level {
         VerifyLevel::Checksum => "every stored byte is the one that was written".to_owned(),
-        VerifyLevel::Read => format!("decoded to {} in {} frames, all as written", format_bytes(report.raw_bytes), report.frames),
+        VerifyLevel::Read => format!(
+            "decoded to {} in {} frames, all as written",
+            format_bytes(report.raw_bytes),
+            report.frames
+        ),
     };
     format!("{mark} {} in {}: read {read}; {decoded}\n", report.backup_id, report.storage)
 }

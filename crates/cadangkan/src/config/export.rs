@@ -11,7 +11,7 @@ use crate::inventory::{
 
 /// How an export is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ExportFormat {
+pub(crate) enum ExportFormat {
     /// YAML.
     #[default]
     Yaml,
@@ -22,7 +22,7 @@ pub enum ExportFormat {
 /// Writes what the file declares and what the catalog holds as one configuration, without secrets.
 ///
 /// Variables are filled in and the chosen profile is laid over; paths are absolute.
-pub fn export(inventory: &Inventory, format: ExportFormat) -> Result<String> {
+pub(crate) fn export(inventory: &Inventory, format: ExportFormat) -> Result<String> {
     let value = to_value(inventory);
     let failed =
         |error: String| Error::new(ErrorKind::Internal, "cannot write the configuration").source(error);
@@ -93,8 +93,8 @@ fn database(entry: &DatabaseEntry) -> Value {
     database_definition(entry.engine.id, &settings, &entry.options, entry.enabled || entry.paused)
 }
 
-/// Leaves out what is secret, for showing settings.
-pub fn without_secrets(settings: &Value, fields: &[Field]) -> Value {
+/// Leaves out what is secret.
+fn without_secrets(settings: &Value, fields: &[Field]) -> Value {
     let mut shown = settings.clone();
     if let Value::Object(map) = &mut shown {
         let secret =

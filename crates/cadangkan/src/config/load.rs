@@ -14,20 +14,20 @@ use crate::ui::suggest;
 
 /// What `config validate` found.
 #[derive(Debug)]
-pub struct Validation {
+pub(crate) struct Validation {
     /// The file that was read; it may not be there, which is no mistake.
-    pub place: Place,
+    pub(crate) place: Place,
     /// Every mistake, when there are any.
-    pub mistakes: Option<Mistakes>,
+    pub(crate) mistakes: Option<Mistakes>,
     /// What a person should know besides.
-    pub warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
 /// Reads the configuration with the chosen profile.
 ///
 /// A file that is not there is an empty configuration, unless it was asked for by name. Fails with `Configuration`
 /// and all [`Mistakes`] as the source, and with `NotFound` for an unknown profile.
-pub fn load(sources: &Sources<'_>) -> Result<Config> {
+pub(crate) fn load(sources: &Sources<'_>) -> Result<Config> {
     let source = Source::read(sources)?;
     let mut mistakes = Vec::new();
     let root = source.parse(&mut mistakes);
@@ -42,7 +42,7 @@ pub fn load(sources: &Sources<'_>) -> Result<Config> {
 }
 
 /// Looks for every mistake in the file, also in profiles that were not chosen.
-pub fn validate(sources: &Sources<'_>) -> Result<Validation> {
+pub(crate) fn validate(sources: &Sources<'_>) -> Result<Validation> {
     let source = Source::read(sources)?;
     let mut mistakes = Vec::new();
     if let Some(root) = source.parse(&mut mistakes) {

@@ -10,13 +10,13 @@ use crate::ui::escape;
 
 /// One mistake in the configuration, with its place.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Mistake {
+pub(crate) struct Mistake {
     /// Where it is.
-    pub position: Position,
+    pub(crate) position: Position,
     /// What is wrong, without secrets.
-    pub message: String,
+    pub(crate) message: String,
     /// What to do.
-    pub hint: Option<String>,
+    pub(crate) hint: Option<String>,
     /// Whether it is a variable that is not set.
     pub(crate) variable: bool,
     /// Whether it is in the `.env` file.
@@ -46,13 +46,13 @@ impl Mistake {
 ///
 /// Its text shows each with its place, the line it is in and a caret.
 #[derive(Clone, Debug)]
-pub struct Mistakes {
+pub(crate) struct Mistakes {
     /// The configuration file.
-    pub file: PathBuf,
+    pub(crate) file: PathBuf,
     /// The file of variables beside it.
-    pub env_file: PathBuf,
+    pub(crate) env_file: PathBuf,
     /// The mistakes; at least one.
-    pub list: Vec<Mistake>,
+    pub(crate) list: Vec<Mistake>,
     /// The lines that the mistakes are in, by number, with secrets cut out.
     pub(crate) lines: Vec<(usize, String)>,
 }
@@ -73,7 +73,7 @@ impl Mistakes {
     }
 
     /// The mistakes as they stand in JSON output.
-    pub fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         let mistake = |mistake: &Mistake| {
             json!({
                 "file": self.file_of(mistake).display().to_string(),

@@ -18,21 +18,20 @@ mod setting;
 mod size;
 mod variables;
 
-pub use check::{DATABASE_KEYS, STORAGE_KEYS};
-pub use export::{ExportFormat, export, without_secrets};
-pub use load::{Validation, load, validate};
-pub use mistake::{Mistake, Mistakes};
-pub use model::{Config, DatabaseOptions, DeclaredDatabase, DeclaredStorage, Defaults};
-pub use node::Position;
-pub use place::{Place, Sources, expand_home, locate, resolve_path};
-pub use sample::sample;
-pub use setting::{Setting, ValueOrigin};
-pub use size::parse_bytes;
+#[cfg(test)]
+pub(crate) use check::{DATABASE_KEYS, STORAGE_KEYS};
+pub(crate) use export::{ExportFormat, export};
+pub(crate) use load::{load, validate};
+pub(crate) use mistake::{Mistake, Mistakes};
+pub(crate) use model::{Config, DatabaseOptions, DeclaredDatabase, DeclaredStorage, Defaults};
+pub(crate) use place::{Sources, locate, resolve_path};
+pub(crate) use sample::sample;
+pub(crate) use setting::{Setting, ValueOrigin};
 
 pub(crate) use check::{check_database, check_storage};
 
 /// The name of the storage that is there when the file declares none.
-pub const HOME_STORAGE_NAME: &str = "home";
+pub(crate) const HOME_STORAGE_NAME: &str = "home";
 
 #[cfg(test)]
 mod tests;

@@ -13,108 +13,108 @@ use super::setting::{Setting, ValueOrigin};
 
 /// The configuration file, read and checked, with the chosen profile laid over it.
 #[derive(Clone, Debug)]
-pub struct Config {
+pub(crate) struct Config {
     /// Where things lie.
-    pub place: Place,
+    pub(crate) place: Place,
     /// The chosen profile.
-    pub profile: Option<String>,
+    pub(crate) profile: Option<String>,
     /// The names of all profiles in the file.
-    pub profiles: Vec<String>,
+    pub(crate) profiles: Vec<String>,
     /// The zone that times are shown in, when the file names one.
-    pub timezone: Option<Setting<TimeZone>>,
+    pub(crate) timezone: Option<Setting<TimeZone>>,
     /// What counts where a database says nothing.
-    pub defaults: Defaults,
+    pub(crate) defaults: Defaults,
     /// The storages that the file declares.
-    pub storages: Vec<DeclaredStorage>,
+    pub(crate) storages: Vec<DeclaredStorage>,
     /// The databases that the file declares.
-    pub databases: Vec<DeclaredDatabase>,
+    pub(crate) databases: Vec<DeclaredDatabase>,
     /// What a person should know: a file that others may change.
-    pub warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
 /// What counts where a database says nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Defaults {
+pub(crate) struct Defaults {
     /// The codec.
-    pub compression: Setting<CodecKind>,
+    pub(crate) compression: Setting<CodecKind>,
     /// The codec's level; none: the codec's own default.
-    pub level: Setting<Option<i32>>,
+    pub(crate) level: Setting<Option<i32>>,
     /// The storages; empty: the only one there is, or `home`.
-    pub storage: Setting<Vec<Name>>,
+    pub(crate) storage: Setting<Vec<Name>>,
     /// Threads that compress.
-    pub workers: Setting<usize>,
+    pub(crate) workers: Setting<usize>,
     /// Most bytes of frames in memory.
-    pub memory: Setting<u64>,
+    pub(crate) memory: Setting<u64>,
     /// The template of file names; none: the built-in one.
-    pub file_name: Setting<Option<String>>,
+    pub(crate) file_name: Setting<Option<String>>,
     /// Whether the database's own check runs before a backup counts as good.
-    pub check: Setting<bool>,
+    pub(crate) check: Setting<bool>,
     /// Whether rows are counted and fingerprinted per table.
-    pub fingerprints: Setting<bool>,
+    pub(crate) fingerprints: Setting<bool>,
 }
 
 /// What can be set for one database, besides where it is. One type for file and catalog.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct DatabaseOptions {
+pub(crate) struct DatabaseOptions {
     /// The storages that its backups go to; empty: the default ones.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub storage: Vec<Name>,
+    pub(crate) storage: Vec<Name>,
     /// The codec's name.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub compression: Option<String>,
+    pub(crate) compression: Option<String>,
     /// The codec's level.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub level: Option<i32>,
+    pub(crate) level: Option<i32>,
     /// The template of file names.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub file_name: Option<String>,
+    pub(crate) file_name: Option<String>,
     /// Whether the database's own check runs before a backup counts as good.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub check: Option<bool>,
+    pub(crate) check: Option<bool>,
     /// Whether rows are counted and fingerprinted per table.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub fingerprints: Option<bool>,
+    pub(crate) fingerprints: Option<bool>,
     /// Whether its name must be typed before it is overwritten.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub production: bool,
+    pub(crate) production: bool,
     /// Tags that each of its backups gets.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub tags: Vec<String>,
+    pub(crate) tags: Vec<String>,
 }
 
 /// A database that the file declares.
 #[derive(Clone, Debug)]
-pub struct DeclaredDatabase {
+pub(crate) struct DeclaredDatabase {
     /// Its name.
-    pub name: Name,
+    pub(crate) name: Name,
     /// The line of its name.
-    pub line: usize,
+    pub(crate) line: usize,
     /// Its engine.
-    pub engine: &'static Descriptor,
+    pub(crate) engine: &'static Descriptor,
     /// The engine's settings, with absolute paths.
-    pub settings: Value,
+    pub(crate) settings: Value,
     /// Its options.
-    pub options: DatabaseOptions,
+    pub(crate) options: DatabaseOptions,
     /// Where each option that is given came from.
-    pub origins: BTreeMap<String, ValueOrigin>,
+    pub(crate) origins: BTreeMap<String, ValueOrigin>,
     /// Whether it takes part.
-    pub enabled: bool,
+    pub(crate) enabled: bool,
 }
 
 /// A storage that the file declares.
 #[derive(Clone, Debug)]
-pub struct DeclaredStorage {
+pub(crate) struct DeclaredStorage {
     /// Its name.
-    pub name: Name,
+    pub(crate) name: Name,
     /// The line of its name.
-    pub line: usize,
+    pub(crate) line: usize,
     /// Its provider.
-    pub provider: &'static StorageDescriptor,
+    pub(crate) provider: &'static StorageDescriptor,
     /// The provider's settings, with absolute paths.
-    pub settings: Value,
+    pub(crate) settings: Value,
     /// Whether it takes part.
-    pub enabled: bool,
+    pub(crate) enabled: bool,
 }
 
 impl Default for Defaults {
@@ -135,7 +135,7 @@ impl Default for Defaults {
 
 impl Config {
     /// The configuration of a machine without a file.
-    pub fn empty(place: Place) -> Self {
+    pub(crate) fn empty(place: Place) -> Self {
         Config {
             place,
             profile: None,

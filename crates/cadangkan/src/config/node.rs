@@ -2,13 +2,13 @@ use serde_json::{Map, Number, Value};
 
 /// A place in the configuration file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Position {
+pub(crate) struct Position {
     /// The line, from 1.
-    pub line: usize,
+    pub(crate) line: usize,
     /// The column in characters, from 1.
-    pub column: usize,
+    pub(crate) column: usize,
     /// How many characters it spans; 0 when that is not known.
-    pub length: usize,
+    pub(crate) length: usize,
 }
 
 /// A value of the configuration that knows where it stands.

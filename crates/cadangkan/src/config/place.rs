@@ -4,19 +4,19 @@ use cadangkan_core::{Error, ErrorKind, Name, Result};
 
 /// Where the configuration comes from. Only `main` fills this from the real process.
 #[derive(Clone, Copy)]
-pub struct Sources<'a> {
+pub(crate) struct Sources<'a> {
     /// What `--config` or `CADANGKAN_CONFIG` gave.
-    pub file: Option<&'a Path>,
+    pub(crate) file: Option<&'a Path>,
     /// What `--profile` or `CADANGKAN_PROFILE` gave.
-    pub profile: Option<&'a str>,
+    pub(crate) profile: Option<&'a str>,
     /// Looks up a variable of the environment.
-    pub environment: &'a dyn Fn(&str) -> Option<String>,
+    pub(crate) environment: &'a dyn Fn(&str) -> Option<String>,
     /// The home folder of the user.
-    pub user_home: Option<&'a Path>,
+    pub(crate) user_home: Option<&'a Path>,
     /// Storages that the catalog knows, so that the file may refer to them.
-    pub created_storages: &'a [Name],
+    pub(crate) created_storages: &'a [Name],
     /// Checks a template of file names.
-    pub check_file_name: fn(&str) -> Result<()>,
+    pub(crate) check_file_name: fn(&str) -> Result<()>,
 }
 
 impl std::fmt::Debug for Sources<'_> {
@@ -27,25 +27,25 @@ impl std::fmt::Debug for Sources<'_> {
 
 /// Where things lie on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub(crate) struct Place {
     /// The folder of the catalog, of locks and of the backups that have no other place.
-    pub home: PathBuf,
+    pub(crate) home: PathBuf,
     /// The configuration file, or where it would be.
-    pub file: PathBuf,
+    pub(crate) file: PathBuf,
     /// Whether that file is there.
-    pub exists: bool,
+    pub(crate) exists: bool,
     /// Whether the file was asked for by name, so that it must be there.
-    pub named: bool,
+    pub(crate) named: bool,
 }
 
 impl Place {
     /// The folder that the configuration file lies in; relative paths in it begin there.
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.file.parent().unwrap_or(&self.home)
     }
 
     /// The file of variables beside the configuration.
-    pub fn env_file(&self) -> PathBuf {
+    pub(crate) fn env_file(&self) -> PathBuf {
         self.folder().join(".env")
     }
 }
@@ -54,7 +54,7 @@ impl Place {
 ///
 /// The home folder is `CADANGKAN_HOME`, else the folder of `--config`, else `~/.cadangkan`. The file is `--config`,
 /// else `config.yaml`, `config.yml` or `config.json` in the home folder, the first that is there.
-pub fn locate(sources: &Sources<'_>) -> Result<Place> {
+pub(crate) fn locate(sources: &Sources<'_>) -> Result<Place> {
     let absolute = |path: &Path| {
         let path = expand_home(path, sources.user_home);
         std::path::absolute(&path).map_err(|error| {
@@ -82,7 +82,7 @@ pub fn locate(sources: &Sources<'_>) -> Result<Place> {
 }
 
 /// Puts the user's home folder in the place of a leading `~`.
-pub fn expand_home(path: &Path, user_home: Option<&Path>) -> PathBuf {
+fn expand_home(path: &Path, user_home: Option<&Path>) -> PathBuf {
     match (path.strip_prefix("~"), user_home) {
         (Ok(rest), Some(home)) if rest.as_os_str().is_empty() => home.to_owned(),
         (Ok(rest), Some(home)) => home.join(rest),
@@ -91,7 +91,7 @@ pub fn expand_home(path: &Path, user_home: Option<&Path>) -> PathBuf {
 }
 
 /// Makes a configured path absolute: `~` is the user's home folder, relative ones begin at `base`.
-pub fn resolve_path(path: &str, base: &Path, user_home: Option<&Path>) -> PathBuf {
+pub(crate) fn resolve_path(path: &str, base: &Path, user_home: Option<&Path>) -> PathBuf {
     base.join(expand_home(Path::new(path), user_home))
 }
 

@@ -1,4 +1,4 @@
 /// The commented sample that `init` writes. It works as it stands.
-pub fn sample() -> &'static str {
+pub(crate) fn sample() -> &'static str {
     include_str!("sample.yaml")
 }

@@ -2,22 +2,20 @@ use serde::Serialize;
 
 /// A value with the place it came from, for `config show`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Setting<T> {
+pub(crate) struct Setting<T> {
     /// The value in effect.
-    pub value: T,
+    pub(crate) value: T,
     /// Where it came from.
     #[serde(flatten)]
-    pub origin: ValueOrigin,
+    pub(crate) origin: ValueOrigin,
 }
 
 /// Where a value came from; each one wins over those after it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "origin", rename_all = "lowercase")]
-pub enum ValueOrigin {
+pub(crate) enum ValueOrigin {
     /// The command line.
     Flag,
-    /// A variable of the environment.
-    Environment,
     /// The chosen profile.
     Profile {
         /// The line of the configuration file.
@@ -36,13 +34,13 @@ pub enum ValueOrigin {
 
 impl<T> Setting<T> {
     /// A value that nobody set.
-    pub fn default_value(value: T) -> Self {
+    pub(crate) fn default_value(value: T) -> Self {
         Setting { value, origin: ValueOrigin::Default }
     }
 
     /// Puts a nearer wish in its place, when there is one.
     #[must_use]
-    pub fn or_nearer(self, nearer: Option<T>, origin: ValueOrigin) -> Self {
+    pub(crate) fn or_nearer(self, nearer: Option<T>, origin: ValueOrigin) -> Self {
         match nearer {
             Some(value) => Setting { value, origin },
             None => self,
@@ -54,7 +52,6 @@ impl std::fmt::Display for ValueOrigin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             ValueOrigin::Flag => f.write_str("command line"),
-            ValueOrigin::Environment => f.write_str("environment"),
             ValueOrigin::Profile { line } => write!(f, "profile, line {line}"),
             ValueOrigin::File { line } => write!(f, "file, line {line}"),
             ValueOrigin::Catalog => f.write_str("catalog"),

@@ -7,48 +7,48 @@ use crate::config::{HOME_STORAGE_NAME, Setting, ValueOrigin};
 
 /// What the command line asks for, this once.
 #[derive(Clone, Debug, Default)]
-pub struct Wishes {
+pub(crate) struct Wishes {
     /// The storages.
-    pub storage: Option<Vec<Name>>,
+    pub(crate) storage: Option<Vec<Name>>,
     /// The codec.
-    pub compression: Option<CodecKind>,
+    pub(crate) compression: Option<CodecKind>,
     /// The codec's level.
-    pub level: Option<i32>,
+    pub(crate) level: Option<i32>,
     /// The template of file names.
-    pub file_name: Option<String>,
+    pub(crate) file_name: Option<String>,
     /// Whether the database's own check runs.
-    pub check: Option<bool>,
+    pub(crate) check: Option<bool>,
     /// Whether rows are counted and fingerprinted.
-    pub fingerprints: Option<bool>,
+    pub(crate) fingerprints: Option<bool>,
 }
 
 /// What counts for one database, each value with the place it came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct EffectiveOptions {
+pub(crate) struct EffectiveOptions {
     /// The storages that backups go to.
-    pub storage: Setting<Vec<Name>>,
+    pub(crate) storage: Setting<Vec<Name>>,
     /// The codec.
-    pub compression: Setting<CodecKind>,
+    pub(crate) compression: Setting<CodecKind>,
     /// The codec's level.
-    pub level: Setting<i32>,
+    pub(crate) level: Setting<i32>,
     /// The template of file names; none: the built-in one.
-    pub file_name: Setting<Option<String>>,
+    pub(crate) file_name: Setting<Option<String>>,
     /// Whether the database's own check runs.
-    pub check: Setting<bool>,
+    pub(crate) check: Setting<bool>,
     /// Whether rows are counted and fingerprinted.
-    pub fingerprints: Setting<bool>,
+    pub(crate) fingerprints: Setting<bool>,
 }
 
 impl EffectiveOptions {
     /// The codec with its level; fails with `Usage` when the command line's level does not fit it.
-    pub fn codec(&self) -> Result<Codec> {
+    pub(crate) fn codec(&self) -> Result<Codec> {
         Codec::new(self.compression.value, Some(self.level.value))
     }
 }
 
 impl Inventory {
     /// Tells what counts for a database: command line, then the database, then the defaults.
-    pub fn effective(&self, database: &DatabaseEntry, wishes: &Wishes) -> EffectiveOptions {
+    pub(crate) fn effective(&self, database: &DatabaseEntry, wishes: &Wishes) -> EffectiveOptions {
         let (defaults, options) = (&self.config.defaults, &database.options);
         let origin = |key: &str| database.origins.get(key).cloned().unwrap_or(ValueOrigin::Default);
         let own_codec = options.compression.as_deref().and_then(|text| text.parse().ok());

@@ -15,7 +15,7 @@ use crate::config::{self, DatabaseOptions, DeclaredDatabase, DeclaredStorage, Va
 /// Where a thing was defined.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "origin", rename_all = "lowercase")]
-pub enum Origin {
+pub(crate) enum Origin {
     /// The configuration file; read-only elsewhere.
     File {
         /// The file.
@@ -31,45 +31,45 @@ pub enum Origin {
 
 /// A database, from wherever it comes.
 #[derive(Clone, Debug)]
-pub struct DatabaseEntry {
+pub(crate) struct DatabaseEntry {
     /// Its name.
-    pub name: Name,
+    pub(crate) name: Name,
     /// Where it was defined.
-    pub origin: Origin,
+    pub(crate) origin: Origin,
     /// Its engine.
-    pub engine: &'static Descriptor,
+    pub(crate) engine: &'static Descriptor,
     /// The engine's settings, with absolute paths.
-    pub settings: Value,
+    pub(crate) settings: Value,
     /// Its options, as they were given.
-    pub options: DatabaseOptions,
+    pub(crate) options: DatabaseOptions,
     /// Where each given option came from.
-    pub origins: BTreeMap<String, ValueOrigin>,
+    pub(crate) origins: BTreeMap<String, ValueOrigin>,
     /// Whether it takes part; false also when it is paused.
-    pub enabled: bool,
+    pub(crate) enabled: bool,
     /// Whether the file declares it enabled, and the catalog switches it off.
-    pub paused: bool,
+    pub(crate) paused: bool,
 }
 
 /// A storage, from wherever it comes.
 #[derive(Clone, Debug)]
-pub struct StorageEntry {
+pub(crate) struct StorageEntry {
     /// Its name.
-    pub name: Name,
+    pub(crate) name: Name,
     /// Where it was defined.
-    pub origin: Origin,
+    pub(crate) origin: Origin,
     /// Its provider.
-    pub provider: &'static StorageDescriptor,
+    pub(crate) provider: &'static StorageDescriptor,
     /// The provider's settings, with absolute paths.
-    pub settings: Value,
+    pub(crate) settings: Value,
     /// Whether it takes part; false also when it is paused.
-    pub enabled: bool,
+    pub(crate) enabled: bool,
     /// Whether the file declares it enabled, and the catalog switches it off.
-    pub paused: bool,
+    pub(crate) paused: bool,
 }
 
 impl Origin {
     /// Tells whether it can only be changed in the file.
-    pub fn is_file(&self) -> bool {
+    pub(crate) fn is_file(&self) -> bool {
         matches!(self, Origin::File { .. })
     }
 }
@@ -86,13 +86,13 @@ impl fmt::Display for Origin {
 
 impl DatabaseEntry {
     /// Makes its engine, without connecting.
-    pub fn open(&self) -> Result<Box<dyn Engine>> {
+    pub(crate) fn open(&self) -> Result<Box<dyn Engine>> {
         (self.engine.open)(&self.settings)
             .map_err(|error| wrong_settings(error).context("database", &self.name))
     }
 
     /// Reads a definition as the catalog keeps it; relative paths begin at `folder`.
-    pub fn from_definition(name: &Name, definition: &Value, folder: &Path) -> Result<Self> {
+    pub(crate) fn from_definition(name: &Name, definition: &Value, folder: &Path) -> Result<Self> {
         let read = config::check_database(name, definition, folder, CodecKind::default());
         read.map(DatabaseEntry::created).map_err(|mistakes| {
             let all = mistakes.into_iter().map(|mistake| mistake.message).collect::<Vec<_>>().join("; ");
@@ -101,7 +101,7 @@ impl DatabaseEntry {
     }
 
     /// Stands for a database that is not configured: only the defaults count for it.
-    pub fn unsaved(name: Name, engine: &'static Descriptor) -> Self {
+    pub(crate) fn unsaved(name: Name, engine: &'static Descriptor) -> Self {
         DatabaseEntry {
             name,
             origin: Origin::Implicit,
@@ -145,7 +145,7 @@ impl DatabaseEntry {
 
 impl StorageEntry {
     /// Makes the storage, without connecting.
-    pub fn open(&self) -> Result<Box<dyn Storage>> {
+    pub(crate) fn open(&self) -> Result<Box<dyn Storage>> {
         (self.provider.open)(&self.settings)
             .map_err(|error| wrong_settings(error).context("storage", &self.name))
     }

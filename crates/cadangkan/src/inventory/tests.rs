@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::*;
-use crate::config::{ExportFormat, Setting, Sources, ValueOrigin, export, load};
+use crate::config::{DatabaseOptions, ExportFormat, Setting, Sources, ValueOrigin, export, load};
 
 fn name(text: &str) -> Name {
     Name::new(text).unwrap()
@@ -18,12 +18,13 @@ fn inventory(file: &str, definitions: Definitions) -> (Result<Inventory>, TempDi
     std::fs::write(folder.path().join("config.yaml"), file).unwrap();
     let home = folder.path().to_str().unwrap().to_owned();
     let environment = |variable: &str| (variable == "CADANGKAN_HOME").then(|| home.clone());
+    let created: Vec<Name> = definitions.storages.iter().map(|(name, _)| name.clone()).collect();
     let config = load(&Sources {
         file: None,
         profile: None,
         environment: &environment,
         user_home: Some(Path::new("/home/ada")),
-        created_storages: &definitions.storage_names(),
+        created_storages: &created,
         check_file_name: |_| Ok(()),
     });
     (Inventory::new(config.unwrap(), definitions), folder)
@@ -72,13 +73,20 @@ fn unknown_names_are_helped() {
     let inventory = inventory.unwrap();
     let error = inventory.database("shpo").unwrap_err();
     assert_eq!((error.kind(), error.message()), (ErrorKind::NotFound, "there is no database \"shpo\""));
-    assert_eq!(error.advice(), Some("did you mean `shop`? There is: blog, shop"));
+    assert_eq!(
+        error.advice(),
+        Some("did you mean `shop`?\nthere is: blog, shop\nadd one with `cadangkan add sqlite <name> …`")
+    );
     assert!(inventory.database("zzzzzz").unwrap_err().advice().unwrap().contains("cadangkan add sqlite"));
     assert!(inventory.storage("hmoe").unwrap_err().advice().unwrap().contains("did you mean `home`?"));
     let (empty, _folder) = super::tests::inventory("", Definitions::default());
     let error = empty.unwrap().database("\u{1b}").unwrap_err();
     assert_eq!(error.message(), "there is no database \"\\u{1b}\"");
-    assert_eq!(error.advice(), Some("add one with `cadangkan add sqlite <name> …`"));
+    let advice = error.advice().unwrap();
+    assert!(
+        advice.starts_with("add one with `cadangkan add sqlite <name> …`\nif the catalog was lost"),
+        "{advice}"
+    );
 }
 
 #[test]

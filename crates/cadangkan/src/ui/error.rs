@@ -7,7 +7,7 @@ use super::{Style, escape};
 use crate::config::Mistakes;
 
 /// Writes an error: what happened, where, why, and what to do next. Every line ends with a line break.
-pub fn render(error: &Error, style: Style) -> String {
+pub(crate) fn render(error: &Error, style: Style) -> String {
     let mut text = format!("{} {} {}\n", style.bad_mark(), style.bold("Error:"), escape(error.message()));
     for (key, value) in error.facts() {
         text.push_str(&format!("  {} {}\n", style.dim(&format!("{key}:")), escape(value)));
@@ -15,8 +15,12 @@ pub fn render(error: &Error, style: Style) -> String {
     match mistakes(error) {
         Some(mistakes) => text.push_str(&format!("\n{mistakes}\n")),
         None => {
-            for cause in error.chain().iter().skip(1) {
-                text.push_str(&format!("  because {}\n", escape(cause)));
+            let chain = error.chain();
+            for (before, cause) in chain.iter().zip(chain.iter().skip(1)) {
+                // Some libraries wrap a cause in one that says the same in more words.
+                if !cause.ends_with(before.as_str()) {
+                    text.push_str(&format!("  because {}\n", escape(cause)));
+                }
             }
         }
     }
@@ -30,7 +34,7 @@ pub fn render(error: &Error, style: Style) -> String {
 }
 
 /// An error as it stands in JSON output: `{"error": {"code": …, "message": …}}`.
-pub fn to_json(error: &Error) -> Value {
+pub(crate) fn to_json(error: &Error) -> Value {
     let context: Map<String, Value> =
         error.facts().iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
     let mut inner = json!({

@@ -5,7 +5,7 @@ use std::fmt::Write;
 ///
 /// Control characters could move the cursor or change colours, and those of Unicode's bidirectional algorithm could
 /// show text in another order than it is in (<https://trojansource.codes>); they are written as `\n` or `\u{1b}`.
-pub fn escape(text: &str) -> Cow<'_, str> {
+pub(crate) fn escape(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_unsafe) {
         return Cow::Borrowed(text);
     }

@@ -4,17 +4,16 @@
 
 mod escape;
 mod json;
-mod line;
 
-pub mod error;
-pub mod progress;
-pub mod prompt;
-pub mod style;
-pub mod suggest;
-pub mod table;
-pub mod time;
+pub(crate) mod count;
+pub(crate) mod error;
+pub(crate) mod progress;
+pub(crate) mod prompt;
+pub(crate) mod style;
+pub(crate) mod suggest;
+pub(crate) mod table;
+pub(crate) mod time;
 
-pub use escape::escape;
-pub use json::write_json;
-pub use line::fit;
-pub use style::{Paint, Style};
+pub(crate) use escape::escape;
+pub(crate) use json::{CANNOT_PRINT, write_json};
+pub(crate) use style::{Paint, Style};

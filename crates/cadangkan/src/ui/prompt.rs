@@ -19,19 +19,20 @@ const TRIES: usize = 5;
 
 /// Who answers.
 #[derive(Clone, Copy, Debug)]
-pub enum Answers<'a> {
+pub(crate) enum Answers<'a> {
     /// Nobody: every question is refused.
     Nobody,
     /// The person at this terminal, whose modes are set for each question and put back after it.
     Terminal(BorrowedFd<'a>),
-    /// Whoever writes to the input.
+    /// Whoever writes to the input, in tests.
+    #[cfg(test)]
     Input,
 }
 
 /// Asks questions, one at a time.
 ///
 /// Ctrl-C ends a question with `Cancelled`, and leaves the terminal as it was.
-pub struct Prompter<'a> {
+pub(crate) struct Prompter<'a> {
     input: &'a mut dyn BufRead,
     output: &'a mut dyn Write,
     answers: Answers<'a>,
@@ -40,7 +41,7 @@ pub struct Prompter<'a> {
 
 impl<'a> Prompter<'a> {
     /// Makes a prompter that reads from `input` and asks on `output`.
-    pub fn new(
+    pub(crate) fn new(
         input: &'a mut dyn BufRead,
         output: &'a mut dyn Write,
         answers: Answers<'a>,
@@ -50,12 +51,12 @@ impl<'a> Prompter<'a> {
     }
 
     /// Whether somebody can answer.
-    pub fn is_interactive(&self) -> bool {
+    pub(crate) fn is_interactive(&self) -> bool {
         !matches!(self.answers, Answers::Nobody)
     }
 
     /// Asks for a yes; everything else, also the end of the input, is a no.
-    pub fn confirm(&mut self, question: &str) -> Result<bool> {
+    pub(crate) fn confirm(&mut self, question: &str) -> Result<bool> {
         self.require("pass --yes to answer yes")?;
         for _ in 0..TRIES {
             let Some(answer) = self.question(&format!("{} [y/N] ", escape(question)), true)? else {
@@ -71,7 +72,7 @@ impl<'a> Prompter<'a> {
     }
 
     /// Asks for a name to be typed, for what cannot be undone.
-    pub fn confirm_name(&mut self, question: &str, name: &str) -> Result<bool> {
+    pub(crate) fn confirm_name(&mut self, question: &str, name: &str) -> Result<bool> {
         self.require("pass --yes to go on without typing the name")?;
         let name_shown = self.style.bold(&escape(name));
         let asked = format!("{}\nType {name_shown} to go on: ", escape(question));
@@ -79,7 +80,7 @@ impl<'a> Prompter<'a> {
     }
 
     /// Asks to pick one of several; returns its position from 0.
-    pub fn choose(&mut self, question: &str, options: &[String]) -> Result<usize> {
+    pub(crate) fn choose(&mut self, question: &str, options: &[String]) -> Result<usize> {
         self.require("name it on the command line")?;
         for (index, option) in options.iter().enumerate() {
             self.say(&format!("{:>4}) {}", index + 1, escape(option)))?;
@@ -96,7 +97,7 @@ impl<'a> Prompter<'a> {
     }
 
     /// Asks for text; an empty answer is the default, and without one the question is asked again.
-    pub fn ask(&mut self, question: &str, default: Option<&str>) -> Result<String> {
+    pub(crate) fn ask(&mut self, question: &str, default: Option<&str>) -> Result<String> {
         self.require("give it on the command line")?;
         let shown = default.map(|default| format!(" [{}]", escape(default))).unwrap_or_default();
         for _ in 0..TRIES {
@@ -112,7 +113,7 @@ impl<'a> Prompter<'a> {
     }
 
     /// Asks for text without showing it; nothing is trimmed off.
-    pub fn ask_hidden(&mut self, question: &str) -> Result<String> {
+    pub(crate) fn ask_hidden(&mut self, question: &str) -> Result<String> {
         self.require("give it on the standard input with the option for that")?;
         self.question(&format!("{}: ", escape(question)), false)?.ok_or_else(cancelled)
     }
@@ -133,7 +134,7 @@ impl<'a> Prompter<'a> {
     fn question(&mut self, text: &str, echo: bool) -> Result<Option<String>> {
         let mode = match self.answers {
             Answers::Terminal(terminal) => Some(Mode::begin(terminal, echo).map_err(cannot_ask)?),
-            Answers::Nobody | Answers::Input => None,
+            _ => None,
         };
         write!(self.output, "{text}").and_then(|()| self.output.flush()).map_err(cannot_ask)?;
         let line = read_line(self.input);

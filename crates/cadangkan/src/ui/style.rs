@@ -2,14 +2,14 @@
 
 /// How text is shown: with colours or without, with Unicode marks or in ASCII.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Style {
+pub(crate) struct Style {
     colors: bool,
     unicode: bool,
 }
 
 /// A colour or weight, by its meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Paint {
+pub(crate) enum Paint {
     /// Success.
     Green,
     /// Failure.
@@ -36,14 +36,19 @@ impl Paint {
 }
 
 impl Style {
-    /// Chooses both.
-    pub fn new(colors: bool, unicode: bool) -> Self {
+    /// Chooses both, in tests.
+    #[cfg(test)]
+    pub(crate) fn new(colors: bool, unicode: bool) -> Self {
         Style { colors, unicode }
     }
 
     /// Finds out what fits: colours on a terminal, unless `--no-color`, `NO_COLOR` (<https://no-color.org>) or
     /// `TERM=dumb` say otherwise; Unicode marks where the locale is UTF-8.
-    pub fn detect(no_color: bool, terminal: bool, environment: &dyn Fn(&str) -> Option<String>) -> Self {
+    pub(crate) fn detect(
+        no_color: bool,
+        terminal: bool,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Self {
         let set = |name: &str| environment(name).filter(|value| !value.is_empty());
         let dumb = environment("TERM").is_some_and(|term| term == "dumb");
         let locale = set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG")).unwrap_or_default();
@@ -55,57 +60,58 @@ impl Style {
     }
 
     /// Whether colours are shown.
-    pub fn has_colors(self) -> bool {
+    #[cfg(test)]
+    pub(crate) fn has_colors(self) -> bool {
         self.colors
     }
 
     /// Whether marks outside of ASCII are shown.
-    pub fn has_unicode(self) -> bool {
+    pub(crate) fn has_unicode(self) -> bool {
         self.unicode
     }
 
     /// Paints text, when colours are shown.
-    pub fn paint(self, paint: Paint, text: &str) -> String {
+    pub(crate) fn paint(self, paint: Paint, text: &str) -> String {
         if self.colors { format!("\u{1b}[{}m{text}\u{1b}[0m", paint.code()) } else { text.to_owned() }
     }
 
     /// Paints text green.
-    pub fn green(self, text: &str) -> String {
+    pub(crate) fn green(self, text: &str) -> String {
         self.paint(Paint::Green, text)
     }
 
     /// Paints text red.
-    pub fn red(self, text: &str) -> String {
+    pub(crate) fn red(self, text: &str) -> String {
         self.paint(Paint::Red, text)
     }
 
     /// Paints text yellow.
-    pub fn yellow(self, text: &str) -> String {
+    pub(crate) fn yellow(self, text: &str) -> String {
         self.paint(Paint::Yellow, text)
     }
 
     /// Shows text dimmed.
-    pub fn dim(self, text: &str) -> String {
+    pub(crate) fn dim(self, text: &str) -> String {
         self.paint(Paint::Dim, text)
     }
 
     /// Shows text bold.
-    pub fn bold(self, text: &str) -> String {
+    pub(crate) fn bold(self, text: &str) -> String {
         self.paint(Paint::Bold, text)
     }
 
     /// The mark of success: `✓`.
-    pub fn good_mark(self) -> String {
+    pub(crate) fn good_mark(self) -> String {
         self.green(if self.unicode { "✓" } else { "+" })
     }
 
     /// The mark of failure: `✗`.
-    pub fn bad_mark(self) -> String {
+    pub(crate) fn bad_mark(self) -> String {
         self.red(if self.unicode { "✗" } else { "x" })
     }
 
     /// The mark of a warning: `⚠`.
-    pub fn warning_mark(self) -> String {
+    pub(crate) fn warning_mark(self) -> String {
         self.yellow(if self.unicode { "⚠" } else { "!" })
     }
 }

@@ -2,7 +2,7 @@
 
 /// Finds the known word that a mistyped one most likely means: as many as a third of its letters may be wrong,
 /// left out, too many or swapped.
-pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = word.to_lowercase();
     let length = wanted.chars().count();
     // A long text is no mistyped word, and measuring it takes quadratic time.

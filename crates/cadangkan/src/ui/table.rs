@@ -6,7 +6,7 @@ use super::{Paint, Style, escape};
 
 /// Where a column's text stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Align {
+pub(crate) enum Align {
     /// At the left, for text.
     #[default]
     Left,
@@ -16,21 +16,21 @@ pub enum Align {
 
 /// A table with a header.
 #[derive(Clone, Debug)]
-pub struct Table {
+pub(crate) struct Table {
     columns: Vec<(&'static str, Align)>,
     rows: Vec<Vec<Cell>>,
 }
 
 /// One field of a table.
 #[derive(Clone, Debug, Default)]
-pub struct Cell {
+pub(crate) struct Cell {
     text: String,
     paint: Option<Paint>,
 }
 
 impl Cell {
     /// A field in a colour.
-    pub fn painted(text: impl Into<String>, paint: Paint) -> Self {
+    pub(crate) fn painted(text: impl Into<String>, paint: Paint) -> Self {
         Cell { text: text.into(), paint: Some(paint) }
     }
 }
@@ -43,22 +43,17 @@ impl<T: Into<String>> From<T> for Cell {
 
 impl Table {
     /// Makes an empty table; headers are written in capitals.
-    pub fn new(columns: impl IntoIterator<Item = (&'static str, Align)>) -> Self {
+    pub(crate) fn new(columns: impl IntoIterator<Item = (&'static str, Align)>) -> Self {
         Table { columns: columns.into_iter().collect(), rows: Vec::new() }
     }
 
     /// Adds a row. Fields that are missing are empty; those beyond the last column are left out.
-    pub fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
         self.rows.push(cells.into_iter().take(self.columns.len()).collect());
     }
 
-    /// Whether there is no row.
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
     /// Writes the table, header first; nothing when there is no row. Every line ends with a line break.
-    pub fn render(&self, style: Style) -> String {
+    pub(crate) fn render(&self, style: Style) -> String {
         if self.rows.is_empty() {
             return String::new();
         }
@@ -149,7 +144,7 @@ bad\\u{1b}[2J     9 B
     #[test]
     fn odd_shapes_are_fine() {
         let mut table = Table::new([("a", Align::Left), ("b", Align::Right)]);
-        assert!(table.is_empty() && table.render(Style::default()).is_empty());
+        assert!(table.render(Style::default()).is_empty());
         table.row([]);
         table.row(["1".into(), "2".into(), "3".into()]);
         assert_eq!(table.render(Style::default()), "A  B\n\n1  2\n");

@@ -6,12 +6,12 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
 /// Writes a time in a zone: `2026-01-15 14:30:22`.
-pub fn format_time(time: Timestamp, zone: &TimeZone) -> String {
+pub(crate) fn format_time(time: Timestamp, zone: &TimeZone) -> String {
     time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// Writes how long ago something was: `just now`, `2 hours ago`; also `in 3 minutes`, when a clock was set back.
-pub fn format_age(time: Timestamp, now: Timestamp) -> String {
+pub(crate) fn format_age(time: Timestamp, now: Timestamp) -> String {
     let seconds = now.duration_since(time).as_secs();
     let (number, unit) = match seconds.unsigned_abs() {
         0..=9 => return "just now".to_owned(),
@@ -31,7 +31,7 @@ pub fn format_age(time: Timestamp, now: Timestamp) -> String {
 ///
 /// It is a time of RFC 3339, a date or a date with a time in `zone`, or a length of time before `now`: `90s`,
 /// `30m`, `24h`, `7d`, `2w`. Fails with `Usage`.
-pub fn parse_moment(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Timestamp> {
+pub(crate) fn parse_moment(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Timestamp> {
     let text = text.trim();
     if let Ok(time) = text.parse::<Timestamp>() {
         return Ok(time);

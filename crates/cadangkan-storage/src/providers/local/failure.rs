@@ -19,7 +19,7 @@ pub(super) fn explain(message: &str, path: &Path, source: io::Error) -> Error {
     let error = error.context("path", &at);
     match error.kind() {
         ErrorKind::NoSpace => error.hint(format!(
-            "free space on the disk (or in the quota) that holds {at}: remove old backups with `cadangkan cleanup` \
+            "free space on the disk (or in the quota) that holds {at}: delete old backups with `cadangkan backups delete`, \
              or other files by hand, or use a storage on a larger disk"
         )),
         ErrorKind::Denied => error.hint(format!(

@@ -1,4 +1,4 @@
-use cadangkan_core::{Result, format_bytes};
+use cadangkan_core::{Error, ErrorKind, Result, format_bytes};
 use cadangkan_ops::stored::{StoredBackup, delete, locate};
 
 use super::Which;
@@ -7,7 +7,9 @@ use crate::ui::escape;
 
 /// Arguments of `backups delete`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  cadangkan backups delete shop 2026-01-15-143022 --dry-run\n  cadangkan backups delete shop 2026-01-15-143022 --storage offsite")]
+#[command(
+    after_help = "Examples:\n  cadangkan backups delete shop 2026-01-15-143022 --dry-run\n  cadangkan backups delete shop 2026-01-15-143022 --storage offsite"
+)]
 pub(super) struct DeleteArgs {
     #[command(flatten)]
     which: Which,
@@ -19,12 +21,17 @@ pub(super) fn run(app: &App, args: &DeleteArgs) -> Result<()> {
     let Which { database, id, storage } = &args.which;
     let places = session.places_for(database, storage)?;
     let context = session.context(app);
-    let copies = locate(&context, database, Some(*id), &places.list())?;
+    let copies = locate(&context, database, Some(*id), &places.list())
+        .map_err(|error| session.no_backup_yet(database, error))?;
+    if copies.iter().any(|copy| copy.manifest.preserved) {
+        return Err(Error::new(ErrorKind::Conflict, format!("backup {id} is preserved"))
+            .hint(format!("take the mark away first: cadangkan backups preserve {database} {id} --off")));
+    }
     if app.global.dry_run {
         return app.print(&copies, || format!("Would delete:\n{}", lines(&copies)));
     }
-    app.say(&format!("To be deleted for ever:\n{}", lines(&copies).trim_end()));
-    app.confirm(&format!("Delete backup {id} of {database}?"))?;
+    let about = format!("To be deleted for ever:\n{}", lines(&copies).trim_end());
+    app.confirm(&about, &format!("Delete backup {id} of {database}?"))?;
     let deleted = delete(&context, database, *id, &places.list())?;
     app.print(&deleted, || format!("{} Deleted backup {id} of {database}\n", app.style.good_mark()))
 }
@@ -32,8 +39,7 @@ pub(super) fn run(app: &App, args: &DeleteArgs) -> Result<()> {
 fn lines(copies: &[StoredBackup]) -> String {
     let line = |copy: &StoredBackup| {
         let size = format_bytes(copy.manifest.archive.size_bytes);
-        let kept = if copy.manifest.preserved { ", preserved" } else { "" };
-        format!("  {} ({size} in storage {}{kept})\n", escape(&copy.location), copy.storage)
+        format!("  {} ({size} in storage {})\n", escape(&copy.location), copy.storage)
     };
     copies.iter().map(line).collect()
 }

@@ -14,7 +14,9 @@ use crate::ui::escape;
 
 /// Arguments of `backups export`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  cadangkan backups export shop 2026-01-15-143022 --to shop.db\n  cadangkan backups export shop 2026-01-15-143022 --to shop.sqlite.xz --format xz --level 9\n  cadangkan backups export shop 2026-01-15-143022 --to shop.zip --format zip")]
+#[command(
+    after_help = "Examples:\n  cadangkan backups export shop 2026-01-15-143022 --to shop.db\n  cadangkan backups export shop 2026-01-15-143022 --to shop.sqlite.xz --format xz --level 9\n  cadangkan backups export shop 2026-01-15-143022 --to shop.zip --format zip"
+)]
 pub(super) struct ExportArgs {
     #[command(flatten)]
     which: Which,
@@ -34,20 +36,22 @@ pub(super) fn run(app: &App, args: &ExportArgs) -> Result<()> {
     let session = app.session(CatalogNeed::Required)?;
     let Which { database, id, storage } = &args.which;
     let format = format(args)?;
-    let (folder, key) = split(&args.to)?;
+    let to = absolute(&args.to)?;
+    let (folder, key) = split(&to)?;
     let destination = open_folder(app, &folder)?;
     let context = session.context(app);
     let places = session.places_for(database, storage)?;
     let list = places.list();
-    let source = Source::stored(&context, database, Some(*id), &list)?;
+    let source = Source::stored(&context, database, Some(*id), &list)
+        .map_err(|error| session.no_backup_yet(database, error))?;
     let exists = destination.stat(&key)?;
     if app.global.dry_run {
-        let plan = json!({ "from": source.location(), "to": args.to, "format": args.format, "replaces": exists.is_some() });
-        return app.print(&plan, || format!("Would write {} from {}\n", args.to.display(), source.location()));
+        let plan = json!({ "from": source.location(), "to": to, "format": args.format, "replaces": exists.is_some() });
+        return app.print(&plan, || format!("Would write {} from {}\n", to.display(), source.location()));
     }
     if let Some(info) = &exists {
-        app.say(&format!("{} exists ({})", args.to.display(), format_bytes(info.size)));
-        app.confirm("Replace it?")?;
+        let about = format!("{} exists ({})", escape(&to.to_string_lossy()), format_bytes(info.size));
+        app.confirm(&about, "Replace it?")?;
     }
     let destination = Destination { storage: destination.as_ref(), key: &key, overwrite: exists.is_some() };
     let report = export(&context, Some(database), &source, format, destination)?;
@@ -70,10 +74,21 @@ fn format(args: &ExportArgs) -> Result<ExportFormat> {
     }
 }
 
+fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path)
+        .map_err(|error| Error::new(ErrorKind::Usage, "--to names no file").source(error))
+}
+
 /// Splits a path into its folder and the key of the file in it.
 fn split(path: &Path) -> Result<(PathBuf, Key)> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let key = Key::new(name).map_err(|error| error.hint("name a file whose name does not begin with a dot"))?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    Ok((folder.unwrap_or(Path::new(".")).to_owned(), key))
+    let key =
+        Key::new(name).map_err(|error| error.hint("name a file whose name does not begin with a dot"))?;
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    if folder.is_dir() {
+        return Ok((folder.to_owned(), key));
+    }
+    Err(Error::new(ErrorKind::NotFound, "the folder of --to is not there")
+        .context("path", folder.display())
+        .hint("make it first, or name another one"))
 }

@@ -14,7 +14,9 @@ use crate::ui::time::format_time;
 
 /// Arguments of `backups info`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  cadangkan backups info shop 2026-01-15-143022\n  cadangkan backups info shop 2026-01-15-143022 --output json | jq '.[0].manifest.objects'")]
+#[command(
+    after_help = "Examples:\n  cadangkan backups info shop 2026-01-15-143022\n  cadangkan backups info shop 2026-01-15-143022 --output json | jq '.[0].manifest.objects'"
+)]
 pub(super) struct InfoArgs {
     #[command(flatten)]
     which: Which,
@@ -24,7 +26,8 @@ pub(super) struct InfoArgs {
 pub(super) fn run(app: &App, args: &InfoArgs) -> Result<()> {
     let session = app.session(CatalogNeed::Required)?;
     let places = session.places_for(&args.which.database, &args.which.storage)?;
-    let copies = locate(&session.context(app), &args.which.database, Some(args.which.id), &places.list())?;
+    let copies = locate(&session.context(app), &args.which.database, Some(args.which.id), &places.list())
+        .map_err(|error| session.no_backup_yet(&args.which.database, error))?;
     app.print(&copies, || text(app, &copies, &session.zone()))
 }
 
@@ -38,7 +41,14 @@ fn text(app: &App, copies: &[StoredBackup], zone: &TimeZone) -> String {
         ("Type", format!("{}, {}", manifest.backup_type, manifest.trigger)),
         ("Created", format_time(manifest.created_at, zone)),
         ("Duration", format_duration(Duration::from_secs_f64(manifest.duration_seconds.max(0.0)))),
-        ("Size", format!("{} (compressed from {})", format_bytes(archive.size_bytes), format_bytes(archive.raw_bytes))),
+        (
+            "Size",
+            format!(
+                "{} (compressed from {})",
+                format_bytes(archive.size_bytes),
+                format_bytes(archive.raw_bytes)
+            ),
+        ),
         ("Compression", format!("{} level {}, {} frames", archive.codec, archive.level, archive.frames)),
         ("Encryption", manifest.encryption.cipher.clone()),
         ("Checksum", archive.checksum.to_string()),
@@ -46,7 +56,9 @@ fn text(app: &App, copies: &[StoredBackup], zone: &TimeZone) -> String {
         ("Preserved", if manifest.preserved { "yes" } else { "no" }.to_owned()),
         ("Tags", manifest.tags.join(", ")),
     ];
-    lines.extend(copies.iter().map(|copy| ("Location", format!("{} (storage {})", copy.location, copy.storage))));
+    lines.extend(
+        copies.iter().map(|copy| ("Location", format!("{} (storage {})", copy.location, copy.storage))),
+    );
     lines.extend(manifest.warnings.iter().map(|warning| ("Warning", warning.clone())));
     let mut text = String::new();
     for (label, value) in lines.iter().filter(|(_, value)| !value.is_empty()) {
@@ -57,7 +69,12 @@ fn text(app: &App, copies: &[StoredBackup], zone: &TimeZone) -> String {
 
 fn objects(app: &App, manifest: &Manifest) -> String {
     let number = |value: Option<u64>| value.map(|value| value.to_string()).unwrap_or_default();
-    let mut table = Table::new([("object", Align::Left), ("kind", Align::Left), ("rows", Align::Right), ("fingerprint", Align::Left)]);
+    let mut table = Table::new([
+        ("object", Align::Left),
+        ("kind", Align::Left),
+        ("rows", Align::Right),
+        ("fingerprint", Align::Left),
+    ]);
     for object in &manifest.objects {
         table.row([
             object.name.to_string().into(),

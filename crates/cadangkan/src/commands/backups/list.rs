@@ -1,15 +1,18 @@
 use cadangkan_catalog::{BackupFilter, BackupRecord, BackupSort, BackupStatus};
-use cadangkan_core::{Clock, Name, Result, format_bytes};
-use serde_json::{Value, json};
+use cadangkan_core::{BackupId, Clock, Name, Result, Timestamp, format_bytes};
+use serde::Serialize;
 
 use crate::app::{App, CatalogNeed};
 use crate::ui::Paint;
+use crate::ui::count::count;
 use crate::ui::table::{Align, Cell, Table};
 use crate::ui::time::{format_time, parse_moment};
 
 /// Arguments of `backups list`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  cadangkan backups list shop\n  cadangkan backups list shop --since 7d --status damaged\n  cadangkan backups list --sort size --limit 10 --output json")]
+#[command(
+    after_help = "Examples:\n  cadangkan backups list shop\n  cadangkan backups list shop --since 7d --status damaged\n  cadangkan backups list --sort size --limit 10 --output json"
+)]
 pub(super) struct ListArgs {
     /// The database [default: all]
     database: Option<Name>,
@@ -63,7 +66,8 @@ pub(super) fn run(app: &App, args: &ListArgs) -> Result<()> {
     let session = app.session(CatalogNeed::Required)?;
     let catalog = session.catalog()?;
     let (zone, now) = (session.zone(), app.clock.now());
-    let moment = |text: &Option<String>| text.as_deref().map(|text| parse_moment(text, now, &zone)).transpose();
+    let moment =
+        |text: &Option<String>| text.as_deref().map(|text| parse_moment(text, now, &zone)).transpose();
     if let Some(database) = &args.database {
         // A database that is not configured any more may still have backups.
         if catalog.newest_backup(database, false)?.is_none() {
@@ -91,27 +95,30 @@ pub(super) fn run(app: &App, args: &ListArgs) -> Result<()> {
         offset: args.offset,
     };
     let backups = catalog.backups(&filter)?;
-    let (count, bytes) = catalog.count_backups(&filter)?;
-    let values: Vec<Value> = backups.iter().map(value).collect();
+    let (found, bytes) = catalog.count_backups(&filter)?;
+    let values: Vec<_> = backups.iter().map(Listed::new).collect();
     app.print(&values, || {
         let Some(first) = backups.first() else { return nothing(args) };
         let mut table = table(args);
         backups.iter().for_each(|backup| table.row(row(app, args, backup, &format_time(backup.created_at, &zone))));
-        let shown = if backups.len() as u64 == count { String::new() } else { format!(", {} shown", backups.len()) };
-        let database = &first.database;
+        let shown = if backups.len() as u64 == found { String::new() } else { format!(", {} shown", backups.len()) };
+        let database = args.database.as_ref().map_or("<database>", |_| first.database.as_str());
         format!(
-            "{}\nTotal: {count} backups, {}{shown}\n\nCommands:\n  cadangkan backups info {database} <id>\n  cadangkan restore {database} --from <id>\n  cadangkan backups delete {database} <id>\n",
+            "{}\nTotal: {}, {}{shown}\n\nCommands:\n  cadangkan backups info {database} <id>\n  cadangkan restore {database} --from <id>\n  cadangkan backups delete {database} <id>\n",
             table.render(app.style),
+            count(found, "backup"),
             format_bytes(bytes)
         )
     })
 }
 
 fn nothing(args: &ListArgs) -> String {
-    match &args.database {
-        Some(database) => format!("No such backups. Make one with `cadangkan backup {database}`.\n"),
-        None => "No such backups.\n".to_owned(),
+    let filters = [&args.since, &args.until, &args.trigger, &args.tag].iter().any(|filter| filter.is_some());
+    if filters || args.status.is_some() || args.storage.is_some() || args.offset > 0 {
+        return "No such backups.\n".to_owned();
     }
+    let database = args.database.as_ref().map_or("<database>", Name::as_str);
+    format!("No backups yet. Make one with `cadangkan backup {database}`.\n")
 }
 
 fn table(args: &ListArgs) -> Table {
@@ -139,7 +146,8 @@ fn row(app: &App, args: &ListArgs, backup: &BackupRecord, date: &str) -> Vec<Cel
         other => (other.as_str(), Paint::Red),
     };
     let kept = if backup.preserved { " preserved" } else { "" };
-    let verified = if backup.verified_at.is_some() && backup.status == BackupStatus::Good { " verified" } else { "" };
+    let verified =
+        if backup.verified_at.is_some() && backup.status == BackupStatus::Good { " verified" } else { "" };
     let mut cells: Vec<Cell> = vec![
         backup.id.to_string().into(),
         date.into(),
@@ -155,27 +163,53 @@ fn row(app: &App, args: &ListArgs, backup: &BackupRecord, date: &str) -> Vec<Cel
     cells
 }
 
-/// A copy of a backup as JSON; names as in the manifest.
-pub(super) fn value(backup: &BackupRecord) -> Value {
-    json!({
-        "backup_id": backup.id,
-        "database_name": backup.database,
-        "storage": backup.storage,
-        "archive_key": backup.archive_key,
-        "engine": backup.engine,
-        "type": backup.kind,
-        "trigger": backup.trigger,
-        "status": backup.status,
-        "created_at": backup.created_at,
-        "completed_at": backup.completed_at,
-        "size_bytes": backup.size_bytes,
-        "raw_bytes": backup.raw_bytes,
-        "tables_count": backup.tables,
-        "codec": backup.codec,
-        "checksum": backup.checksum,
-        "preserved": backup.preserved,
-        "tags": backup.tags,
-        "verified_at": backup.verified_at,
-        "verified_level": backup.verified_level,
-    })
+/// A copy of a backup as JSON; names as in the manifest. Borrowed, since there may be very many.
+#[derive(Serialize)]
+struct Listed<'a> {
+    backup_id: BackupId,
+    database_name: &'a Name,
+    storage: &'a Name,
+    archive_key: &'a str,
+    engine: &'a str,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    trigger: &'a str,
+    status: BackupStatus,
+    created_at: Timestamp,
+    completed_at: Timestamp,
+    size_bytes: u64,
+    raw_bytes: u64,
+    tables_count: Option<u64>,
+    codec: &'a str,
+    checksum: &'a str,
+    preserved: bool,
+    tags: &'a [String],
+    verified_at: Option<Timestamp>,
+    verified_level: Option<&'a str>,
+}
+
+impl<'a> Listed<'a> {
+    fn new(backup: &'a BackupRecord) -> Self {
+        Listed {
+            backup_id: backup.id,
+            database_name: &backup.database,
+            storage: &backup.storage,
+            archive_key: &backup.archive_key,
+            engine: &backup.engine,
+            kind: &backup.kind,
+            trigger: &backup.trigger,
+            status: backup.status,
+            created_at: backup.created_at,
+            completed_at: backup.completed_at,
+            size_bytes: backup.size_bytes,
+            raw_bytes: backup.raw_bytes,
+            tables_count: backup.tables,
+            codec: &backup.codec,
+            checksum: &backup.checksum,
+            preserved: backup.preserved,
+            tags: &backup.tags,
+            verified_at: backup.verified_at,
+            verified_level: backup.verified_level.as_deref(),
+        }
+    }
 }

@@ -14,6 +14,9 @@ use crate::commands::verify::verify_copies;
 
 /// Arguments of `backups`.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  cadangkan backups list shop\n  cadangkan backups info shop 2026-01-15-143022"
+)]
 pub(crate) struct BackupsArgs {
     #[command(subcommand)]
     command: Command,

@@ -7,7 +7,9 @@ use crate::app::{App, CatalogNeed};
 
 /// Arguments of `backups preserve`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  cadangkan backups preserve shop 2026-01-15-143022\n  cadangkan backups preserve shop 2026-01-15-143022 --off")]
+#[command(
+    after_help = "Examples:\n  cadangkan backups preserve shop 2026-01-15-143022\n  cadangkan backups preserve shop 2026-01-15-143022 --off"
+)]
 pub(super) struct PreserveArgs {
     #[command(flatten)]
     which: Which,

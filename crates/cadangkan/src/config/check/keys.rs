@@ -12,10 +12,10 @@ pub(super) const DEFAULTS_KEYS: &[&str] =
     &["compression", "level", "storage", "workers", "memory", "file_name", "check", "fingerprints"];
 
 /// Keys of a storage, besides its provider.
-pub const STORAGE_KEYS: &[&str] = &[ENABLED];
+pub(crate) const STORAGE_KEYS: &[&str] = &[ENABLED];
 
 /// Keys of a database, besides its engine.
-pub const DATABASE_KEYS: &[&str] =
+pub(crate) const DATABASE_KEYS: &[&str] =
     &["storage", "compression", "level", "file_name", "check", "fingerprints", "production", "tags", ENABLED];
 
 /// The key that both storages and databases have.

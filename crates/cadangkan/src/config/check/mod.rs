@@ -20,7 +20,8 @@ use super::place::{Place, Sources};
 use super::setting::{Setting, ValueOrigin};
 
 pub(super) use keys::PROFILE_KEYS;
-pub use keys::{DATABASE_KEYS, STORAGE_KEYS};
+#[cfg(test)]
+pub(crate) use keys::{DATABASE_KEYS, STORAGE_KEYS};
 
 /// Reads the whole tree; the profile was laid over it before.
 pub(super) fn check(

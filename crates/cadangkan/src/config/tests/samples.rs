@@ -17,7 +17,7 @@ fn the_sample_works_as_it_stands() {
     let machine = Machine::new(sample());
     assert_eq!(machine.mistakes(), "");
     let config = machine.load().unwrap();
-    assert_eq!((config.storages.len(), config.databases.len()), (1, 1));
+    assert_eq!((config.storages.len(), config.databases.len()), (1, 0));
     // What it writes out as defaults are the defaults.
     let (given, built_in) = (config.defaults, Defaults::default());
     assert_eq!(given.compression.value, built_in.compression.value);

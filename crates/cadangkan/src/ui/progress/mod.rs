@@ -1,4 +1,4 @@
-//! Progress: a bar on a terminal, plain lines in a pipe, nothing when asked to be quiet.
+//! Progress: a bar on a terminal, plain lines in a pipe, only warnings when asked to be quiet or read by a program.
 
 mod numbers;
 
@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{Style, escape};
 use numbers::{facts, percent};
+use serde_json::json;
 
 /// Least time between two redraws of the bar.
 const REDRAW: Duration = Duration::from_millis(100);
@@ -22,12 +23,14 @@ const LINE_DUE: Duration = Duration::from_secs(10);
 const LINE_PERCENT: u64 = 10;
 
 /// Tells the time since some fixed point, never running backwards.
-pub type Elapsed = Box<dyn Fn() -> Duration + Send + Sync>;
+pub(crate) type Elapsed = Box<dyn Fn() -> Duration + Send + Sync>;
 
 /// Where progress is shown.
-pub enum Output {
-    /// Nowhere.
-    Quiet,
+pub(crate) enum Output {
+    /// Nowhere; warnings and errors are lines all the same.
+    Quiet(Box<dyn Write + Send>),
+    /// Nowhere; warnings and errors are JSON, one value a line, for the program that reads the result.
+    Json(Box<dyn Write + Send>),
     /// As lines, for logs and pipes.
     Lines(Box<dyn Write + Send>),
     /// As a bar, with lines above it.
@@ -37,7 +40,7 @@ pub enum Output {
 /// Shows the events of one run to a person.
 ///
 /// What cannot be written is let go: a run does not fail because nobody can watch it.
-pub struct Watcher {
+pub(crate) struct Watcher {
     state: Mutex<State>,
     style: Style,
     verbose: bool,
@@ -50,7 +53,8 @@ struct State {
 }
 
 enum Sink {
-    Quiet,
+    Quiet(Box<dyn Write + Send>),
+    Json(Box<dyn Write + Send>),
     Lines(Box<dyn Write + Send>),
     Bar(ProgressBar),
 }
@@ -65,9 +69,10 @@ struct Step {
 
 impl Watcher {
     /// Makes a watcher; `verbose` also shows messages for debugging.
-    pub fn new(output: Output, style: Style, verbose: bool, elapsed: Elapsed) -> Self {
+    pub(crate) fn new(output: Output, style: Style, verbose: bool, elapsed: Elapsed) -> Self {
         let sink = match output {
-            Output::Quiet => Sink::Quiet,
+            Output::Quiet(lines) => Sink::Quiet(lines),
+            Output::Json(lines) => Sink::Json(lines),
             Output::Lines(lines) => Sink::Lines(lines),
             Output::Bar(target) => Sink::Bar(ProgressBar::with_draw_target(None, target)),
         };
@@ -75,7 +80,7 @@ impl Watcher {
     }
 
     /// Ends the last step, as done or as failed, and takes the bar away.
-    pub fn finish(&self, good: bool) {
+    pub(crate) fn finish(&self, good: bool) {
         let mut state = self.lock();
         self.end_step(&mut state, good);
         if let Sink::Bar(bar) = &state.sink {
@@ -114,7 +119,7 @@ impl Watcher {
         let since = now.saturating_sub(step.shown);
         let done = percent(progress);
         let due = match sink {
-            Sink::Quiet => false,
+            Sink::Quiet(_) | Sink::Json(_) => false,
             Sink::Bar(_) => since >= REDRAW,
             Sink::Lines(_) => {
                 let further = done.is_some_and(|done| done >= step.shown_percent + LINE_PERCENT);
@@ -127,7 +132,7 @@ impl Watcher {
         (step.shown, step.shown_percent) = (now, done.unwrap_or(0));
         let facts = facts(progress, now.saturating_sub(step.began));
         match sink {
-            Sink::Quiet => {}
+            Sink::Quiet(_) | Sink::Json(_) => {}
             Sink::Lines(_) => sink.line(&format!("  {} {facts}", escape(&step.name))),
             Sink::Bar(bar) => {
                 if let Some(total) = progress.total_bytes.filter(|total| *total > 0) {
@@ -143,6 +148,15 @@ impl Watcher {
     }
 
     fn message(&self, state: &mut State, level: Level, text: &str) {
+        if let Sink::Json(output) = &mut state.sink {
+            let key = match level {
+                Level::Debug | Level::Info => return,
+                Level::Warning => "warning",
+                Level::Error => "failure",
+            };
+            write_line(output, &json!({ key: text }).to_string());
+            return;
+        }
         let text = escape(text);
         let line = match level {
             Level::Debug if !self.verbose => return,
@@ -151,7 +165,10 @@ impl Watcher {
             Level::Warning => format!("{} {text}", self.style.warning_mark()),
             Level::Error => format!("{} {text}", self.style.bad_mark()),
         };
-        state.sink.line(&line);
+        match (&mut state.sink, level) {
+            (Sink::Quiet(output), Level::Warning | Level::Error) => write_line(output, &line),
+            (sink, _) => sink.line(&line),
+        }
     }
 }
 
@@ -169,13 +186,15 @@ impl Reporter for Watcher {
 impl Sink {
     fn line(&mut self, line: &str) {
         match self {
-            Sink::Quiet => {}
-            Sink::Lines(output) => {
-                let _ = writeln!(output, "{line}").and_then(|()| output.flush());
-            }
+            Sink::Quiet(_) | Sink::Json(_) => {}
+            Sink::Lines(output) => write_line(output, line),
             Sink::Bar(bar) => bar.println(line),
         }
     }
+}
+
+fn write_line(output: &mut dyn Write, line: &str) {
+    let _ = writeln!(output, "{line}").and_then(|()| output.flush());
 }
 
 impl std::fmt::Debug for Watcher {

@@ -27,6 +27,8 @@ pub(super) fn facts(progress: &Progress, took: Duration) -> String {
     let rate = rate(progress.bytes, took);
     facts.extend(rate.map(|rate| format!("{}/s", format_bytes(rate))));
     facts.extend(match progress.total_objects {
+        // One thing of one says nothing that the percent does not.
+        Some(0 | 1) => None,
         Some(total) => Some(format!("{} of {total} objects", progress.objects)),
         None => (progress.objects > 0).then(|| format!("{} objects", progress.objects)),
     });

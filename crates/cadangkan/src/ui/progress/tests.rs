@@ -75,6 +75,25 @@ fn messages_have_marks_and_are_safe() {
 }
 
 #[test]
+fn warnings_are_heard_also_when_quiet() {
+    let shown = |output: fn(Page) -> Output| {
+        let page = Page::default();
+        let watcher = Watcher::new(output(page.clone()), Style::default(), true, Box::new(|| Duration::ZERO));
+        watcher.report(&Event::Step { name: "dump" });
+        for (level, text) in
+            [(Level::Debug, "d"), (Level::Info, "i"), (Level::Warning, "a\nb"), (Level::Error, "e")]
+        {
+            watcher.report(&Event::Message { level, text });
+        }
+        watcher.finish(true);
+        text(&page)
+    };
+    assert_eq!(shown(|page| Output::Quiet(Box::new(page))), "! a\\nb\nx e\n");
+    let json = "{\"warning\":\"a\\nb\"}\n{\"failure\":\"e\"}\n";
+    assert_eq!(shown(|page| Output::Json(Box::new(page))), json);
+}
+
+#[test]
 fn quiet_and_broken_outputs_are_fine() {
     struct Broken;
     impl Write for Broken {
@@ -85,7 +104,12 @@ fn quiet_and_broken_outputs_are_fine() {
             Err(std::io::ErrorKind::BrokenPipe.into())
         }
     }
-    let outputs = [Output::Quiet, Output::Lines(Box::new(Broken)), Output::Bar(ProgressDrawTarget::hidden())];
+    let outputs = [
+        Output::Quiet(Box::new(Broken)),
+        Output::Json(Box::new(Broken)),
+        Output::Lines(Box::new(Broken)),
+        Output::Bar(ProgressDrawTarget::hidden()),
+    ];
     for output in outputs {
         let watcher = Watcher::new(output, Style::default(), true, Box::new(|| Duration::from_secs(60)));
         watcher.report(&Event::Step { name: "dump" });

@@ -1,0 +1,16 @@
+//! The program as a whole: what it prints, what it leaves, and how it ends.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "helpers of tests")]
+
+mod config;
+mod environment;
+mod first_run;
+mod help;
+mod json;
+mod one_off;
+mod permissions;
+mod pipes;
+mod pty;
+mod signals;
+mod story;
+mod support;
+mod wrong;
