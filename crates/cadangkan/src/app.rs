@@ -4,7 +4,7 @@ use std::io::Write;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
-use cadangkan_catalog::{Catalog, DefinitionKind};
+use cadangkan_catalog::{BackupFilter, Catalog, DefinitionKind};
 use cadangkan_core::settings::{Field, FieldKind};
 use cadangkan_core::{Cancel, Control, Error, ErrorKind, Level, Name, Result, ResultExt};
 use cadangkan_ops::naming::FileNameTemplate;
@@ -246,11 +246,24 @@ impl Session {
     /// that is not configured any more, all.
     pub(crate) fn places_for(&self, database: &Name, asked: &[Name]) -> Result<Places> {
         match self.inventory.database(database.as_str()) {
+            Ok(entry) if asked.is_empty() => {
+                let mut storages = self.inventory.storages_of(entry)?;
+                // A backup may also have gone elsewhere, with --storage.
+                for storage in self.inventory.storages().iter().filter(|storage| storage.enabled) {
+                    let there = storages.iter().any(|own| own.name == storage.name);
+                    if !there && self.holds_backups(database, &storage.name)? {
+                        storages.push(storage);
+                    }
+                }
+                Places::open(storages)
+            }
             Ok(entry) => self.places(entry, asked),
             Err(_) if !asked.is_empty() => {
                 let named = asked.iter().map(|name| self.inventory.storage(name.as_str()));
                 Places::open(named.collect::<Result<_>>()?)
             }
+            // Without the catalog nobody knows what was added: then any storage may hold it.
+            Err(_) if self.catalog.is_none() => self.all_places(),
             Err(error) => {
                 let catalog = self.catalog.as_ref();
                 let known =
@@ -258,6 +271,13 @@ impl Session {
                 if known.is_some() { self.all_places() } else { Err(error) }
             }
         }
+    }
+
+    fn holds_backups(&self, database: &Name, storage: &Name) -> Result<bool> {
+        let Some(catalog) = &self.catalog else { return Ok(false) };
+        let (database, storage) = (Some(database.clone()), Some(storage.clone()));
+        let filter = BackupFilter { database, storage, limit: Some(1), ..BackupFilter::default() };
+        Ok(!catalog.backups(&filter)?.is_empty())
     }
 
     /// Opens every storage that is enabled.

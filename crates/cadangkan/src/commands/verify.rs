@@ -56,7 +56,12 @@ pub(crate) fn verify_copies(
         let copies = locate(&session.context(app), database, id, &list);
         copies.map_err(|error| session.no_backup_yet(database, error))
     };
-    let id = id.map_or_else(|| newest(&located(None)?), Ok)?;
+    // The newest one, also when it is known as damaged: passing over it would say that all is well.
+    let newest_known = || Ok(session.catalog()?.newest_backup(database, false)?.map(|backup| backup.id));
+    let id = match id.map_or_else(newest_known, |id| Ok(Some(id)))? {
+        Some(id) => id,
+        None => newest(&located(None)?)?,
+    };
     let recorded = session.catalog()?.backup_copies(database, id)?;
     let held: Vec<_> = match recorded.is_empty() {
         true => located(Some(id))?.into_iter().map(|copy| copy.storage).collect(),
