@@ -85,8 +85,8 @@ pub fn plan(
     request: &BackupRequest,
 ) -> Result<BackupPlan> {
     let dump = database.engine.plan_dump(&request.dump, &context.control)?;
-    check_places(context, places, last_size(context, database)?)?;
     let key = archive_key(database, request, BackupId::new(context.control.clock.now()))?;
+    check_without_making(context, places, &key, last_size(context, database)?)?;
     let name = key.as_str().to_owned();
     Ok(BackupPlan {
         dump,
@@ -95,6 +95,26 @@ pub fn plan(
         codec: format!("{} level {}", request.codec.kind(), request.codec.level()),
         memory_bytes: Limits::of(context).memory(),
     })
+}
+
+/// Checks the storages that are there; one that is not is named, and left for the backup to make.
+fn check_without_making(
+    context: &Context<'_>,
+    places: &[Place<'_>],
+    key: &Key,
+    expected: Option<u64>,
+) -> Result<()> {
+    let mut present = Vec::new();
+    for place in places {
+        match place.storage.stat(key) {
+            Err(error) if error.kind() == ErrorKind::Unreachable => {
+                let text = format!("storage {} is not there yet, or cannot be reached: {error}", place.name);
+                context.control.message(Level::Warning, &text);
+            }
+            _ => present.push(*place),
+        }
+    }
+    if present.is_empty() && !places.is_empty() { Ok(()) } else { check_places(context, &present, expected) }
 }
 
 /// Backs up a database into every one of `places`.

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use cadangkan_catalog::{Catalog, NewRun, RunError, RunKind, RunStatus};
 use cadangkan_core::{
-    BackupId, Clock, Control, Error, ErrorKind, Event, Level, Name, Reporter, Result, RunId, Timestamp,
+    BackupId, Clock, Control, Error, ErrorKind, Event, Level, Name, Progress, Reporter, Result, RunId,
+    Timestamp,
 };
 use serde_json::Value;
 
@@ -50,13 +51,12 @@ pub(crate) fn record<T>(
     let clock = context.control.clock;
     let recorder = Recorder { next: context.control.reporter, clock, catalog, run, state: Mutex::default() };
     let control = Control { reporter: &recorder, ..context.control };
-    match work(&Context { control, ..*context }, Some(run)) {
+    let result = work(&Context { control, ..*context }, Some(run));
+    let failure = recorder.finish();
+    match result {
         Ok(Outcome { result, backup }) => {
             let finished = catalog.finish_run(run, clock.now(), RunStatus::Completed, backup, None);
-            recorder
-                .failure()
-                .map_or(finished, Err)
-                .map_err(|error| not_recorded(description.kind, error))?;
+            failure.map_or(finished, Err).map_err(|error| not_recorded(description.kind, error))?;
             Ok(result)
         }
         Err(error) => {
@@ -159,13 +159,18 @@ struct Recorder<'a> {
 #[derive(Default)]
 struct RecorderState {
     progress_written: Option<Timestamp>,
+    /// Progress that came since it was last written.
+    progress_waiting: Option<Progress>,
     failure: Option<Error>,
 }
 
 impl Recorder<'_> {
-    /// Returns why the log could not be written, if so.
-    fn failure(&self) -> Option<Error> {
-        self.state.lock().ok().and_then(|mut state| state.failure.take())
+    /// Writes the last progress, and returns why the log could not be written, if so.
+    fn finish(&self) -> Option<Error> {
+        let mut state = self.state.lock().ok()?;
+        let last =
+            state.progress_waiting.take().map_or(Ok(()), |last| self.catalog.set_progress(self.run, &last));
+        state.failure.take().or(last.err())
     }
 
     fn write(&self, event: &Event<'_>, state: &mut RecorderState) -> Result<()> {
@@ -177,9 +182,10 @@ impl Recorder<'_> {
                 let recent =
                     |written: Timestamp| now.duration_since(written).unsigned_abs() < PROGRESS_INTERVAL;
                 if state.progress_written.is_some_and(recent) {
+                    state.progress_waiting = Some(progress);
                     return Ok(());
                 }
-                state.progress_written = Some(now);
+                (state.progress_written, state.progress_waiting) = (Some(now), None);
                 self.catalog.set_progress(self.run, &progress)
             }
         }

@@ -65,6 +65,7 @@ fn the_run_is_recorded_with_its_steps() {
     let [run] = &runs[..] else { panic!("{runs:?}") };
     assert_eq!((run.kind, run.status), (RunKind::Backup, RunStatus::Completed));
     assert_eq!(run.backup_id, Some(report.manifest.backup_id));
+    assert_eq!(run.progress.as_ref().unwrap().bytes, report.manifest.archive.raw_bytes);
     let log: Vec<_> = world.catalog.run_log(run.id).unwrap().into_iter().map(|line| line.message).collect();
     for step in [
         "check storages",
@@ -126,7 +127,7 @@ fn a_dry_run_leaves_nothing() {
     let plan =
         world.with_context(|context| plan(context, world.database(), &[world.place()], &request())).unwrap();
     assert_eq!(plan.dump.estimated_bytes, Some(std::fs::metadata(world.file()).unwrap().len()));
-    assert!(world.files("backups").is_empty());
+    assert!(!world.folder.join("backups").exists());
     assert!(world.catalog.runs(&RunFilter::default()).unwrap().is_empty());
 }
 
