@@ -166,8 +166,8 @@ pub fn restore(
 ) -> Result<RestoreReport> {
     let take = |name| DatabaseLock::take(context.locks, name, context.holder, wait, &context.control);
     let lock = target.name.map(take).transpose()?;
-    if let Some(name) = target.name {
-        reap_database(context, name)?;
+    if let Some(Err(error)) = target.name.map(|name| reap_database(context, name)) {
+        context.control.message(Level::Warning, &format!("the catalog does not take part: {error}"));
     }
     let safety = match (safety, target.name) {
         (Some(safety), Some(name)) if plan.load.present.is_some() => {

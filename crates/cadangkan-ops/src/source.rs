@@ -34,7 +34,21 @@ impl<'a> Source<'a> {
     /// Opens the backup of `database` with an id, or the newest one that any of `places` has.
     ///
     /// Of several copies the first is taken that is not known to be damaged; when it cannot be opened, the next.
+    /// Where the catalog does not help, the storages themselves are searched.
     pub fn stored(
+        context: &Context<'_>,
+        database: &Name,
+        id: Option<BackupId>,
+        places: &[Place<'a>],
+    ) -> Result<Self> {
+        let error = match Source::search(context, database, id, places) {
+            Err(error) if context.catalog.is_some() && error.kind() != ErrorKind::Cancelled => error,
+            found => return found,
+        };
+        Source::search(&Context { catalog: None, ..*context }, database, id, places).map_err(|_| error)
+    }
+
+    fn search(
         context: &Context<'_>,
         database: &Name,
         id: Option<BackupId>,

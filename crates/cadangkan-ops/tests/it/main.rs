@@ -17,6 +17,7 @@ mod files;
 mod full_disk;
 mod killed;
 mod locks;
+mod records;
 mod restore;
 mod servers;
 mod support;
