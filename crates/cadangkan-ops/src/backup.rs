@@ -173,6 +173,8 @@ fn make(
     check_places(context, places, last_size(context, database)?)?;
     let (created_at, began) = (control.clock.now(), Instant::now());
     let backup_id = free_id(context, database, BackupId::new(created_at))?;
+    let archive = archive_key(database, request, backup_id)?;
+    refuse_taken(places, &archive)?;
 
     // 2. One consistent view.
     control.step("begin snapshot");
@@ -182,7 +184,6 @@ fn make(
 
     // 3. Dump, encode, store: all at once, in bounded memory.
     control.step("begin draft");
-    let archive = archive_key(database, request, backup_id)?;
     let mut draft = Draft::begin(places, archive.clone())?;
     control.step("dump");
     let stored = store(context, request, snapshot.as_ref(), &mut draft);
@@ -325,6 +326,19 @@ fn add_up(summary: &ArchiveSummary, reports: Vec<(Unit, UnitReport)>) -> Result<
 fn mismatch(object: &ObjectName) -> Error {
     Error::new(ErrorKind::Internal, "the rows dumped and the rows stored do not add up")
         .context("object", object)
+}
+
+/// Refuses a name that somebody chose and that is taken, before the database is read for nothing.
+fn refuse_taken(places: &[Place<'_>], archive: &Key) -> Result<()> {
+    for place in places {
+        if place.storage.stat(archive).context("storage", place.name)?.is_some() {
+            return Err(Error::new(ErrorKind::Conflict, "there is a file of this name already")
+                .context("file", archive)
+                .context("folder", place.storage.location())
+                .hint("name another one with --filename, or leave it out"));
+        }
+    }
+    Ok(())
 }
 
 fn archive_key(database: Database<'_>, request: &BackupRequest, backup_id: BackupId) -> Result<Key> {

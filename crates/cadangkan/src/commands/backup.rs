@@ -7,7 +7,6 @@ use cadangkan_engine::{DumpRequest, Engine};
 use cadangkan_ops::backup::{BackupPlan, BackupReport, BackupRequest, backup, plan};
 use cadangkan_ops::naming::{ArchiveName, FileNameTemplate};
 use cadangkan_ops::{Context, Database};
-use cadangkan_storage::Key;
 use serde_json::json;
 
 use crate::app::{App, CatalogNeed, Places, Session};
@@ -141,29 +140,7 @@ fn back_up_once(app: &App, session: &Session, url: &str, args: &BackupArgs) -> R
     (request.tags, request.wait) = (args.tag.clone(), args.wait);
     let context = Context { catalog: None, ..session.context(app) };
     let database = Database { name: &name, engine: engine.as_ref() };
-    if args.filename.is_some() {
-        refuse_taken(&context, database, &places, &request)?;
-    }
     carry_out(app, &context, database, &places, &request)
-}
-
-/// Refuses a chosen file name that is taken, before the database is read for nothing.
-fn refuse_taken(
-    context: &Context<'_>,
-    database: Database<'_>,
-    places: &Places,
-    request: &BackupRequest,
-) -> Result<()> {
-    let key = Key::new(plan(context, database, &places.list(), request)?.archive)?;
-    for place in places.list() {
-        if place.storage.stat(&key)?.is_some() {
-            return Err(Error::new(ErrorKind::Conflict, "there is a file of this name already")
-                .context("file", &key)
-                .context("folder", place.storage.location())
-                .hint("name another one with --filename, or leave it out"));
-        }
-    }
-    Ok(())
 }
 
 fn carry_out(
