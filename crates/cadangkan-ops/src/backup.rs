@@ -18,7 +18,6 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::draft::{Draft, check_places};
-use crate::lock::DatabaseLock;
 use crate::manifest::{Facts, manifest};
 use crate::naming::{ArchiveName, FileNameFields};
 use crate::pipeline::{self, Limits, Meter};
@@ -128,8 +127,7 @@ pub fn backup(
     places: &[Place<'_>],
     request: &BackupRequest,
 ) -> Result<BackupReport> {
-    let lock =
-        DatabaseLock::take(context.locks, database.name, context.holder, request.wait, &context.control)?;
+    let lock = context.lock(database.name, request.wait)?;
     let report = backup_locked(context, database, places, request);
     drop(lock);
     report
@@ -380,7 +378,10 @@ fn record_copies(
             if let Some(catalog) = context.catalog {
                 catalog.record_backup(&index_backup::record(place, archive, manifest, run))?;
             }
-            Ok(Copy { storage: place.name.to_string(), location: index_backup::location(place, archive) })
+            Ok(Copy {
+                storage: place.name.to_string(),
+                location: index_backup::location(place.storage, archive),
+            })
         })
         .collect()
 }

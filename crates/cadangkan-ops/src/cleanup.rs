@@ -1,6 +1,7 @@
 //! What runs that died left behind: found, shown, removed.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use cadangkan_archive::CodecKind;
 use cadangkan_catalog::RunKind;
@@ -9,7 +10,6 @@ use cadangkan_storage::Key;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::lock::DatabaseLock;
 use crate::naming::{INDEX_SUFFIX, MANIFEST_SUFFIX, database_folder};
 use crate::run::{Outcome, RunDescription, reap_database, record};
 use crate::{Context, Database, Place};
@@ -39,13 +39,13 @@ pub struct CleanupItem {
 /// Takes the database's lock for as long as it looks, since only then no run is at work there; fails with
 /// `Locked` otherwise.
 pub fn plan(context: &Context<'_>, database: Database<'_>, places: &[Place<'_>]) -> Result<CleanupPlan> {
-    let _lock = lock(context, database)?;
+    let _lock = context.lock(database.name, Duration::ZERO)?;
     find(context, database, places)
 }
 
 /// Removes what [`plan`] finds, and returns it.
 pub fn cleanup(context: &Context<'_>, database: Database<'_>, places: &[Place<'_>]) -> Result<CleanupPlan> {
-    let _lock = lock(context, database)?;
+    let _lock = context.lock(database.name, Duration::ZERO)?;
     reap_database(context, database.name)?;
     let description = RunDescription {
         kind: RunKind::Cleanup,
@@ -126,16 +126,6 @@ fn remove(database: Database<'_>, places: &[Place<'_>], item: &CleanupItem) -> R
         (Some(place), None) => place.storage.discard(&item.leftover),
         (None, _) => database.engine.discard(&item.leftover),
     }
-}
-
-fn lock(context: &Context<'_>, database: Database<'_>) -> Result<DatabaseLock> {
-    DatabaseLock::take(
-        context.locks,
-        database.name,
-        context.holder,
-        std::time::Duration::ZERO,
-        &context.control,
-    )
 }
 
 #[cfg(test)]

@@ -1,9 +1,12 @@
 use std::path::Path;
+use std::time::Duration;
 
 use cadangkan_catalog::Catalog;
-use cadangkan_core::{Control, Name};
+use cadangkan_core::{Control, Name, Result};
 use cadangkan_engine::Engine;
 use cadangkan_storage::Storage;
+
+use crate::lock::DatabaseLock;
 
 /// What every verb is given besides its own request.
 #[derive(Clone, Copy)]
@@ -22,6 +25,13 @@ pub struct Context<'a> {
     pub initiator: &'a str,
     /// Which process this is: `pid 4711 on host`.
     pub holder: &'a str,
+}
+
+impl Context<'_> {
+    /// Takes the lock of a database for this process, waiting up to `wait`; see [`DatabaseLock::take`].
+    pub(crate) fn lock(&self, database: &Name, wait: Duration) -> Result<DatabaseLock> {
+        DatabaseLock::take(self.locks, database, self.holder, wait, &self.control)
+    }
 }
 
 /// A database that a verb works on.

@@ -17,6 +17,7 @@ use zip::write::SimpleFileOptions;
 
 use crate::Context;
 use crate::feed::feed;
+use crate::index_backup::location;
 use crate::pipeline::{self, FRAME_BYTES, Limits, Meter};
 use crate::run::{Outcome, RunDescription, record};
 use crate::source::Source;
@@ -82,9 +83,7 @@ pub fn export(
             }
         };
         let info = writer.close().hint("an existing file is replaced with --yes only")?;
-        let path = destination.storage.local_path(destination.key).map(|path| path.display().to_string());
-        let location =
-            path.unwrap_or_else(|| format!("{}/{}", destination.storage.location(), destination.key));
+        let location = location(destination.storage, destination.key);
         let report = ExportReport { location, size_bytes: info.size, raw_bytes };
         Ok(Outcome::completed(report, source.manifest().map(|manifest| manifest.backup_id)))
     })

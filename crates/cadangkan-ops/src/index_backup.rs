@@ -3,7 +3,7 @@
 use cadangkan_archive::Manifest;
 use cadangkan_catalog::{BackupRecord, BackupStatus};
 use cadangkan_core::RunId;
-use cadangkan_storage::Key;
+use cadangkan_storage::{Key, Storage};
 
 use crate::Place;
 
@@ -39,8 +39,8 @@ pub(crate) fn record(
     }
 }
 
-/// Says where an archive lies, for people.
-pub(crate) fn location(place: &Place<'_>, archive: &Key) -> String {
-    let path = place.storage.local_path(archive).map(|path| path.display().to_string());
-    path.unwrap_or_else(|| format!("{}/{archive}", place.storage.location()))
+/// Says where an object lies, for people.
+pub(crate) fn location(storage: &dyn Storage, key: &Key) -> String {
+    let path = storage.local_path(key).map(|path| path.display().to_string());
+    path.unwrap_or_else(|| format!("{}/{key}", storage.location()))
 }

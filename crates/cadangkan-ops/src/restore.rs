@@ -13,7 +13,6 @@ use serde_json::json;
 
 use crate::backup::{BackupReport, BackupRequest, backup_locked};
 use crate::feed::{feed, feed_objects};
-use crate::lock::DatabaseLock;
 use crate::run::{Outcome, RunDescription, reap_database, record};
 use crate::source::Source;
 use crate::{Context, Database, Place};
@@ -164,8 +163,7 @@ pub fn restore(
     safety: Option<Safety<'_>>,
     wait: Duration,
 ) -> Result<RestoreReport> {
-    let take = |name| DatabaseLock::take(context.locks, name, context.holder, wait, &context.control);
-    let lock = target.name.map(take).transpose()?;
+    let lock = target.name.map(|name| context.lock(name, wait)).transpose()?;
     if let Some(Err(error)) = target.name.map(|name| reap_database(context, name)) {
         context.control.message(Level::Warning, &format!("the catalog does not take part: {error}"));
     }

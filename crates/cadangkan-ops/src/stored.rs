@@ -1,5 +1,7 @@
 //! Backups as they lie in storages: looked at, marked, deleted.
 
+use std::time::Duration;
+
 use cadangkan_archive::Manifest;
 use cadangkan_catalog::RunKind;
 use cadangkan_core::{BackupId, Error, ErrorKind, Name, Result, ResultExt};
@@ -7,7 +9,6 @@ use cadangkan_storage::{Key, WriteOptions};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::lock::DatabaseLock;
 use crate::naming::{INDEX_SUFFIX, MANIFEST_SUFFIX};
 use crate::run::{Outcome, RunDescription, reap_database, record};
 use crate::source::find;
@@ -41,7 +42,7 @@ pub fn locate(
         match find(context, database, id, *place).context("storage", place.name) {
             Ok(Some((key, manifest))) => copies.push(StoredBackup {
                 storage: place.name.to_string(),
-                location: index_backup::location(place, &key),
+                location: index_backup::location(place.storage, &key),
                 archive_key: key.to_string(),
                 manifest,
             }),
@@ -66,7 +67,7 @@ pub fn preserve(
     places: &[Place<'_>],
     preserved: bool,
 ) -> Result<()> {
-    let _lock = lock(context, database)?;
+    let _lock = context.lock(database, Duration::ZERO)?;
     for copy in locate(context, database, Some(id), places)? {
         let place = place_of(places, &copy)?;
         let key = Key::new(copy.archive_key)?;
@@ -93,7 +94,7 @@ pub fn delete(
     id: BackupId,
     places: &[Place<'_>],
 ) -> Result<Vec<StoredBackup>> {
-    let _lock = lock(context, database)?;
+    let _lock = context.lock(database, Duration::ZERO)?;
     reap_database(context, database)?;
     let storages: Vec<_> = places.iter().map(|place| place.name.as_str()).collect();
     let options = json!({ "backup_id": id, "storages": storages });
@@ -134,10 +135,6 @@ fn remove(
     place.storage.delete(&archive.with_suffix(INDEX_SUFFIX)?)?;
     place.storage.delete(archive)?;
     context.catalog.map_or(Ok(()), |catalog| catalog.forget_backup(database, id, place.name).map(drop))
-}
-
-fn lock(context: &Context<'_>, database: &Name) -> Result<DatabaseLock> {
-    DatabaseLock::take(context.locks, database, context.holder, std::time::Duration::ZERO, &context.control)
 }
 
 fn place_of<'a>(places: &[Place<'a>], copy: &StoredBackup) -> Result<Place<'a>> {
