@@ -101,6 +101,15 @@ pub struct Selection {
     /// Not these tables.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub exclude_tables: Vec<Pattern>,
+    /// These tables without their rows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub exclude_data: Vec<Pattern>,
+    /// Only what is in these schemas.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub schemas: Vec<Pattern>,
+    /// Nothing of these schemas.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub exclude_schemas: Vec<Pattern>,
     /// Definitions without rows.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub schema_only: bool,
@@ -115,14 +124,37 @@ impl Selection {
         *self == Selection::default()
     }
 
+    /// Tells whether only some tables are meant.
+    pub fn is_of_tables(&self) -> bool {
+        !(self.tables.is_empty()
+            && self.exclude_tables.is_empty()
+            && self.schemas.is_empty()
+            && self.exclude_schemas.is_empty())
+    }
+
     /// Tells whether a table is meant; its name is matched alone and with its schema.
     pub fn has_table(&self, table: &ObjectName) -> bool {
-        let full = ObjectName { database: None, ..table.clone() }.to_string();
-        let any = |patterns: &[Pattern]| {
-            patterns.iter().any(|pattern| pattern.matches(&table.name) || pattern.matches(&full))
-        };
-        (self.tables.is_empty() || any(&self.tables)) && !any(&self.exclude_tables)
+        (self.tables.is_empty() || any_names(&self.tables, table))
+            && !any_names(&self.exclude_tables, table)
+            && table.schema.as_deref().is_none_or(|schema| self.has_schema(schema))
     }
+
+    /// Tells whether things of a schema are meant.
+    pub fn has_schema(&self, schema: &str) -> bool {
+        let any = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(schema));
+        (self.schemas.is_empty() || any(&self.schemas)) && !any(&self.exclude_schemas)
+    }
+
+    /// Tells whether the rows of a table are meant.
+    pub fn has_rows(&self, table: &ObjectName) -> bool {
+        !self.schema_only && self.has_table(table) && !any_names(&self.exclude_data, table)
+    }
+}
+
+/// Matches a table's name alone and with its schema.
+fn any_names(patterns: &[Pattern], table: &ObjectName) -> bool {
+    let full = ObjectName { database: None, ..table.clone() }.to_string();
+    patterns.iter().any(|pattern| pattern.matches(&table.name) || pattern.matches(&full))
 }
 
 /// A name, or a glob over names: `*` stands for any run of characters, `?` for one.
@@ -190,5 +222,11 @@ mod tests {
         assert!(pick(&[], &[]).is_everything() && pick(&[], &[]).has_table(&table));
         assert!(pick(&["orders"], &[]).has_table(&table) && pick(&["public.*"], &[]).has_table(&table));
         assert!(!pick(&["users"], &[]).has_table(&table) && !pick(&["*"], &["ord*"]).has_table(&table));
+        let patterns = |texts: &[&str]| texts.iter().map(|text| Pattern((*text).into())).collect();
+        let schemas = Selection { schemas: patterns(&["app*"]), ..Selection::default() };
+        let without = Selection { exclude_schemas: patterns(&["public"]), ..Selection::default() };
+        assert!(!schemas.has_table(&table) && !without.has_table(&table) && schemas.has_schema("app2"));
+        let empty = Selection { exclude_data: patterns(&["public.orders"]), ..Selection::default() };
+        assert!(empty.has_table(&table) && !empty.has_rows(&table) && pick(&[], &[]).has_rows(&table));
     }
 }

@@ -15,6 +15,17 @@ pub struct DumpRequest {
     pub check: bool,
     /// Whether rows are counted and fingerprinted per table, where dumping does not do that anyway.
     pub fingerprints: bool,
+    /// What servers can do besides; an engine refuses what it cannot.
+    pub options: DumpOptions,
+}
+
+/// Wishes that only some engines fulfil.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DumpOptions {
+    /// Takes along what belongs to the whole server: roles, tablespaces.
+    pub globals: bool,
+    /// Dumps only the rows that row security lets this user see, where it would fail otherwise.
+    pub row_security: bool,
 }
 
 /// What a dump would take; shown by `--dry-run`, and what progress is measured by.

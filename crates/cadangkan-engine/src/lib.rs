@@ -17,9 +17,9 @@ mod load;
 mod server;
 
 pub use descriptor::{Capabilities, Descriptor, Layout};
-pub use dump::{DumpPlan, DumpRequest, FrameSink, Snapshot, SnapshotEnd, SnapshotStart, Unit, UnitReport};
+pub use dump::{DumpOptions, DumpPlan, DumpRequest, FrameSink, Snapshot, SnapshotEnd, SnapshotStart, Unit, UnitReport};
 pub use frame_builder::{FrameBuilder, FrameSizes};
-pub use load::{Load, LoadMode, LoadPlan, LoadReport, LoadRequest, Piece};
+pub use load::{Load, LoadMode, LoadOptions, LoadPlan, LoadReport, LoadRequest, Piece};
 pub use server::{Location, ServerInfo};
 
 use cadangkan_core::{Control, Leftover, ObjectReport, Result, Selection};

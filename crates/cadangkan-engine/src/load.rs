@@ -22,6 +22,23 @@ pub struct LoadRequest {
     pub check: bool,
     /// Whether what the load replaced is removed once the load is committed.
     pub drop_old: bool,
+    /// What servers can do besides; an engine refuses what it cannot.
+    pub options: LoadOptions,
+}
+
+/// Wishes that only some engines fulfil.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LoadOptions {
+    /// Leaves owners out: everything belongs to the user who restores.
+    pub no_owner: bool,
+    /// Leaves granted privileges out.
+    pub no_privileges: bool,
+    /// Schemas that get another name: old and new.
+    pub rename_schemas: Vec<(String, String)>,
+    /// Loads everything in one transaction, over one connection.
+    pub single_transaction: bool,
+    /// Restores roles and tablespaces too, where the backup has them.
+    pub globals: bool,
 }
 
 /// What happens to what the target holds.
@@ -35,6 +52,10 @@ pub enum LoadMode {
     Replace,
     /// Drops and creates again the selected objects inside the target, in one transaction where the engine can.
     Clean,
+    /// Drops the target database and creates it again, empty.
+    Recreate,
+    /// Adds rows to tables that are there; definitions stay as they are.
+    Data,
 }
 
 impl LoadMode {
@@ -44,6 +65,8 @@ impl LoadMode {
             LoadMode::Fresh => "fresh",
             LoadMode::Replace => "replace",
             LoadMode::Clean => "clean",
+            LoadMode::Recreate => "recreate",
+            LoadMode::Data => "data",
         }
     }
 }
@@ -115,6 +138,9 @@ pub struct LoadReport {
     pub tables: u64,
     /// Fingerprint of a whole image, read back from the disk after it was written; none where rows are loaded.
     pub image: Option<Fingerprint>,
+    /// The tables whose rows were loaded, with the rows that the server counted, and with the fingerprint of what it
+    /// gives back when a check was asked for. Held against the backup.
+    pub objects: Vec<ObjectReport>,
     /// The check that was run and passed, when one was asked for.
     pub check: Option<String>,
 }

@@ -1,13 +1,15 @@
 //! One restore: planned, shown, then carried out as it was shown.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use cadangkan_catalog::RunKind;
 use cadangkan_core::{
-    BackupId, Control, Error, ErrorKind, Fingerprint, Level, Name, ObjectKind, ObjectName, Result, ResultExt,
+    BackupId, Control, Error, ErrorKind, Fingerprint, Level, Name, ObjectKind, ObjectName, ObjectReport, Result,
+    ResultExt,
     Selection, Timestamp,
 };
-use cadangkan_engine::{Engine, Load, LoadMode, LoadPlan, LoadReport, LoadRequest, Piece};
+use cadangkan_engine::{Engine, Load, LoadMode, LoadOptions, LoadPlan, LoadReport, LoadRequest, Piece};
 use serde::Serialize;
 use serde_json::json;
 
@@ -28,6 +30,8 @@ pub struct RestoreRequest {
     pub check: bool,
     /// Whether what was replaced is removed at once.
     pub drop_old: bool,
+    /// What servers can do besides.
+    pub options: LoadOptions,
 }
 
 /// The database that is restored into.
@@ -127,6 +131,7 @@ pub fn plan(
         objects: manifest.map(|manifest| manifest.objects.clone()).unwrap_or_default(),
         check: request.check,
         drop_old: request.drop_old,
+        options: request.options.clone(),
     };
     Ok(RestorePlan {
         backup: manifest.map(|manifest| BackupSummary {
@@ -269,8 +274,45 @@ fn prove(source: &Source<'_>, plan: &RestorePlan, loaded: &LoadReport) -> Result
         }
         proofs.push(format!("all {} pages read back equal (fingerprint)", found.rows()));
     }
+    proofs.extend(prove_tables(source, &loaded.objects)?);
     proofs.extend(loaded.check.as_ref().map(|check| format!("{check} found no fault")));
     Ok(proofs)
+}
+
+/// Holds every table that was loaded against what the backup says of it; returns what was proved, for people.
+fn prove_tables(source: &Source<'_>, loaded: &[ObjectReport]) -> Result<Option<String>> {
+    let Some(manifest) = source.manifest().filter(|_| !loaded.is_empty()) else { return Ok(None) };
+    let backed_up: HashMap<_, _> = manifest.objects.iter().map(|object| (&object.name, object)).collect();
+    let (mut rows, mut fingerprints) = (0, 0);
+    for found in loaded {
+        let expected = backed_up.get(&found.name).ok_or_else(|| {
+            Error::new(ErrorKind::Internal, "a table was loaded that the backup does not name")
+                .context("table", &found.name)
+        })?;
+        if expected.rows.is_some() && expected.rows != found.rows {
+            let count = |rows: Option<u64>| rows.map_or_else(|| "unknown".to_owned(), |rows| rows.to_string());
+            return Err(unequal(&found.name, count(expected.rows), count(found.rows)));
+        }
+        if let (Some(expected), Some(fingerprint)) = (expected.fingerprint, found.fingerprint) {
+            if expected != fingerprint {
+                return Err(unequal(&found.name, expected.to_string(), fingerprint.to_string()));
+            }
+            fingerprints += 1;
+        }
+        rows += found.rows.unwrap_or_default();
+    }
+    Ok(Some(if fingerprints == loaded.len() {
+        format!("all {rows} rows of {} tables read back equal (fingerprints)", loaded.len())
+    } else {
+        format!("{rows} rows in {} tables, as many as were backed up", loaded.len())
+    }))
+}
+
+fn unequal(table: &ObjectName, expected: String, found: String) -> Error {
+    Error::new(ErrorKind::NotEqual, "a restored table is not equal to its backup")
+        .context("table", table)
+        .context("expected", expected)
+        .context("found", found)
 }
 
 fn image_fingerprint(source: &Source<'_>) -> Option<Fingerprint> {

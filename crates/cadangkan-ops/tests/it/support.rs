@@ -195,7 +195,7 @@ pub(crate) fn fingerprints(engine: &dyn Engine) -> Vec<ObjectReport> {
 
 pub(crate) fn request() -> BackupRequest {
     BackupRequest {
-        dump: DumpRequest { selection: Selection::default(), check: true, fingerprints: false },
+        dump: DumpRequest { check: true, ..DumpRequest::default() },
         codec: Codec::new(CodecKind::Zstd, Some(1)).unwrap(),
         name: ArchiveName::InFolders(FileNameTemplate::default()),
         trigger: Trigger::Manual,

@@ -115,7 +115,7 @@ impl Load for FakeLoad {
         let tables = staged.databases.values().map(|tables| tables.len() as u64).sum();
         let check = self.request.check.then(|| "fake check".to_owned());
         *self.staged.get_mut().unwrap_or_else(PoisonError::into_inner) = staged;
-        Ok(LoadReport { tables, image: None, check })
+        Ok(LoadReport { tables, image: None, check, ..LoadReport::default() })
     }
 
     fn commit(self: Box<Self>) -> Result<Vec<String>> {

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use cadangkan_archive::{CodecKind, Trigger};
-use cadangkan_core::{Error, ErrorKind, Name, Result, Selection, format_bytes, format_duration};
+use cadangkan_core::{Error, ErrorKind, Name, Result, format_bytes, format_duration};
 use cadangkan_engine::{DumpRequest, Engine};
 use cadangkan_ops::backup::{BackupPlan, BackupReport, BackupRequest, backup, plan};
 use cadangkan_ops::naming::{ArchiveName, FileNameTemplate};
@@ -168,9 +168,9 @@ pub(crate) fn request(effective: &EffectiveOptions, trigger: Trigger) -> Result<
     let template = effective.file_name.value.clone().map(FileNameTemplate::new).transpose()?;
     Ok(BackupRequest {
         dump: DumpRequest {
-            selection: Selection::default(),
             check: effective.check.value,
             fingerprints: effective.fingerprints.value,
+            ..DumpRequest::default()
         },
         codec: effective.codec()?,
         name: ArchiveName::InFolders(template.unwrap_or_default()),

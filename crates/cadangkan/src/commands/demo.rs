@@ -143,7 +143,7 @@ impl Stage<'_> {
         self.heading("2. Back it up, while it could be written to");
         let before = self.fingerprints()?;
         let request = BackupRequest {
-            dump: DumpRequest { selection: Selection::default(), check: true, fingerprints: true },
+            dump: DumpRequest { check: true, fingerprints: true, ..DumpRequest::default() },
             codec: Codec::new(CodecKind::Zstd, None)?,
             name: ArchiveName::InFolders(FileNameTemplate::default()),
             trigger: Trigger::Manual,

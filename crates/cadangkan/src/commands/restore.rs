@@ -193,7 +193,13 @@ fn request(args: &RestoreArgs, open: &OpenTarget<'_>) -> RestoreRequest {
         None if over_itself => LoadMode::Replace,
         None => LoadMode::Fresh,
     };
-    RestoreRequest { selection, mode, check: !args.no_check, drop_old: args.drop_old }
+    RestoreRequest {
+        selection,
+        mode,
+        check: !args.no_check,
+        drop_old: args.drop_old,
+        ..RestoreRequest::default()
+    }
 }
 
 fn safety<'a>(

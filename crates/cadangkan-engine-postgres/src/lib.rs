@@ -1,0 +1,3 @@
+//! PostgreSQL: parallel, consistent dumps and restores.
+
+mod script;
