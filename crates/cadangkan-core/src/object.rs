@@ -50,6 +50,11 @@ impl ObjectKind {
     /// Definitions that belong to no single object.
     pub const DEFINITIONS: ObjectKind = ObjectKind(Cow::Borrowed("definitions"));
 
+    /// The values of sequences.
+    pub const SEQUENCES: ObjectKind = ObjectKind(Cow::Borrowed("sequences"));
+    /// The content of large objects; their statements count as rows.
+    pub const LARGE_OBJECTS: ObjectKind = ObjectKind(Cow::Borrowed("large objects"));
+
     /// The kind as it stands in the manifest.
     pub fn as_str(&self) -> &str {
         &self.0

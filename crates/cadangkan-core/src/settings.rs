@@ -1,6 +1,8 @@
 //! How an engine or a storage says what can be set, so that the command line, the configuration, the questions
 //! on a terminal, the documentation and later the API and the forms all come from one list.
 
+use std::time::Duration;
+
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -53,9 +55,34 @@ pub fn parse<T: DeserializeOwned>(settings: &Value) -> Result<T, SettingsError> 
     })
 }
 
+/// Reads a length of time: a whole number and `ms`, `s`, `m` or `h`.
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    let digits = text.find(|character: char| !character.is_ascii_digit())?;
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().ok()?;
+    let milliseconds = match unit.trim() {
+        "ms" => number,
+        "s" => number.checked_mul(1000)?,
+        "m" => number.checked_mul(60_000)?,
+        "h" => number.checked_mul(3_600_000)?,
+        _ => return None,
+    };
+    Some(Duration::from_millis(milliseconds))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn durations_have_a_unit() {
+        assert_eq!(parse_duration("250 ms"), Some(Duration::from_millis(250)));
+        assert_eq!(parse_duration(" 2h"), Some(Duration::from_secs(7200)));
+        for bad in ["", "10", "s", "-1s", "1d", "99999999999999999999s", "18446744073709551615m"] {
+            assert_eq!(parse_duration(bad), None, "{bad}");
+        }
+    }
 
     #[derive(Debug, serde::Deserialize)]
     #[serde(deny_unknown_fields)]

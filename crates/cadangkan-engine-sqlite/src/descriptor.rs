@@ -44,6 +44,8 @@ pub static SQLITE: Descriptor = Descriptor {
     recognizes: header::is_sqlite,
 };
 
+const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
+
 /// What can be set, checked.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
@@ -65,7 +67,7 @@ fn open(value: &Value) -> Result<Box<dyn Engine>, SettingsError> {
     }
     let busy_timeout = match raw.busy_timeout.as_deref() {
         None => Duration::from_secs(10),
-        Some(text) => parse_duration(text).ok_or_else(|| {
+        Some(text) => settings::parse_duration(text).filter(|time| *time <= MAX_TIMEOUT).ok_or_else(|| {
             mistake("busy_timeout", "a length of time such as `10s`, at most an hour, is needed")
         })?,
     };
@@ -74,21 +76,6 @@ fn open(value: &Value) -> Result<Box<dyn Engine>, SettingsError> {
 
 fn mistake(key: &str, message: &str) -> SettingsError {
     SettingsError { path: vec![key.to_owned()], message: message.to_owned() }
-}
-
-/// Reads `500ms`, `10s` or `2m`, up to an hour.
-fn parse_duration(text: &str) -> Option<Duration> {
-    let text = text.trim();
-    let digits = text.find(|character: char| !character.is_ascii_digit())?;
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().ok()?;
-    let milliseconds = match unit.trim() {
-        "ms" => number,
-        "s" => number.checked_mul(1000)?,
-        "m" => number.checked_mul(60_000)?,
-        _ => return None,
-    };
-    (milliseconds <= 3_600_000).then(|| Duration::from_millis(milliseconds))
 }
 
 /// Reads `sqlite:…` and `file:…` URLs, and plain paths that look like a database's file.
@@ -171,7 +158,7 @@ mod tests {
         assert_eq!(wrong(json!({ "path": "" })), ["path"]);
         assert_eq!(wrong(json!({ "path": "a\0b" })), ["path"]);
         assert_eq!(wrong(json!({ "path": "a", "pth": 1 })), ["pth"]);
-        for bad in ["10", "s", "10h", "-1s", "61m", "99999999999999999999s", "18446744073709551615m"] {
+        for bad in ["10", "s", "2h", "-1s", "61m", "99999999999999999999s", "18446744073709551615m"] {
             assert_eq!(wrong(json!({ "path": "a", "busy_timeout": bad })), ["busy_timeout"], "{bad}");
         }
         assert!(open(&json!({ "path": "a", "busy_timeout": "250 ms" })).is_ok());

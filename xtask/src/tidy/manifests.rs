@@ -16,7 +16,11 @@ const EDGES: &[(&str, &[&str])] = &[
     ("cadangkan-engine", &["cadangkan-core"]),
     ("cadangkan-engine-sqlite", &["cadangkan-core", "cadangkan-engine"]),
     ("cadangkan-pgwire", &["cadangkan-core"]),
-    ("cadangkan-engine-postgres", &["cadangkan-core", "cadangkan-engine", "cadangkan-pgwire"]),
+    ("cadangkan-tunnel", &["cadangkan-core"]),
+    (
+        "cadangkan-engine-postgres",
+        &["cadangkan-core", "cadangkan-engine", "cadangkan-pgwire", "cadangkan-tunnel"],
+    ),
     ("cadangkan-catalog", &["cadangkan-core"]),
     (
         "cadangkan-ops",

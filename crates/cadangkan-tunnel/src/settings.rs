@@ -1,0 +1,104 @@
+use std::path::PathBuf;
+use std::process::Command;
+
+use cadangkan_core::{Error, ErrorKind, Result};
+use serde::Deserialize;
+
+/// How to reach the SSH host. What is not given comes from the person's own `~/.ssh/config`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SshSettings {
+    /// The host, or an alias of the SSH configuration.
+    pub host: String,
+    /// Its port.
+    pub port: Option<u16>,
+    /// The user to log in as.
+    pub user: Option<String>,
+    /// The private key's file.
+    pub key: Option<PathBuf>,
+}
+
+impl SshSettings {
+    /// Reads `user@host:port`, user and port left out at will; an IPv6 address stands in brackets.
+    pub fn parse(text: &str) -> Result<Self> {
+        let wrong = || {
+            Error::new(ErrorKind::Usage, "not an SSH host").context("text", text).hint("write `user@host`, or `user@host:22`")
+        };
+        let (user, place) = match text.rsplit_once('@') {
+            Some((user, place)) => (Some(user.to_owned()), place),
+            None => (None, text),
+        };
+        let (host, port) = match place.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            Some((host, "")) => (host, None),
+            Some((host, port)) => (host, Some(port.strip_prefix(':').ok_or_else(wrong)?)),
+            None => place.split_once(':').map_or((place, None), |(host, port)| (host, Some(port))),
+        };
+        let port = port.map(str::parse).transpose().map_err(|_| wrong())?;
+        let settings = SshSettings { host: host.to_owned(), port, user, key: None };
+        settings.check().map(|()| settings)
+    }
+
+    /// Refuses what `ssh` would take for an option, or for more than one word.
+    pub fn check(&self) -> Result<()> {
+        let plain = |text: &str| {
+            !text.is_empty()
+                && !text.starts_with('-')
+                && !text.chars().any(|character| character.is_whitespace() || character.is_control())
+        };
+        if plain(&self.host) && self.user.as_deref().is_none_or(plain) {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Usage, "not an SSH host and user").hint("write `user@host`, or `user@host:22`"))
+    }
+
+    /// Makes the command that connects its standard input and output with `target`.
+    pub(crate) fn command(&self, target: &str) -> Command {
+        let mut command = Command::new("ssh");
+        command.args(["-T", "-W", target, "-o", "BatchMode=yes", "-o", "ConnectTimeout=10"]);
+        // Dead peers are found within a minute.
+        command.args(["-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=3", "-o", "LogLevel=ERROR"]);
+        if let Some(port) = self.port {
+            command.args(["-p", &port.to_string()]);
+        }
+        if let Some(user) = &self.user {
+            command.args(["-l", user]);
+        }
+        if let Some(key) = &self.key {
+            command.arg("-i").arg(key).args(["-o", "IdentitiesOnly=yes"]);
+        }
+        command.args(["--", &self.host]);
+        command
+    }
+}
+
+/// The end of a tunnel as `ssh -W` takes it.
+pub(crate) fn forward(host: &str, port: u16) -> Result<String> {
+    if host.starts_with('/') {
+        return Err(Error::new(ErrorKind::Usage, "a tunnel ends at a host and port, not at a Unix socket")
+            .hint("give the server's host as the SSH host sees it: often localhost"));
+    }
+    Ok(if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_read() {
+        let read = |text| SshSettings::parse(text).map(|read| (read.user, read.host, read.port)).ok();
+        assert_eq!(read("me@db.example.com:2222"), Some((Some("me".into()), "db.example.com".into(), Some(2222))));
+        assert_eq!(read("bastion"), Some((None, "bastion".into(), None)));
+        assert_eq!(read("me@[::1]:22"), Some((Some("me".into()), "::1".into(), Some(22))));
+        for bad in ["", "-oProxyCommand=x", "me@", "a b", "@host", "host:ssh", "-l@host", "[::1]22"] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn addresses_with_colons_stand_in_brackets() {
+        assert_eq!(forward("::1", 5432).unwrap(), "[::1]:5432");
+        assert_eq!(forward("db", 5432).unwrap(), "db:5432");
+        assert!(forward("/var/run/postgresql", 5432).is_err());
+    }
+}
