@@ -15,6 +15,7 @@ mod commands;
 mod pages;
 mod process;
 mod project;
+mod servers;
 mod summary;
 mod tidy;
 mod workplace;
@@ -27,7 +28,9 @@ use lexopt::prelude::*;
 const USAGE: &str = "\
 Usage: cargo xtask <command>
 
-  test [<filter>]        install what the tests need, then run all of them; with CI=true every check as well
+  test [<filter>] [--all-servers]
+                         install what the tests need, start servers, then run all tests; with CI=true every check as
+                         well; --all-servers tests against all versions of servers, not only the daily ones
   ci                     what .ci/run does: `test` with CI=true
   tidy                   the rules of ARCHITECTURE.md and CONTRIBUTING.md that a compiler does not know
   deny                   licences, sources, bans and advisories of all dependencies (cargo-deny)
@@ -36,6 +39,8 @@ Usage: cargo xtask <command>
   golden [--write]       make the golden archives again and compare; --write adds what is new
   bench sqlite [--size 1G] [--runs 5] [--name <text>]
                          backup and restore beside zstd and sqlite3, as whole processes
+  servers up [--all] | down | status
+                         PostgreSQL 15, 17 and 18 to test with by hand; --all adds 12, 13, 14 and 16
   help                   this text
 
 Build products go to CARGO_TARGET_DIR, tools and data to CADANGKAN_CACHE or the user's cache folder.";
@@ -66,6 +71,7 @@ fn run() -> Result<()> {
         "docs" => commands::docs::run(&mut arguments),
         "golden" => commands::golden::run(&mut arguments),
         "bench" => commands::bench::run(&mut arguments),
+        "servers" => commands::servers::run(&mut arguments),
         "help" => {
             println!("{USAGE}");
             Ok(())

@@ -28,6 +28,17 @@ pub(crate) fn capture(command: &mut Command) -> Result<String> {
     String::from_utf8(output.stdout).with_context(|| format!("{name} did not print UTF-8"))
 }
 
+/// Runs a command that says things nobody needs; they are in the error when it fails.
+pub(crate) fn run_quietly(command: &mut Command) -> Result<()> {
+    let name = name_of(command);
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start {name}"))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        bail!("{name}: {}\n{}{said}", output.status, String::from_utf8_lossy(&output.stdout));
+    }
+    Ok(())
+}
+
 /// Tells whether a command succeeds; what it prints is lost.
 pub(crate) fn succeeds(command: &mut Command) -> bool {
     let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

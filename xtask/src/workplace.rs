@@ -16,12 +16,19 @@ pub(crate) struct Tool {
 /// What the tests call.
 pub(crate) const FOR_TESTS: &[Tool] = &[
     Tool { program: "gzip", package: "gzip" },
+    Tool { program: "openssl", package: "openssl" },
     Tool { program: "python3", package: "python3" },
     Tool { program: "sqlite3", package: "sqlite3" },
     Tool { program: "strace", package: "strace" },
     Tool { program: "xz", package: "xz-utils" },
     Tool { program: "zstd", package: "zstd" },
 ];
+
+/// What builds another suite of Debian in a root of its own.
+pub(crate) const FOR_ROOTS: &[Tool] = &[Tool { program: "debootstrap", package: "debootstrap" }];
+
+/// What fetches servers that Debian no longer has.
+pub(crate) const FOR_OLD_SERVERS: &[Tool] = &[Tool { program: "npm", package: "npm" }];
 
 /// What a measurement calls.
 pub(crate) const FOR_BENCH: &[Tool] = &[
@@ -41,7 +48,8 @@ pub(crate) fn install(tools: &[Tool]) -> Result<()> {
     install_packages(&packages)
 }
 
-fn install_packages(packages: &[&str]) -> Result<()> {
+/// Installs packages of Debian, or says what to install.
+pub(crate) fn install_packages(packages: &[&str]) -> Result<()> {
     if packages.is_empty() {
         return Ok(());
     }

@@ -2,5 +2,6 @@
 
 mod clock;
 pub mod fake_engine;
+pub mod servers;
 
 pub use clock::FakeClock;

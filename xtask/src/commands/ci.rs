@@ -4,5 +4,5 @@ use anyhow::Result;
 
 pub(crate) fn run(arguments: &mut lexopt::Parser) -> Result<()> {
     crate::no_more(arguments)?;
-    super::test::everything()
+    super::test::everything(false)
 }

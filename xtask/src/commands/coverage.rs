@@ -21,7 +21,9 @@ pub(crate) fn run(arguments: &mut lexopt::Parser) -> Result<()> {
     crate::no_more(arguments)?;
     workplace::install(workplace::FOR_TESTS)?;
     let instrumentation = Instrumentation::begin()?;
-    super::test::workspace_tests(&[], project::in_ci(), Some(&instrumentation))?;
+    let servers = super::test::raise_servers(false, project::in_ci())?;
+    super::test::workspace_tests(&[], project::in_ci(), Some(&instrumentation), Some(&servers))?;
+    servers.end()?;
     instrumentation.report()
 }
 

@@ -9,38 +9,47 @@ use super::coverage::Instrumentation;
 use super::{deny, docs, tidy};
 use crate::process::{self, Mark};
 use crate::project;
+use crate::servers::{self, Raised};
 use crate::summary::{Outcome, Summary};
 use crate::workplace;
 
 pub(crate) fn run(arguments: &mut lexopt::Parser) -> Result<()> {
-    let mut filter = None;
+    let (mut filter, mut all_servers) = (None, false);
     while let Some(argument) = arguments.next()? {
         match argument {
+            Long("all-servers") => all_servers = true,
             Value(name) if filter.is_none() => filter = Some(name.string()?),
             other => return Err(other.unexpected().into()),
         }
     }
     match filter {
-        Some(filter) => workspace_tests(&[&filter], false, None),
-        None if project::in_ci() => everything(),
-        None => tests_only(),
+        Some(filter) => {
+            let servers = raise_servers(all_servers, all_servers)?;
+            workspace_tests(&[&filter], false, None, Some(&servers))?;
+            servers.end()
+        }
+        None if project::in_ci() => everything(all_servers),
+        None => tests_only(all_servers),
     }
 }
 
 /// Runs the tests and the examples of the documentation; what this machine cannot have is skipped with a word.
-fn tests_only() -> Result<()> {
+fn tests_only(all_servers: bool) -> Result<()> {
     let mut summary = Summary::default();
     summary.step("tools", || match workplace::install(workplace::FOR_TESTS) {
         Ok(()) => Ok(Outcome::Passed),
         Err(error) => Ok(Outcome::Skipped(format!("{error:#}; tests that need them are skipped"))),
     });
-    summary.step("tests", || passed(workspace_tests(&[], false, None)));
+    let mut servers = None;
+    summary.step("servers", || begin_servers(&mut servers, all_servers, all_servers));
+    summary.step("tests", || passed(workspace_tests(&[], false, None, servers.as_ref())));
     summary.step("docs", || docs::check(None).map(docs::outcome));
+    summary.step("servers end", || passed(servers.take().map_or(Ok(()), Raised::end)));
     summary.finish()
 }
 
 /// Runs every check there is; nothing is skipped but what no network or machine can give, and that is shown.
-pub(crate) fn everything() -> Result<()> {
+pub(crate) fn everything(all_servers: bool) -> Result<()> {
     let mut summary = Summary::default();
     summary.step("tools", || passed(workplace::install(workplace::FOR_TESTS)));
     summary.step("format", || passed(process::run(&mut project::cargo(&["fmt", "--all", "--check"])?)));
@@ -58,8 +67,11 @@ pub(crate) fn everything() -> Result<()> {
         Err(error) => Ok(Outcome::Skipped(format!("no coverage: {error:#}"))),
     });
     let instrumentation = instrumentation.as_ref();
-    summary.step("tests", || passed(workspace_tests(&[], true, instrumentation)));
+    let mut servers = None;
+    summary.step("servers", || begin_servers(&mut servers, all_servers, true));
+    summary.step("tests", || passed(workspace_tests(&[], true, instrumentation, servers.as_ref())));
     summary.step("docs", || docs::check(instrumentation).map(docs::outcome));
+    summary.step("servers end", || passed(servers.take().map_or(Ok(()), Raised::end)));
     if let Some(instrumentation) = instrumentation {
         summary.step("coverage", || passed(instrumentation.report()));
     }
@@ -72,6 +84,20 @@ fn passed(result: Result<()>) -> Result<Outcome> {
     result.map(|()| Outcome::Passed)
 }
 
+/// Starts the servers that tests need; with `strict`, all of them or none.
+pub(crate) fn raise_servers(all: bool, strict: bool) -> Result<Raised> {
+    Raised::up(if all { servers::ALL } else { servers::DAILY }, servers::FOR_TESTS, strict)
+}
+
+fn begin_servers(raised: &mut Option<Raised>, all: bool, strict: bool) -> Result<Outcome> {
+    let servers = raised.insert(raise_servers(all, strict)?);
+    if servers.missing.is_empty() {
+        return Ok(Outcome::Passed);
+    }
+    let say = |(version, why): &(u32, String)| format!("PostgreSQL {version} cannot be had: {why}");
+    Ok(Outcome::Skipped(servers.missing.iter().map(say).collect::<Vec<_>>().join("; ")))
+}
+
 /// Runs `cargo test` over the workspace, and fails also when a test leaves a process running.
 ///
 /// With `strict` (the environment has CI=true), tests that lack a tool fail, they do not skip.
@@ -79,6 +105,7 @@ pub(crate) fn workspace_tests(
     filter: &[&str],
     strict: bool,
     instrumentation: Option<&Instrumentation>,
+    servers: Option<&Raised>,
 ) -> Result<()> {
     let mut command = project::cargo(&["test", "--workspace", "--no-fail-fast"])?;
     if !filter.is_empty() {
@@ -89,6 +116,9 @@ pub(crate) fn workspace_tests(
     }
     if let Some(instrumentation) = instrumentation {
         instrumentation.apply(&mut command);
+    }
+    if let Some(servers) = servers {
+        command.env("CADANGKAN_TEST_SERVERS", servers.state());
     }
     let mark = Mark::new();
     mark.put_on(&mut command);

@@ -1,0 +1,60 @@
+//! What `servers.json` says; the testkit reads it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+
+use super::Installation;
+
+/// The name of the file in a folder of servers.
+const FILE: &str = "servers.json";
+
+/// All servers of a folder.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct State {
+    pub(crate) servers: Vec<Server>,
+}
+
+/// One server; paths are those of this machine unless said otherwise.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Server {
+    pub(crate) version: u32,
+    pub(crate) url: String,
+    /// 0 until it runs.
+    pub(crate) port: u16,
+    /// 0 until it runs.
+    pub(crate) pid: u32,
+    pub(crate) tls: bool,
+    pub(crate) root_cert: Option<PathBuf>,
+    pub(crate) client_cert: Option<PathBuf>,
+    pub(crate) client_key: Option<PathBuf>,
+    pub(crate) socket_dir: Option<PathBuf>,
+    /// Where `psql`, `pg_dump` and `pg_restore` of this version are.
+    pub(crate) bin: Option<PathBuf>,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) installation: Installation,
+    /// The folder of everything the server keeps, as seen in its root.
+    pub(crate) home: PathBuf,
+}
+
+impl State {
+    /// Returns the path of the file in a folder of servers.
+    pub(crate) fn path(folder: &Path) -> PathBuf {
+        folder.join(FILE)
+    }
+
+    pub(crate) fn read(folder: &Path) -> Result<Self> {
+        let path = Self::path(folder);
+        let text = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display()))
+    }
+
+    /// Writes the file so that a reader finds the old or the new one.
+    pub(super) fn write(&self, folder: &Path) -> Result<()> {
+        let (path, partial) = (Self::path(folder), folder.join("servers.json.partial"));
+        fs::write(&partial, serde_json::to_vec_pretty(self)?)?;
+        fs::rename(partial, path).context("cannot write the list of servers")
+    }
+}
