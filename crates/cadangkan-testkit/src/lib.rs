@@ -3,5 +3,6 @@
 mod clock;
 pub mod fake_engine;
 pub mod servers;
+pub mod torture;
 
 pub use clock::FakeClock;

@@ -9,7 +9,9 @@ impl PostgresServer {
     /// When pg_dump fails.
     pub fn schema(&self, database: &str) -> String {
         let mut command = self.tool("pg_dump", database);
-        let output = command.args(["--schema-only", "--no-sync"]).output().expect("pg_dump starts");
+        // Times in defaults are shown in the zone of who looks, which may be a setting of the database.
+        command.env("PGTZ", "UTC").args(["--schema-only", "--no-sync"]);
+        let output = command.output().expect("pg_dump starts");
         assert!(output.status.success(), "pg_dump: {}", String::from_utf8_lossy(&output.stderr));
         normalise(&String::from_utf8(output.stdout).expect("the database is UTF-8"))
     }

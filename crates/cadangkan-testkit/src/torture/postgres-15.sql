@@ -1,0 +1,14 @@
+-- What came with PostgreSQL 15.
+CREATE TABLE torture.one_null (a int, b int, UNIQUE NULLS NOT DISTINCT (a, b));
+INSERT INTO torture.one_null VALUES (NULL, NULL), (1, NULL);
+CREATE UNIQUE INDEX one_null_only ON torture.one_null (b) NULLS NOT DISTINCT WHERE a IS NULL;
+CREATE VIEW torture.invoker WITH (security_invoker = true) AS SELECT a FROM torture.one_null;
+CREATE PUBLICATION of_schema FOR TABLES IN SCHEMA torture;
+CREATE PUBLICATION filtered FOR TABLE torture.indexed (a, b) WHERE (a > 10 AND b <> 'it''s');
+CREATE UNLOGGED SEQUENCE torture.unlogged_steps;
+CREATE TABLE torture.set_some (id int PRIMARY KEY, a int, b int DEFAULT 1,
+    FOREIGN KEY (a) REFERENCES torture.hen ON DELETE SET NULL (a));
+BEGIN;
+LOCK TABLE pg_catalog.pg_authid IN SHARE ROW EXCLUSIVE MODE;
+GRANT SET, ALTER SYSTEM ON PARAMETER work_mem TO cadangkan_torture_reader;
+COMMIT;

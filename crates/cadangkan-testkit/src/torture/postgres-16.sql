@@ -1,0 +1,9 @@
+-- What came with PostgreSQL 16.
+CREATE TABLE torture.stored (a text STORAGE EXTERNAL);
+SELECT EXISTS (SELECT FROM pg_collation WHERE collprovider = 'i') AS have_icu \gset
+\if :have_icu
+CREATE COLLATION torture.with_rules (PROVIDER = icu, LOCALE = 'und', RULES = '&V << w <<< W');
+\endif
+CREATE VIEW torture.of_json AS SELECT JSON_OBJECT('a': 1, 'b': '[]' FORMAT JSON) AS o, '{}' IS JSON OBJECT AS is_object;
+CREATE SUBSCRIPTION any_origin CONNECTION 'host=127.0.0.1 port=1 dbname=nowhere' PUBLICATION a
+    WITH (connect = false, slot_name = NONE, origin = none, streaming = parallel);
