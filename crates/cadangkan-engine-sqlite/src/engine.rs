@@ -6,7 +6,7 @@ use cadangkan_engine::{
 use crate::connect::{OrCancelled, Reader, Recovery, open_reading, retry_busy};
 use crate::descriptor::{Config, SQLITE};
 use crate::errors::explain;
-use crate::snapshot::{SqliteSnapshot, describe, refuse_selection};
+use crate::snapshot::{SqliteSnapshot, describe, refuse_wishes};
 use crate::{inspect, leftovers, load};
 
 /// One database file.
@@ -45,7 +45,7 @@ impl Engine for SqliteEngine {
     }
 
     fn plan_dump(&self, request: &DumpRequest, control: &Control<'_>) -> Result<DumpPlan> {
-        refuse_selection(&request.selection)?;
+        refuse_wishes(request)?;
         self.reading(control, |reader| {
             let (start, _) = describe(&reader.connection, &reader.path)?;
             let objects =

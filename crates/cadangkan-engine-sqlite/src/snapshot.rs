@@ -5,7 +5,7 @@ use cadangkan_core::{
     Control, Error, ErrorKind, Fingerprint, Frame, ObjectKind, ObjectName, Result, Section, Selection,
 };
 use cadangkan_engine::{
-    DumpRequest, FrameSink, ServerInfo, Snapshot, SnapshotEnd, SnapshotStart, Unit, UnitReport,
+    DumpOptions, DumpRequest, FrameSink, ServerInfo, Snapshot, SnapshotEnd, SnapshotStart, Unit, UnitReport,
 };
 use rusqlite::Connection;
 use serde_json::{Map, Value, json};
@@ -41,7 +41,7 @@ impl SqliteSnapshot {
         request: &DumpRequest,
         control: &Control<'_>,
     ) -> Result<SqliteSnapshot> {
-        refuse_selection(&request.selection)?;
+        refuse_wishes(request)?;
         let reader = open_reading(config, Recovery::Allowed, control)?;
         let wrong = |error| explain(error, "begin to read", &reader.path).or_cancelled(control);
         // The transaction begins with the first read. An error ends it, and the next try begins another one.
@@ -181,9 +181,16 @@ pub(crate) fn quick_check(connection: &Connection, path: &Path) -> Result<()> {
         .hint("restore the newest good backup, or save what can be read with `sqlite3 <file> .recover`"))
 }
 
-/// Refuses to leave anything out of an image.
-pub(crate) fn refuse_selection(selection: &Selection) -> Result<()> {
-    if selection.is_everything() {
+/// Refuses to leave anything out of an image, and what only servers have.
+pub(crate) fn refuse_wishes(request: &DumpRequest) -> Result<()> {
+    if request.options != DumpOptions::default() {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            "SQLite has no server: no globals and no row security",
+        )
+        .hint("leave --globals and --row-security out"));
+    }
+    if request.selection.is_everything() {
         return Ok(());
     }
     Err(Error::new(ErrorKind::Unsupported, "an SQLite backup is the whole file, without a selection")

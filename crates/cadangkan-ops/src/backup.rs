@@ -10,7 +10,7 @@ use cadangkan_archive::{ArchiveSummary, Codec, Manifest, Trigger};
 use cadangkan_catalog::RunKind;
 use cadangkan_core::{
     BackupId, Control, Error, ErrorKind, Fingerprint, Level, ObjectName, ObjectReport, Result, ResultExt,
-    RunId, Section, format_bytes,
+    RunId, Section, Selection, format_bytes,
 };
 use cadangkan_engine::{DumpPlan, DumpRequest, FrameSink, Snapshot, Unit, UnitReport};
 use cadangkan_storage::Key;
@@ -47,6 +47,9 @@ pub struct BackupPlan {
     /// What would be dumped.
     #[serde(flatten)]
     pub dump: DumpPlan,
+    /// Which objects are meant, where that is not all of them.
+    #[serde(skip_serializing_if = "Selection::is_everything")]
+    pub selection: Selection,
     /// Where the archive would go, with `{id}` where six random digits stand.
     pub archive: String,
     /// The storages.
@@ -89,6 +92,7 @@ pub fn plan(
     let name = key.as_str().to_owned();
     Ok(BackupPlan {
         dump,
+        selection: request.dump.selection.clone(),
         archive: name,
         storages: places.iter().map(|place| place.name.to_string()).collect(),
         codec: format!("{} level {}", request.codec.kind(), request.codec.level()),
@@ -142,8 +146,8 @@ pub(crate) fn backup_locked(
 ) -> Result<BackupReport> {
     reap_database(context, database.name)?;
     let storages: Vec<_> = places.iter().map(|place| place.name.as_str()).collect();
-    let options =
-        json!({ "storages": storages, "codec": request.codec.kind(), "level": request.codec.level() });
+    let options = json!({ "storages": storages, "codec": request.codec.kind(), "level": request.codec.level(),
+        "selection": request.dump.selection });
     let description = RunDescription {
         kind: RunKind::Backup,
         database: Some(database.name),

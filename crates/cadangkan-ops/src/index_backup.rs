@@ -7,6 +7,9 @@ use cadangkan_storage::{Key, Storage};
 
 use crate::Place;
 
+/// The tag that the catalog gives to a backup that does not hold the whole database, so that every list shows it.
+pub(crate) const SELECTION_TAG: &str = "selection";
+
 /// Makes the catalog's record of one copy.
 pub(crate) fn record(
     place: &Place<'_>,
@@ -30,13 +33,21 @@ pub(crate) fn record(
         tables: Some(manifest.tables_count),
         codec: manifest.archive.codec.to_string(),
         preserved: manifest.preserved,
-        tags: manifest.tags.clone(),
+        tags: tags(manifest),
         ticket: manifest.ticket.clone(),
         verified_at: None,
         verified_level: None,
         checksum: manifest.archive.checksum.to_string(),
         run,
     }
+}
+
+fn tags(manifest: &Manifest) -> Vec<String> {
+    let mut tags = manifest.tags.clone();
+    if !manifest.selection.is_everything() && !tags.iter().any(|tag| tag == SELECTION_TAG) {
+        tags.push(SELECTION_TAG.to_owned());
+    }
+    tags
 }
 
 /// Says where an object lies, for people.

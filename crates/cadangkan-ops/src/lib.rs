@@ -15,6 +15,7 @@ pub mod lock;
 mod manifest;
 pub mod naming;
 pub mod pipeline;
+mod prove;
 pub mod restore;
 mod run;
 pub mod source;

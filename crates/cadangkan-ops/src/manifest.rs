@@ -6,7 +6,7 @@ use cadangkan_archive::{
     ArchiveInfo, ArchiveSummary, BackupType, Checksum, EncryptionInfo, IndexInfo, Manifest, ToolInfo,
 };
 use cadangkan_core::{BackupId, ObjectKind, ObjectReport, Result, Timestamp, format_bytes};
-use cadangkan_engine::{Layout, SnapshotEnd, SnapshotStart};
+use cadangkan_engine::{DumpRequest, Layout, SnapshotEnd, SnapshotStart};
 use cadangkan_storage::Key;
 use serde_json::{Map, Value};
 
@@ -62,10 +62,7 @@ pub(crate) fn manifest(
             other: Map::new(),
         },
         encryption: EncryptionInfo::none(),
-        options: Map::from_iter([
-            ("check".to_owned(), Value::from(request.dump.check)),
-            ("fingerprints".to_owned(), Value::from(request.dump.fingerprints)),
-        ]),
+        options: options(&request.dump),
         selection: request.dump.selection.clone(),
         position: start.position,
         attributes: start.attributes,
@@ -84,6 +81,17 @@ pub(crate) fn manifest(
         warnings,
         other: Map::new(),
     })
+}
+
+/// What was asked for besides the selection; wishes that only servers know stand there when they were made.
+fn options(dump: &DumpRequest) -> Map<String, Value> {
+    let servers = [("globals", dump.options.globals), ("row_security", dump.options.row_security)];
+    let wished = servers.into_iter().filter(|(_, wished)| *wished);
+    [("check", dump.check), ("fingerprints", dump.fingerprints)]
+        .into_iter()
+        .chain(wished)
+        .map(|(name, value)| (name.to_owned(), Value::from(value)))
+        .collect()
 }
 
 fn archive_info(facts: &Facts<'_>, layout: Layout, summary: &ArchiveSummary) -> ArchiveInfo {

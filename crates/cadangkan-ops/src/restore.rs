@@ -1,20 +1,18 @@
 //! One restore: planned, shown, then carried out as it was shown.
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use cadangkan_catalog::RunKind;
 use cadangkan_core::{
-    BackupId, Control, Error, ErrorKind, Fingerprint, Level, Name, ObjectKind, ObjectName, ObjectReport, Result,
-    ResultExt,
-    Selection, Timestamp,
+    BackupId, Control, Error, ErrorKind, Level, Name, ObjectName, Result, ResultExt, Selection, Timestamp,
 };
-use cadangkan_engine::{Engine, Load, LoadMode, LoadOptions, LoadPlan, LoadReport, LoadRequest, Piece};
+use cadangkan_engine::{Engine, Layout, Load, LoadMode, LoadOptions, LoadPlan, LoadRequest, Piece};
 use serde::Serialize;
 use serde_json::json;
 
 use crate::backup::{BackupReport, BackupRequest, backup_locked};
 use crate::feed::{feed, feed_objects};
+use crate::prove::prove;
 use crate::run::{Outcome, RunDescription, reap_database, record};
 use crate::source::Source;
 use crate::{Context, Database, Place};
@@ -32,6 +30,10 @@ pub struct RestoreRequest {
     pub drop_old: bool,
     /// What servers can do besides.
     pub options: LoadOptions,
+    /// Whether a target that has something in it is backed up before anything else.
+    pub backup_first: bool,
+    /// Trusts the archive where a mode that changes the target in place would have it read and checked first.
+    pub skip_verify: bool,
 }
 
 /// The database that is restored into.
@@ -66,6 +68,12 @@ pub struct RestorePlan {
     pub target: String,
     /// What happens to what is there.
     pub mode: LoadMode,
+    /// Whether the target is backed up before anything else.
+    pub backup_first: bool,
+    /// Whether what is to be loaded is read and checked before the target is touched.
+    pub verify_first: bool,
+    /// Whether everything is loaded in one transaction.
+    pub single_transaction: bool,
     /// The engine's part.
     #[serde(flatten)]
     pub load: LoadPlan,
@@ -84,6 +92,9 @@ pub struct BackupSummary {
     pub size_bytes: u64,
     /// Number of tables in it.
     pub tables_count: u64,
+    /// What it holds, where that is not the whole database.
+    #[serde(skip_serializing_if = "Selection::is_everything")]
+    pub selection: Selection,
 }
 
 /// A restore that was done.
@@ -123,6 +134,9 @@ pub fn plan(
             Error::new(ErrorKind::Unsupported, message).hint("name a target of the same engine with --to")
         );
     }
+    if request.backup_first && target.name.is_none() {
+        return Err(cannot_back_up());
+    }
     let load = LoadRequest {
         selection: request.selection.clone(),
         mode: request.mode,
@@ -133,6 +147,13 @@ pub fn plan(
         drop_old: request.drop_old,
         options: request.options.clone(),
     };
+    let mut load = target.engine.plan_load(&load, &context.control)?;
+    let whole = manifest.is_none_or(|manifest| manifest.selection.is_everything());
+    if !whole && load.destructive && matches!(request.mode, LoadMode::Replace | LoadMode::Recreate) {
+        let text =
+            "this backup holds a selection only: whatever else is in the target will not be in it any more";
+        load.warnings.push(text.to_owned());
+    }
     Ok(RestorePlan {
         backup: manifest.map(|manifest| BackupSummary {
             backup_id: manifest.backup_id,
@@ -140,14 +161,23 @@ pub fn plan(
             created_at: manifest.created_at,
             size_bytes: manifest.archive.size_bytes,
             tables_count: manifest.tables_count,
+            selection: manifest.selection.clone(),
         }),
         archive: source.location(),
         archive_bytes: source.size(),
         engine: descriptor.id,
         target: target.engine.location().to_string(),
         mode: request.mode,
-        load: target.engine.plan_load(&load, &context.control)?,
+        backup_first: request.backup_first && load.present.is_some(),
+        single_transaction: request.options.single_transaction,
+        verify_first: is_in_place(request.mode) && !request.skip_verify,
+        load,
     })
+}
+
+/// Tells whether a mode changes what the target holds, where others make something beside it.
+fn is_in_place(mode: LoadMode) -> bool {
+    matches!(mode, LoadMode::Clean | LoadMode::Recreate | LoadMode::Data)
 }
 
 /// Reads and checks the whole archive, and loads nothing: what a dry run can prove.
@@ -172,22 +202,14 @@ pub fn restore(
     if let Some(Err(error)) = target.name.map(|name| reap_database(context, name)) {
         context.control.message(Level::Warning, &format!("the catalog does not take part: {error}"));
     }
-    let safety = match (safety, target.name) {
-        (Some(safety), Some(name)) if plan.load.present.is_some() => {
-            let database = Database { name, engine: target.engine };
-            let report = backup_locked(context, database, safety.places, &safety.request);
-            Some(
-                report
-                    .hint("nothing was restored; leave --backup-first out when the target is past saving")?,
-            )
-        }
-        _ => None,
-    };
+    let safety = if plan.backup_first { Some(back_up_first(context, target, safety)?) } else { None };
     let options = json!({ "archive": plan.archive, "target": plan.target, "mode": plan.mode });
     let description =
         RunDescription { kind: RunKind::Restore, database: target.name, trigger: "manual", options };
     let report = record(context, &description, |context, _| {
-        let mut report = carry_out(context, source, target, plan).operation("restore")?;
+        let carried_out = carry_out(context, source, target, plan);
+        let told = carried_out.map_err(|failure| failure.told(safety.as_ref()));
+        let mut report = told.operation("restore")?;
         report.safety = safety.map(Box::new);
         let backup = report.backup_id;
         Ok(Outcome::completed(report, backup))
@@ -196,18 +218,76 @@ pub fn restore(
     report
 }
 
+/// Makes the backup that the plan promised.
+fn back_up_first(
+    context: &Context<'_>,
+    target: Target<'_>,
+    safety: Option<Safety<'_>>,
+) -> Result<BackupReport> {
+    let (Some(safety), Some(name)) = (safety, target.name) else {
+        return Err(cannot_back_up());
+    };
+    let database = Database { name, engine: target.engine };
+    backup_locked(context, database, safety.places, &safety.request)
+        .hint("nothing was restored; use --no-backup-first when the target is past saving")
+}
+
+fn cannot_back_up() -> Error {
+    Error::new(ErrorKind::Usage, "only a configured database can be backed up first")
+        .hint("add the target with `cadangkan add`, or leave --backup-first out")
+}
+
+/// Why a restore failed, and what that did to the target.
+struct Failure {
+    cause: Error,
+    /// Whether the target may have lost something, or got a part only.
+    incomplete: bool,
+}
+
+impl Failure {
+    fn harmless(cause: Error) -> Self {
+        Failure { cause, incomplete: false }
+    }
+
+    /// The error for people: when the target is not what it was, it says so, and what to do.
+    fn told(self, safety: Option<&BackupReport>) -> Error {
+        if !self.incomplete {
+            return self.cause;
+        }
+        let or = safety.map(|report| format!(", or restore the safety backup {}", report.manifest.backup_id));
+        self.cause.context(TARGET_FACT, format!("it is incomplete: restore again{}", or.unwrap_or_default()))
+    }
+}
+
+/// The fact of an error that says that the target is not what it was before.
+pub const TARGET_FACT: &str = "state of the target";
+
+/// Tells whether a load that fails leaves a part of it in the target. Images are made beside the target and
+/// transactions are rolled back; a database that was dropped does not come back.
+fn may_leave_a_part(target: Target<'_>, plan: &RestorePlan) -> bool {
+    let statements = target.engine.descriptor().layout == Layout::Statements;
+    statements && is_in_place(plan.mode) && (plan.mode == LoadMode::Recreate || !plan.single_transaction)
+}
+
 fn carry_out(
     context: &Context<'_>,
     source: &Source<'_>,
     target: Target<'_>,
     plan: &RestorePlan,
-) -> Result<RestoreReport> {
+) -> Result<RestoreReport, Failure> {
     let control = &context.control;
     let began = Instant::now();
-    // 1. Begin beside what is there.
+    let incomplete = may_leave_a_part(target, plan);
+    let failed = |cause| Failure { cause, incomplete };
+    // 1. What changes the target in place begins only when nothing of the archive can turn out to be damaged.
+    if plan.verify_first {
+        control.step("check the archive");
+        check_archive(context, source, plan).map_err(Failure::harmless)?;
+    }
+    // 2. Begin beside what is there.
     control.step("begin load");
-    let mut load = target.engine.begin_load(&plan.load, control)?;
-    // 2. Read, decode, load; 3. complete, durable, checked; 4. equal to what was backed up.
+    let mut load = target.engine.begin_load(&plan.load, control).map_err(failed)?;
+    // 3. Read, decode, load; 4. complete, durable, checked; 5. equal to what was backed up.
     let proved = fill(context, source, plan.load.needs.as_deref(), load.as_mut()).and_then(|raw_bytes| {
         control.step("finish load");
         let report = load.finish(control)?;
@@ -217,11 +297,11 @@ fn carry_out(
     });
     let (raw_bytes, loaded, proofs) = match proved {
         Ok(proved) => proved,
-        Err(error) => return Err(abort(load, error)),
+        Err(error) => return Err(failed(abort(load, error))),
     };
-    // 5. In its place: from here on it is the target's content.
+    // 6. In its place: from here on it is the target's content.
     control.step("commit");
-    let notes = load.commit()?;
+    let notes = load.commit().map_err(failed)?;
     Ok(RestoreReport {
         backup_id: source.manifest().map(|manifest| manifest.backup_id),
         target: plan.target.clone(),
@@ -232,6 +312,15 @@ fn carry_out(
         notes,
         safety: None,
     })
+}
+
+/// Reads and checks all that will be loaded: the whole archive, or the frames of the selected objects.
+fn check_archive(context: &Context<'_>, source: &Source<'_>, plan: &RestorePlan) -> Result<()> {
+    let (threads, control) = (context.workers.max(1), &context.control);
+    match &plan.load.needs {
+        Some(objects) => feed_objects(source, objects, threads, control, &|_, _| Ok(())).map(drop),
+        None => read_through(context, source),
+    }
 }
 
 fn fill(
@@ -254,70 +343,6 @@ fn fill(
         Some(objects) => feed_objects(source, objects, threads, control, &take),
         None => Ok(feed(source, threads, control, &take)?.raw_bytes),
     }
-}
-
-/// Holds what was loaded against what was backed up; returns what was proved, for people.
-fn prove(source: &Source<'_>, plan: &RestorePlan, loaded: &LoadReport) -> Result<Vec<String>> {
-    let mut proofs = Vec::new();
-    if source.manifest().is_some() {
-        proofs.push(match plan.load.needs {
-            None => "every stored byte is the one that was backed up (SHA-256)".to_owned(),
-            Some(_) => "every frame that was read is the one that was backed up (BLAKE3)".to_owned(),
-        });
-    }
-    if let (Some(expected), Some(found)) = (image_fingerprint(source), loaded.image) {
-        if expected != found {
-            return Err(Error::new(ErrorKind::NotEqual, "the restored database is not equal to its backup")
-                .context("expected", expected)
-                .context("found", found)
-                .hint("the target was left as it was; check the disk it lies on, then try again"));
-        }
-        proofs.push(format!("all {} pages read back equal (fingerprint)", found.rows()));
-    }
-    proofs.extend(prove_tables(source, &loaded.objects)?);
-    proofs.extend(loaded.check.as_ref().map(|check| format!("{check} found no fault")));
-    Ok(proofs)
-}
-
-/// Holds every table that was loaded against what the backup says of it; returns what was proved, for people.
-fn prove_tables(source: &Source<'_>, loaded: &[ObjectReport]) -> Result<Option<String>> {
-    let Some(manifest) = source.manifest().filter(|_| !loaded.is_empty()) else { return Ok(None) };
-    let backed_up: HashMap<_, _> = manifest.objects.iter().map(|object| (&object.name, object)).collect();
-    let (mut rows, mut fingerprints) = (0, 0);
-    for found in loaded {
-        let expected = backed_up.get(&found.name).ok_or_else(|| {
-            Error::new(ErrorKind::Internal, "a table was loaded that the backup does not name")
-                .context("table", &found.name)
-        })?;
-        if expected.rows.is_some() && expected.rows != found.rows {
-            let count = |rows: Option<u64>| rows.map_or_else(|| "unknown".to_owned(), |rows| rows.to_string());
-            return Err(unequal(&found.name, count(expected.rows), count(found.rows)));
-        }
-        if let (Some(expected), Some(fingerprint)) = (expected.fingerprint, found.fingerprint) {
-            if expected != fingerprint {
-                return Err(unequal(&found.name, expected.to_string(), fingerprint.to_string()));
-            }
-            fingerprints += 1;
-        }
-        rows += found.rows.unwrap_or_default();
-    }
-    Ok(Some(if fingerprints == loaded.len() {
-        format!("all {rows} rows of {} tables read back equal (fingerprints)", loaded.len())
-    } else {
-        format!("{rows} rows in {} tables, as many as were backed up", loaded.len())
-    }))
-}
-
-fn unequal(table: &ObjectName, expected: String, found: String) -> Error {
-    Error::new(ErrorKind::NotEqual, "a restored table is not equal to its backup")
-        .context("table", table)
-        .context("expected", expected)
-        .context("found", found)
-}
-
-fn image_fingerprint(source: &Source<'_>) -> Option<Fingerprint> {
-    let objects = &source.manifest()?.objects;
-    objects.iter().find(|object| object.kind == ObjectKind::IMAGE)?.fingerprint
 }
 
 fn abort(load: Box<dyn Load>, cause: Error) -> Error {

@@ -105,12 +105,7 @@ impl Load for SqliteLoad {
             }
         };
         *self.finished.get_mut().unwrap_or_else(PoisonError::into_inner) = Some(finished);
-        Ok(LoadReport {
-            tables,
-            image: Some(proof.fingerprint),
-            check: proof.check,
-            ..LoadReport::default()
-        })
+        Ok(LoadReport { tables, image: Some(proof.fingerprint), check: proof.check, ..LoadReport::default() })
     }
 
     fn commit(mut self: Box<Self>) -> Result<Vec<String>> {

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use cadangkan_core::{Control, Error, ErrorKind, Result, Selection};
-use cadangkan_engine::{LoadMode, LoadPlan, LoadRequest};
+use cadangkan_engine::{LoadMode, LoadOptions, LoadPlan, LoadRequest};
 
 use super::target::{self, Target};
 use super::temporary::kept_path;
@@ -30,6 +30,7 @@ pub(super) enum Goal {
 
 /// Looks at the target and says what a load would do.
 pub(crate) fn plan(config: &Config, request: &LoadRequest, control: &Control<'_>) -> Result<LoadPlan> {
+    refuse_unsupported(request)?;
     refuse_nonsense(request)?;
     let target = target::look(config, control)?;
     let path = target::resolve(&config.path)?;
@@ -76,12 +77,45 @@ pub(crate) fn plan(config: &Config, request: &LoadRequest, control: &Control<'_>
     })
 }
 
-fn refuse_nonsense(request: &LoadRequest) -> Result<()> {
+/// Refuses what a file cannot do, so that no wish is left out without a word.
+fn refuse_unsupported(request: &LoadRequest) -> Result<()> {
     let selection = &request.selection;
     if selection.data_only {
         return Err(Error::new(ErrorKind::Unsupported, "SQLite tables are restored with their definitions")
             .hint("restore whole tables, or take their rows out of a copy that is restored to a new file"));
     }
+    if !(selection.schemas.is_empty() && selection.exclude_schemas.is_empty()) {
+        return Err(Error::new(ErrorKind::Unsupported, "SQLite has no schemas")
+            .hint("select tables with --tables and --exclude-tables"));
+    }
+    if !selection.exclude_data.is_empty() {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            "SQLite tables are restored with all their rows, or none",
+        )
+        .hint("leave whole tables out with --exclude-tables, or all rows with --schema-only"));
+    }
+    if request.options != LoadOptions::default() {
+        let message = "SQLite has no owners, privileges, schemas or globals, and restores in one step anyway";
+        return Err(Error::new(ErrorKind::Unsupported, message).hint(
+            "leave --no-owner, --no-privileges, --rename-schema, --one-transaction and --globals out",
+        ));
+    }
+    match request.mode {
+        LoadMode::Recreate => {
+            Err(Error::new(ErrorKind::Unsupported, "an SQLite database is replaced, and never dropped first")
+                .hint("use `--mode replace`; it keeps the old file, unless `--drop-old` is given"))
+        }
+        LoadMode::Data => {
+            Err(Error::new(ErrorKind::Unsupported, "SQLite tables are restored with their definitions")
+                .hint("use `--mode clean --tables …` for some tables"))
+        }
+        LoadMode::Fresh | LoadMode::Replace | LoadMode::Clean => Ok(()),
+    }
+}
+
+fn refuse_nonsense(request: &LoadRequest) -> Result<()> {
+    let selection = &request.selection;
     match request.mode {
         LoadMode::Clean if selection.tables.is_empty() && selection.exclude_tables.is_empty() => {
             Err(Error::new(ErrorKind::Usage, "mode clean needs a selection of tables")

@@ -11,6 +11,7 @@ mod conformance;
 mod dump;
 mod errors;
 mod hostile;
+mod refused;
 mod restore;
 mod selection;
 mod support;

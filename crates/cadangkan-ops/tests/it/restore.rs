@@ -49,7 +49,8 @@ fn one_table_comes_back_inside_the_database() {
     world
         .source_of_newest(|context, source| {
             let selection = Selection { tables: vec![Pattern("orders".into())], ..Selection::default() };
-            let request = RestoreRequest { selection, mode: LoadMode::Clean, check: true, drop_old: false, ..RestoreRequest::default() };
+            let request =
+                RestoreRequest { selection, mode: LoadMode::Clean, check: true, ..RestoreRequest::default() };
             let target = Target { name: Some(&world.name), engine: world.engine.as_ref() };
             let plan = plan(context, source, target, &request)?;
             restore(context, source, target, &plan, None, Duration::ZERO)
@@ -77,6 +78,7 @@ fn a_safety_backup_holds_what_was_there() {
                 mode: LoadMode::Replace,
                 check: true,
                 drop_old: true,
+                backup_first: true,
                 ..RestoreRequest::default()
             };
             let target = Target { name: Some(&world.name), engine: world.engine.as_ref() };

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use cadangkan_archive::{CodecKind, Trigger};
 use cadangkan_core::{Error, ErrorKind, Name, Result, format_bytes, format_duration};
-use cadangkan_engine::{DumpRequest, Engine};
+use cadangkan_engine::{DumpOptions, DumpRequest, Engine};
 use cadangkan_ops::backup::{BackupPlan, BackupReport, BackupRequest, backup, plan};
 use cadangkan_ops::naming::{ArchiveName, FileNameTemplate};
 use cadangkan_ops::{Context, Database};
@@ -11,14 +11,16 @@ use serde_json::json;
 
 use crate::app::{App, CatalogNeed, Places, Session};
 use crate::commands::parse_wait;
+use crate::commands::selection::SelectionArgs;
 use crate::inventory::{DatabaseEntry, EffectiveOptions, Wishes};
 use crate::registry;
 use crate::ui::escape;
+use crate::ui::selection::describe;
 
 /// Arguments of `backup`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  cadangkan backup shop\n  cadangkan backup shop --compression xz --level 9 --tag before-upgrade\n  cadangkan backup shop --dry-run\n  cadangkan backup --url ~/app/shop.db --to-dir /mnt/usb    # not remembered"
+    after_help = "Examples:\n  cadangkan backup shop\n  cadangkan backup shop --compression xz --level 9 --tag before-upgrade\n  cadangkan backup shop --exclude-data 'log_*,sessions'\n  cadangkan backup shop --dry-run\n  cadangkan backup --url ~/app/shop.db --to-dir /mnt/usb    # not remembered"
 )]
 pub(crate) struct BackupArgs {
     /// The database
@@ -44,6 +46,14 @@ pub(crate) struct BackupArgs {
     /// How long to wait for another run of this database: 30s, 10m, 2h
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_wait)]
     wait: Duration,
+    #[command(flatten)]
+    selection: SelectionArgs,
+    /// Also what belongs to the whole server: roles, tablespaces
+    #[arg(long)]
+    globals: bool,
+    /// Take only the rows that row security shows, instead of failing on tables that have it
+    #[arg(long)]
+    row_security: bool,
 }
 
 impl BackupArgs {
@@ -56,6 +66,9 @@ impl BackupArgs {
             filename: None,
             storage: Vec::new(),
             how: How::default(),
+            selection: SelectionArgs::default(),
+            globals: false,
+            row_security: false,
             tag: Vec::new(),
             wait: Duration::ZERO,
         }
@@ -92,6 +105,7 @@ impl BackupArgs {
             file_name: None,
             check: if how.no_check { Some(false) } else { how.check.then_some(true) },
             fingerprints: how.fingerprints.then_some(true),
+            backup: self.selection.options(self.globals),
         }
     }
 }
@@ -118,6 +132,7 @@ fn back_up(app: &App, session: &Session, entry: &DatabaseEntry, args: &BackupArg
     let places = session.places(entry, &args.storage)?;
     let effective = session.inventory.effective(entry, &args.wishes());
     let mut request = request(&effective, Trigger::Manual)?;
+    select(&mut request, &effective, args.row_security);
     request.tags = entry.options.tags.iter().chain(&args.tag).cloned().collect();
     request.tags.dedup();
     request.wait = args.wait;
@@ -132,7 +147,9 @@ fn back_up_once(app: &App, session: &Session, url: &str, args: &BackupArgs) -> R
     let folder = args.to_dir.clone().unwrap_or_default();
     let places = Places::one(Name::new("to-dir")?, open_folder(app, &folder)?);
     let defaults = DatabaseEntry::unsaved(name.clone(), engine.descriptor());
-    let mut request = request(&session.inventory.effective(&defaults, &args.wishes()), Trigger::Manual)?;
+    let effective = session.inventory.effective(&defaults, &args.wishes());
+    let mut request = request(&effective, Trigger::Manual)?;
+    select(&mut request, &effective, args.row_security);
     request.name = match &args.filename {
         Some(name) => ArchiveName::exact(name)?,
         None => ArchiveName::Flat(FileNameTemplate::default()),
@@ -163,7 +180,15 @@ fn carry_out(
     app.print(&report, || report_text(app, engine, &report, context.catalog.is_some()))
 }
 
-/// Makes the request that the options in effect ask for.
+/// Asks for those objects only that the options in effect select.
+fn select(request: &mut BackupRequest, effective: &EffectiveOptions, row_security: bool) {
+    let wishes = &effective.backup.value;
+    request.dump.selection = wishes.selection();
+    request.dump.options = DumpOptions { globals: wishes.globals, row_security };
+}
+
+/// Makes the request that the options in effect ask for: of the whole database, since a safety backup has to hold
+/// whatever a restore may destroy.
 pub(crate) fn request(effective: &EffectiveOptions, trigger: Trigger) -> Result<BackupRequest> {
     let template = effective.file_name.value.clone().map(FileNameTemplate::new).transpose()?;
     Ok(BackupRequest {
@@ -217,6 +242,7 @@ fn plan_text(plan: &BackupPlan) -> String {
     let mut lines = vec![
         format!("Server:       {}", escape(&plan.dump.server.version)),
         format!("Objects:      {}", plan.dump.objects.len()),
+        format!("Selection:    {}", escape(describe(&plan.selection).as_deref().unwrap_or("everything"))),
         format!("Storages:     {}", plan.storages.join(", ")),
         format!("Archive:      {}", plan.archive),
         format!("Compression:  {}", plan.codec),
@@ -247,6 +273,10 @@ fn report_text(app: &App, engine: &str, report: &BackupReport, configured: bool)
         ),
         format!("Tables:     {}", manifest.tables_count),
     ];
+    lines.extend(
+        describe(&manifest.selection)
+            .map(|selection| format!("Selection:  {}: this is not the whole database", escape(&selection))),
+    );
     lines.extend(manifest.check.iter().map(|check| format!("Checked:    {check} found no fault")));
     lines.extend(report.copies.iter().map(|copy| format!("Location:   {}", escape(&copy.location))));
     if configured && !app.global.quiet {

@@ -8,6 +8,7 @@ use crate::app::{App, CatalogNeed};
 use crate::commands::list;
 use crate::inventory::Wishes;
 use crate::ui::escape;
+use crate::ui::selection::describe;
 use crate::ui::time::format_age;
 
 /// Arguments of `info`.
@@ -76,6 +77,14 @@ pub(crate) fn run(app: &App, args: &InfoArgs) -> Result<()> {
             (
                 "Check",
                 format!("{} ({})", if effective.check.value { "yes" } else { "no" }, effective.check.origin),
+            ),
+            (
+                "Selection",
+                format!(
+                    "{} ({})",
+                    describe(&effective.backup.value.selection()).unwrap_or_else(|| "everything".to_owned()),
+                    effective.backup.origin
+                ),
             ),
             ("Last backup", last),
             ("Backups", format!("{count}, {}", format_bytes(bytes))),

@@ -15,6 +15,7 @@ pub(crate) mod init;
 pub(crate) mod list;
 pub(crate) mod remove;
 pub(crate) mod restore;
+pub(crate) mod selection;
 pub(crate) mod status;
 pub(crate) mod test;
 pub(crate) mod verify;

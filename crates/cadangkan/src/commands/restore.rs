@@ -1,25 +1,26 @@
+mod text;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use cadangkan_archive::Trigger;
-use cadangkan_core::{
-    BackupId, Clock, Error, ErrorKind, Name, Pattern, Result, ResultExt, Selection, format_bytes,
-    format_duration,
-};
-use cadangkan_engine::{Engine, LoadMode};
-use cadangkan_ops::restore::{RestorePlan, RestoreReport, RestoreRequest, Safety, Target, plan, restore};
+use cadangkan_core::{BackupId, Error, ErrorKind, Name, Result, ResultExt};
+use cadangkan_engine::{Engine, LoadMode, LoadOptions};
+use cadangkan_ops::Context;
+use cadangkan_ops::restore::{RestorePlan, RestoreRequest, Safety, TARGET_FACT, Target, plan, restore};
 use cadangkan_ops::source::Source;
 
 use crate::app::{App, CatalogNeed, Places, Session};
+use crate::commands::selection::SelectionArgs;
 use crate::commands::{backup, parse_wait};
 use crate::inventory::{DatabaseEntry, Wishes};
-use crate::ui::escape;
-use crate::ui::time::{format_age, format_time};
+use text::plan_text;
+pub(crate) use text::report_text;
 
 /// Arguments of `restore`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  cadangkan restore shop --dry-run                         # what would happen\n  cadangkan restore shop                                   # the newest, over the present one; asks\n  cadangkan restore shop --from 2026-01-15-143022 --to /tmp/shop.db\n  cadangkan restore shop --tables orders,customers --to /tmp/some.db\n  cadangkan restore --file shop.sqlite.zst --to shop.db    # needs nothing but the file"
+    after_help = "Examples:\n  cadangkan restore shop --dry-run                         # what would happen\n  cadangkan restore shop                                   # the newest, over the present one; asks\n  cadangkan restore shop --from 2026-01-15-143022 --to /tmp/shop.db\n  cadangkan restore shop --tables orders,customers --to /tmp/some.db\n  cadangkan restore prod --tables 'public.*' --no-owner --to scratch\n  cadangkan restore --file shop.sqlite.zst --to shop.db    # needs nothing but the file"
 )]
 pub(crate) struct RestoreArgs {
     /// The database whose backup is restored
@@ -37,18 +38,18 @@ pub(crate) struct RestoreArgs {
     /// Where to: a configured database, a URL, or a path [default: over the database itself]
     #[arg(long, value_name = "TARGET")]
     to: Option<String>,
-    /// Only these tables, with their indexes and triggers; names or globs, separated by commas
-    #[arg(long, value_name = "TABLES", value_delimiter = ',')]
-    tables: Vec<String>,
-    /// Definitions without rows
-    #[arg(long)]
-    schema_only: bool,
     /// What happens to what the target holds [default: replace over the database itself, clean with --tables, else fresh]
     #[arg(long, value_enum)]
     mode: Option<Mode>,
-    /// Back up the target first
+    /// Back up the target first; mode recreate does over a configured database
     #[arg(long)]
     backup_first: bool,
+    /// Do not back up the target first
+    #[arg(long, conflicts_with = "backup_first")]
+    no_backup_first: bool,
+    /// Do not read and check the archive before a target is changed in place
+    #[arg(long)]
+    skip_verify: bool,
     /// Do not keep the old database beside the restored one
     #[arg(long)]
     drop_old: bool,
@@ -58,6 +59,10 @@ pub(crate) struct RestoreArgs {
     /// How long to wait for another run of the target: 30s, 10m, 2h
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_wait)]
     wait: Duration,
+    #[command(flatten)]
+    selection: SelectionArgs,
+    #[command(flatten)]
+    how: How,
 }
 
 /// What happens to what the target holds.
@@ -67,8 +72,64 @@ enum Mode {
     Fresh,
     /// Restore beside it, prove it, swap it in; the old one is kept under another name
     Replace,
-    /// Replace the selected tables inside it, in one transaction
+    /// Drop and create again what is restored inside it, in one transaction where that can be
     Clean,
+    /// Drop it, and create it again
+    Recreate,
+    /// Add rows to the tables that are there
+    Data,
+}
+
+impl Mode {
+    fn load_mode(self) -> LoadMode {
+        match self {
+            Mode::Fresh => LoadMode::Fresh,
+            Mode::Replace => LoadMode::Replace,
+            Mode::Clean => LoadMode::Clean,
+            Mode::Recreate => LoadMode::Recreate,
+            Mode::Data => LoadMode::Data,
+        }
+    }
+}
+
+/// How things come back; only servers have them.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Servers")]
+struct How {
+    /// Leave owners out: everything belongs to the user who restores
+    #[arg(long)]
+    no_owner: bool,
+    /// Leave granted privileges out
+    #[arg(long)]
+    no_privileges: bool,
+    /// Restore a schema under another name; may be given more than once
+    #[arg(long, value_name = "OLD=NEW", value_parser = parse_rename)]
+    rename_schema: Vec<(String, String)>,
+    /// Load everything in one transaction, over one connection
+    #[arg(long)]
+    one_transaction: bool,
+    /// Restore roles and tablespaces too, where the backup has them
+    #[arg(long)]
+    globals: bool,
+}
+
+impl How {
+    fn options(&self) -> LoadOptions {
+        LoadOptions {
+            no_owner: self.no_owner,
+            no_privileges: self.no_privileges,
+            rename_schemas: self.rename_schema.clone(),
+            single_transaction: self.one_transaction,
+            globals: self.globals,
+        }
+    }
+}
+
+fn parse_rename(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((old, new)) if !old.is_empty() && !new.is_empty() => Ok((old.to_owned(), new.to_owned())),
+        _ => Err("write OLD=NEW".to_owned()),
+    }
 }
 
 /// Where a restore goes.
@@ -96,9 +157,8 @@ pub(crate) fn run(app: &App, args: &RestoreArgs) -> Result<()> {
     };
     let open = target(app, &session, args)?;
     check_kind(&source, open.engine.as_ref())?;
-    let request = request(args, &open);
     let target = Target { name: open.entry.map(|entry| &entry.name), engine: open.engine.as_ref() };
-    let plan = plan(&context, &source, target, &request)?;
+    let plan = plan_wish(app, &context, &source, target, args, &open)?;
     if app.global.dry_run {
         context.control.step("read the archive");
         cadangkan_ops::restore::read_through(&context, &source)?;
@@ -119,9 +179,10 @@ pub(crate) fn run(app: &App, args: &RestoreArgs) -> Result<()> {
             None => app.confirm(about.trim_end(), "Continue?")?,
         }
     }
-    let safety_places = open.entry.map(|entry| session.places(entry, &[])).transpose()?;
+    let safety_entry = open.entry.filter(|_| plan.backup_first);
+    let safety_places = safety_entry.map(|entry| session.places(entry, &[])).transpose()?;
     let safety_list = safety_places.as_ref().map(Places::list);
-    let safety = safety(args, &session, &open, safety_list.as_deref())?;
+    let safety = safety(&session, safety_entry, safety_list.as_deref())?;
     let report =
         restore(&context, &source, target, &plan, safety, args.wait).map_err(|error| advise(args, error))?;
     app.finish_progress();
@@ -130,6 +191,9 @@ pub(crate) fn run(app: &App, args: &RestoreArgs) -> Result<()> {
 
 /// Says what else can be restored where only this backup is at fault, and what an interrupted restore leaves.
 fn advise(args: &RestoreArgs, error: Error) -> Error {
+    if error.facts().iter().any(|(key, _)| *key == TARGET_FACT) {
+        return error;
+    }
     match (error.kind(), &args.database) {
         (ErrorKind::DamagedBackup, Some(database)) => error.hint(format!(
             "the target is as it was; restore an older backup with --from: `cadangkan backups list {database}`"
@@ -178,96 +242,60 @@ fn check_kind(source: &Source<'_>, engine: &dyn Engine) -> Result<()> {
     .hint("check that it is the archive itself, not its index or manifest, and that it came over whole"))
 }
 
-fn request(args: &RestoreArgs, open: &OpenTarget<'_>) -> RestoreRequest {
-    let selection = Selection {
-        tables: args.tables.iter().map(|table| Pattern(table.clone())).collect(),
-        schema_only: args.schema_only,
-        ..Selection::default()
-    };
+/// Plans what was asked for. Where no mode was, and the engine or the privileges cannot replace the database, it is
+/// dropped and created again.
+fn plan_wish(
+    app: &App,
+    context: &Context<'_>,
+    source: &Source<'_>,
+    target: Target<'_>,
+    args: &RestoreArgs,
+    open: &OpenTarget<'_>,
+) -> Result<RestorePlan> {
+    let mode = args.mode.map_or_else(|| default_mode(args, open), Mode::load_mode);
+    let planned = plan(context, source, target, &request(args, open, mode));
+    let cannot = |error: &Error| matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::Denied);
+    match planned {
+        Err(error) if args.mode.is_none() && mode == LoadMode::Replace && cannot(&error) => {
+            let other = plan(context, source, target, &request(args, open, LoadMode::Recreate));
+            let plan = other.map_err(|_| error)?;
+            app.warn("the database cannot be replaced in one step: it is dropped and created again");
+            Ok(plan)
+        }
+        planned => planned,
+    }
+}
+
+fn default_mode(args: &RestoreArgs, open: &OpenTarget<'_>) -> LoadMode {
     let over_itself = open.entry.is_some_and(|entry| args.database.as_ref() == Some(&entry.name));
-    let mode = match args.mode {
-        Some(Mode::Fresh) => LoadMode::Fresh,
-        Some(Mode::Replace) => LoadMode::Replace,
-        Some(Mode::Clean) => LoadMode::Clean,
-        None if over_itself && !selection.tables.is_empty() => LoadMode::Clean,
-        None if over_itself => LoadMode::Replace,
-        None => LoadMode::Fresh,
-    };
+    match (over_itself, args.selection.selection().is_of_tables()) {
+        (false, _) => LoadMode::Fresh,
+        (true, true) => LoadMode::Clean,
+        (true, false) if open.engine.descriptor().capabilities.replace => LoadMode::Replace,
+        (true, false) => LoadMode::Recreate,
+    }
+}
+
+fn request(args: &RestoreArgs, open: &OpenTarget<'_>, mode: LoadMode) -> RestoreRequest {
+    // What recreate drops is nowhere else.
+    let by_default = mode == LoadMode::Recreate && open.entry.is_some();
     RestoreRequest {
-        selection,
+        selection: args.selection.selection(),
         mode,
         check: !args.no_check,
         drop_old: args.drop_old,
-        ..RestoreRequest::default()
+        options: args.how.options(),
+        backup_first: args.backup_first || (by_default && !args.no_backup_first),
+        skip_verify: args.skip_verify,
     }
 }
 
 fn safety<'a>(
-    args: &RestoreArgs,
     session: &Session,
-    open: &OpenTarget<'_>,
+    entry: Option<&DatabaseEntry>,
     places: Option<&'a [cadangkan_ops::Place<'a>]>,
 ) -> Result<Option<Safety<'a>>> {
-    match (args.backup_first, open.entry, places) {
-        (false, _, _) => Ok(None),
-        (true, Some(entry), Some(places)) => {
-            let effective = session.inventory.effective(entry, &Wishes::default());
-            Ok(Some(Safety { places, request: backup::request(&effective, Trigger::Safety)? }))
-        }
-        (true, _, _) => {
-            Err(Error::new(ErrorKind::Usage, "only a configured database can be backed up first")
-                .hint("add the target with `cadangkan add`, or leave --backup-first out"))
-        }
-    }
-}
-
-fn plan_text(app: &App, session: &Session, plan: &RestorePlan) -> String {
-    let mut lines = Vec::new();
-    if plan.load.destructive {
-        lines.push(format!("{} This replaces what is in the target.", app.message_style.warning_mark()));
-        lines.push(String::new());
-    }
-    lines.push("Backup to restore:".to_owned());
-    if let Some(backup) = &plan.backup {
-        let (created, age) = (backup.created_at, format_age(backup.created_at, app.clock.now()));
-        lines.push(format!("  ID:       {} of {}", backup.backup_id, backup.database));
-        lines.push(format!("  Created:  {} ({age})", format_time(created, &session.zone())));
-        lines.push(format!("  Tables:   {}", backup.tables_count));
-    }
-    lines.push(format!("  Size:     {}", format_bytes(plan.archive_bytes)));
-    lines.push(format!("  Archive:  {}", escape(&plan.archive)));
-    lines.push(String::new());
-    lines.push("Target:".to_owned());
-    lines.push(format!("  Location: {}", escape(&plan.target)));
-    let present = plan.load.present.as_deref().unwrap_or("nothing");
-    let size = plan.load.present_bytes.map(format_bytes).filter(|size| !present.contains(size.as_str()));
-    let size = size.map(|size| format!(", {size}")).unwrap_or_default();
-    lines.push(format!("  Present:  {}{size}", escape(present)));
-    lines.push(format!("  Mode:     {}", plan.mode.as_str()));
-    lines.push(String::new());
-    lines.push("Steps:".to_owned());
-    let steps = plan.load.steps.iter().enumerate();
-    lines.extend(steps.map(|(position, step)| format!("  {}. {}", position + 1, escape(step))));
-    let warning = |text: &String| format!("{} {}", app.message_style.warning_mark(), escape(text));
-    lines.extend(plan.load.warnings.iter().map(warning));
-    lines.join("\n") + "\n"
-}
-
-/// What a person wants to know of a restore that was just done.
-pub(crate) fn report_text(app: &App, report: &RestoreReport) -> String {
-    let mark = app.style.good_mark();
-    let mut lines = vec![
-        format!("{mark} Restore complete"),
-        String::new(),
-        format!("Target:     {}", escape(&report.target)),
-        format!("Tables:     {}", report.tables),
-        format!("Loaded:     {}", format_bytes(report.raw_bytes)),
-        format!("Duration:   {}", format_duration(Duration::from_secs_f64(report.duration_seconds.max(0.0)))),
-    ];
-    lines.extend(report.proofs.iter().map(|proof| format!("Proved:     {}", escape(proof))));
-    lines.extend(report.notes.iter().map(|note| format!("Note:       {}", escape(note))));
-    if let Some(safety) = &report.safety {
-        lines.push(format!("Safety:     the target as it was is backup {}", safety.manifest.backup_id));
-    }
-    lines.join("\n") + "\n"
+    let (Some(entry), Some(places)) = (entry, places) else { return Ok(None) };
+    let effective = session.inventory.effective(entry, &Wishes::default());
+    Ok(Some(Safety { places, request: backup::request(&effective, Trigger::Safety)? }))
 }

@@ -23,7 +23,7 @@ pub(crate) use check::{DATABASE_KEYS, STORAGE_KEYS};
 pub(crate) use export::{ExportFormat, export};
 pub(crate) use load::{load, validate};
 pub(crate) use mistake::{Mistake, Mistakes};
-pub(crate) use model::{Config, DatabaseOptions, DeclaredDatabase, DeclaredStorage, Defaults};
+pub(crate) use model::{BackupOptions, Config, DatabaseOptions, DeclaredDatabase, DeclaredStorage, Defaults};
 pub(crate) use place::{Sources, locate, resolve_path};
 pub(crate) use sample::sample;
 pub(crate) use setting::{Setting, ValueOrigin};

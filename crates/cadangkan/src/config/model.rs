@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use cadangkan_archive::CodecKind;
-use cadangkan_core::Name;
+use cadangkan_core::{Name, Pattern, Selection};
 use cadangkan_engine::Descriptor;
 use cadangkan_storage::StorageDescriptor;
 use jiff::tz::TimeZone;
@@ -75,12 +75,88 @@ pub(crate) struct DatabaseOptions {
     /// Whether rows are counted and fingerprinted per table.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) fingerprints: Option<bool>,
+    /// What its backups hold, where that is not everything.
+    #[serde(skip_serializing_if = "BackupOptions::is_everything")]
+    pub(crate) backup: BackupOptions,
     /// Whether its name must be typed before it is overwritten.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) production: bool,
     /// Tags that each of its backups gets.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) tags: Vec<String>,
+}
+
+/// What the backups of a database hold. One type for file, catalog and command line.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct BackupOptions {
+    /// Only these tables.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tables: Vec<Pattern>,
+    /// Not these tables.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) exclude_tables: Vec<Pattern>,
+    /// These tables without their rows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) exclude_data: Vec<Pattern>,
+    /// Only what is in these schemas.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) schemas: Vec<Pattern>,
+    /// Nothing of these schemas.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) exclude_schemas: Vec<Pattern>,
+    /// Definitions without rows.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) schema_only: bool,
+    /// Rows without definitions.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) data_only: bool,
+    /// Also what belongs to the whole server: roles, tablespaces.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) globals: bool,
+}
+
+impl BackupOptions {
+    /// Tells whether nothing was wished: the whole database, and nothing of its server.
+    pub(crate) fn is_everything(&self) -> bool {
+        *self == BackupOptions::default()
+    }
+
+    /// The objects that are meant.
+    pub(crate) fn selection(&self) -> Selection {
+        Selection {
+            tables: self.tables.clone(),
+            exclude_tables: self.exclude_tables.clone(),
+            exclude_data: self.exclude_data.clone(),
+            schemas: self.schemas.clone(),
+            exclude_schemas: self.exclude_schemas.clone(),
+            schema_only: self.schema_only,
+            data_only: self.data_only,
+        }
+    }
+
+    /// Lays nearer wishes over these: each list that they give replaces the one here.
+    #[must_use]
+    pub(crate) fn or_nearer(self, nearer: &BackupOptions) -> Self {
+        let list =
+            |own: Vec<Pattern>, nearer: &Vec<Pattern>| if nearer.is_empty() { own } else { nearer.clone() };
+        // The two exclude each other: a wish for one takes back a configured other.
+        let (schema_only, data_only) = if nearer.schema_only || nearer.data_only {
+            (nearer.schema_only, nearer.data_only)
+        } else {
+            (self.schema_only, self.data_only)
+        };
+        BackupOptions {
+            tables: list(self.tables, &nearer.tables),
+            exclude_tables: list(self.exclude_tables, &nearer.exclude_tables),
+            exclude_data: list(self.exclude_data, &nearer.exclude_data),
+            schemas: list(self.schemas, &nearer.schemas),
+            exclude_schemas: list(self.exclude_schemas, &nearer.exclude_schemas),
+            schema_only,
+            data_only,
+            globals: self.globals || nearer.globals,
+        }
+    }
 }
 
 /// A database that the file declares.

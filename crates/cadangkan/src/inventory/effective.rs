@@ -3,7 +3,7 @@ use cadangkan_core::{Name, Result};
 use serde::Serialize;
 
 use super::{DatabaseEntry, Inventory};
-use crate::config::{HOME_STORAGE_NAME, Setting, ValueOrigin};
+use crate::config::{BackupOptions, HOME_STORAGE_NAME, Setting, ValueOrigin};
 
 /// What the command line asks for, this once.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +20,8 @@ pub(crate) struct Wishes {
     pub(crate) check: Option<bool>,
     /// Whether rows are counted and fingerprinted.
     pub(crate) fingerprints: Option<bool>,
+    /// What the backup holds.
+    pub(crate) backup: BackupOptions,
 }
 
 /// What counts for one database, each value with the place it came from.
@@ -37,6 +39,8 @@ pub(crate) struct EffectiveOptions {
     pub(crate) check: Setting<bool>,
     /// Whether rows are counted and fingerprinted.
     pub(crate) fingerprints: Setting<bool>,
+    /// What backups hold.
+    pub(crate) backup: Setting<BackupOptions>,
 }
 
 impl EffectiveOptions {
@@ -80,6 +84,7 @@ impl Inventory {
                 .clone()
                 .or_nearer(options.fingerprints, origin("fingerprints"))
                 .or_nearer(wishes.fingerprints, ValueOrigin::Flag),
+            backup: backup(&options.backup, origin("backup"), &wishes.backup),
         }
     }
 
@@ -114,4 +119,10 @@ impl Inventory {
         let only = if let [only] = self.storages.as_slice() { Some(only) } else { None };
         Setting::default_value(home.or(only).map(|entry| entry.name.clone()).into_iter().collect())
     }
+}
+
+/// Lays what the command line selects over what is configured.
+fn backup(own: &BackupOptions, origin: ValueOrigin, wishes: &BackupOptions) -> Setting<BackupOptions> {
+    let origin = if wishes.is_everything() { origin } else { ValueOrigin::Flag };
+    Setting { value: own.clone().or_nearer(wishes), origin }
 }

@@ -9,6 +9,7 @@ pub(crate) mod count;
 pub(crate) mod error;
 pub(crate) mod progress;
 pub(crate) mod prompt;
+pub(crate) mod selection;
 pub(crate) mod style;
 pub(crate) mod suggest;
 pub(crate) mod table;

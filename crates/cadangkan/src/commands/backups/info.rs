@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 use super::Which;
 use crate::app::{App, CatalogNeed};
 use crate::ui::escape;
+use crate::ui::selection::describe;
 use crate::ui::table::{Align, Table};
 use crate::ui::time::format_time;
 
@@ -51,6 +52,10 @@ fn text(app: &App, copies: &[StoredBackup], zone: &TimeZone) -> String {
         ),
         ("Compression", format!("{} level {}, {} frames", archive.codec, archive.level, archive.frames)),
         ("Encryption", manifest.encryption.cipher.clone()),
+        (
+            "Selection",
+            describe(&manifest.selection).map(|it| it + ": not the whole database").unwrap_or_default(),
+        ),
         ("Checksum", archive.checksum.to_string()),
         ("Checked", manifest.check.clone().unwrap_or_else(|| "no".to_owned())),
         ("Preserved", if manifest.preserved { "yes" } else { "no" }.to_owned()),

@@ -1,9 +1,12 @@
 use cadangkan_archive::CodecKind;
 use cadangkan_core::Name;
+use cadangkan_engine::Descriptor;
+use serde_json::Value;
 
 use super::{Checker, keys, origin};
+use crate::config::mistake::Mistake;
 use crate::config::model::{DatabaseOptions, DeclaredDatabase};
-use crate::config::node::Entry;
+use crate::config::node::{Content, Entry, Node};
 use crate::registry;
 
 impl Checker<'_> {
@@ -22,8 +25,10 @@ impl Checker<'_> {
         self.codec(node, outer);
         self.storage_names(node);
         self.file_name(node);
+        self.backup(node);
         let (chosen, id) = chosen?;
         let engine = registry::engine(id)?;
+        self.selection_of(node, engine, options.as_ref());
         let settings = self.settings(chosen, engine.fields, &|value| (engine.open)(value).map(drop));
         let given = node.entries().iter().filter(|entry| !entry.node.is_null());
         Some(DeclaredDatabase {
@@ -35,5 +40,37 @@ impl Checker<'_> {
             origins: given.map(|entry| (entry.key.clone(), origin(entry))).collect(),
             enabled,
         })
+    }
+
+    /// Names what is wrong in `backup` besides the types of its values.
+    fn backup(&mut self, node: &Node) {
+        let Some(entry) = node.entry(keys::BACKUP).filter(|entry| !entry.node.is_null()) else { return };
+        self.known_keys(&entry.node, keys::BACKUP_KEYS, &[]);
+        let given = |key: &str| entry.node.entry(key).map(|entry| &entry.node);
+        let is_true = |node: &&Node| node.to_value() == Value::Bool(true);
+        if let (Some(_), Some(second)) =
+            (given("schema_only").filter(is_true), given("data_only").filter(is_true))
+        {
+            let hint = "keep one of them; without both, definitions and rows are backed up";
+            self.mistake_at(second, "`schema_only` and `data_only` exclude each other", Some(hint.into()));
+        }
+        for list in entry.node.entries() {
+            let Content::List(items) = &list.node.content else { continue };
+            for item in items.iter().filter(|item| item.text().is_some_and(str::is_empty)) {
+                self.mistake_at(item, format!("an item of `{}` is empty", list.key), None);
+            }
+        }
+    }
+
+    /// Refuses a selection while somebody reads, and not at night when a backup fails.
+    fn selection_of(&mut self, node: &Node, engine: &Descriptor, options: Option<&DatabaseOptions>) {
+        let selects = options.is_some_and(|options| !options.backup.is_everything());
+        if let Some(entry) =
+            node.entry(keys::BACKUP).filter(|_| selects && !engine.capabilities.dump_selection)
+        {
+            let message = format!("{} is backed up whole, without a selection", engine.display_name);
+            let hint = "take `backup` out; a restore can pick single tables out of a whole backup";
+            self.mistakes.push(Mistake::new(entry.position, message).hint(hint));
+        }
     }
 }

@@ -15,8 +15,33 @@ pub(super) const DEFAULTS_KEYS: &[&str] =
 pub(crate) const STORAGE_KEYS: &[&str] = &[ENABLED];
 
 /// Keys of a database, besides its engine.
-pub(crate) const DATABASE_KEYS: &[&str] =
-    &["storage", "compression", "level", "file_name", "check", "fingerprints", "production", "tags", ENABLED];
+pub(crate) const DATABASE_KEYS: &[&str] = &[
+    "storage",
+    "compression",
+    "level",
+    "file_name",
+    "check",
+    "fingerprints",
+    BACKUP,
+    "production",
+    "tags",
+    ENABLED,
+];
+
+/// The key of what backups hold.
+pub(super) const BACKUP: &str = "backup";
+
+/// Keys of what backups hold.
+pub(super) const BACKUP_KEYS: &[&str] = &[
+    "tables",
+    "exclude_tables",
+    "exclude_data",
+    "schemas",
+    "exclude_schemas",
+    "schema_only",
+    "data_only",
+    "globals",
+];
 
 /// The key that both storages and databases have.
 pub(super) const ENABLED: &str = "enabled";
