@@ -1,1 +1,41 @@
-//! The PostgreSQL frontend protocol, blocking.
+//! The PostgreSQL frontend protocol, blocking: connecting, queries, and COPY at the speed of the socket.
+//!
+//! Protocol 3.0 as in the manual's chapter "Frontend/Backend Protocol". Where to connect is found out as libpq does
+//! it (chapter "libpq", "Parameter Key Words", "Environment Variables", "The Password File", "The Connection
+//! Service File", "SSL Support"); differences are said where they are made.
+
+mod channel;
+mod connect;
+mod connection;
+mod copy_in;
+mod environment;
+mod explain;
+mod inbox;
+mod login;
+mod notice;
+mod passfile;
+mod quote;
+mod secret;
+mod server_error;
+mod service;
+mod session;
+mod settings;
+mod socket;
+mod ssl_mode;
+mod stop;
+mod target;
+mod tls;
+mod transport;
+mod url;
+mod variables;
+
+pub use connection::Connection;
+pub use copy_in::CopyIn;
+pub use environment::{Environment, SystemEnvironment};
+pub use notice::Notice;
+pub use quote::{identifier, literal};
+pub use secret::Secret;
+pub use server_error::{ServerError, server_error};
+pub use settings::Settings;
+pub use ssl_mode::SslMode;
+pub use target::Target;

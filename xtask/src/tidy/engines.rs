@@ -12,6 +12,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("crates/cadangkan/src/commands/demo", "the demo tells its story on one engine"),
     ("crates/cadangkan/src/config/sample", "the sample is an example"),
     ("crates/cadangkan-catalog/", "the catalog is kept in SQLite, whatever is backed up"),
+    ("crates/cadangkan-pgwire/", "the protocol of one engine"),
     ("crates/cadangkan-testkit/", "data to test engines with"),
     ("xtask/", "measures and checks engines by name"),
 ];

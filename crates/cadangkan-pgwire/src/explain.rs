@@ -1,0 +1,255 @@
+//! What an error of the server, the network or TLS means to a person.
+
+use std::io;
+
+use cadangkan_core::{Error, ErrorKind};
+use rustls::{AlertDescription, CertificateError};
+
+use crate::ServerError;
+use crate::server_error::server_error;
+
+type Meaning = (ErrorKind, Option<&'static str>, &'static str);
+
+/// Turns an error of the server into the project's own; its text stays as the source.
+pub(crate) fn explain(error: ServerError) -> Error {
+    let (kind, what, hint) = meaning(&error.code);
+    let message = match what {
+        Some(what) => what.to_owned(),
+        None => format!("the server refused: {}", error.message),
+    };
+    let hint =
+        if what.is_none() { error.hint.clone().unwrap_or_else(|| hint.to_owned()) } else { hint.to_owned() };
+    let retryable = matches!(error.code.as_str(), "53300" | "57P03" | "40001" | "40P01" | "55P03");
+    let mut explained = Error::new(kind, message).hint(hint);
+    if let Some(table) = &error.table {
+        let schema = error.schema.as_ref().map(|schema| format!("{schema}.")).unwrap_or_default();
+        explained = explained.context("table", format!("{schema}{table}"));
+    }
+    let explained = explained.source(error);
+    if retryable { explained.retryable() } else { explained }
+}
+
+fn meaning(code: &str) -> Meaning {
+    use ErrorKind as K;
+    match code {
+        "28P01" => (
+            K::Denied,
+            Some("the server does not take the password"),
+            "check user and password, and the line of the password file that is meant",
+        ),
+        "28000" => (
+            K::Denied,
+            Some("the server does not let this role in"),
+            "check that the role exists, and that pg_hba.conf has a line for it, this database, this address and sslmode; the line may ask for a client certificate (sslcert)",
+        ),
+        "3D000" => (
+            K::NotFound,
+            Some("the database does not exist"),
+            "check the database's name: `psql -l` lists them",
+        ),
+        "53300" => (
+            K::Unreachable,
+            Some("the server has too many connections"),
+            "try again later, use fewer workers, or raise max_connections",
+        ),
+        "57P03" => (
+            K::Unreachable,
+            Some("the server is starting up, shutting down or recovering"),
+            "try again once it takes connections",
+        ),
+        "57P01" | "57P02" => (
+            K::Unreachable,
+            Some("the server ended the connection"),
+            "somebody stopped the server or this connection; try again once the server runs",
+        ),
+        "42501" => (
+            K::Denied,
+            Some("the role is not allowed to do this"),
+            "grant what is missing, for reading for example the role pg_read_all_data (14 and newer), or connect as the owner",
+        ),
+        "42P01" | "3F000" | "42704" => {
+            (K::NotFound, None, "check the name; something may have been dropped or renamed meanwhile")
+        }
+        "53100" => (K::NoSpace, Some("the server's disk is full"), "free space on the server's disk"),
+        "57014" => (
+            K::Timeout,
+            Some("the server stopped the statement: its statement_timeout passed, or somebody cancelled it"),
+            "raise statement_timeout for this role, or ask who cancelled it",
+        ),
+        "55P03" => (
+            K::Timeout,
+            Some("a lock was not free in time"),
+            "try again when no other session holds the lock, or raise lock_timeout",
+        ),
+        "25P03" | "57P05" | "25P04" => (
+            K::Timeout,
+            Some("the server ended the session: a timeout of its own passed"),
+            "raise that timeout for this role",
+        ),
+        "XX001" | "XX002" => {
+            (K::DamagedSource, None, "the database is corrupt: check its disk, and keep the last good backup")
+        }
+        "0A000" => (K::Unsupported, None, "see the server's message"),
+        _ => by_class(code),
+    }
+}
+
+fn by_class(code: &str) -> Meaning {
+    use ErrorKind as K;
+    match code.get(..2) {
+        Some("23") => (K::Conflict, None, "the rows break a rule of the database that they go to"),
+        Some("40") => (K::Conflict, None, "try again: another transaction was in the way"),
+        Some("08") => (K::Unreachable, None, "try again; see the server's log"),
+        Some("53") => (K::Io, None, "the server is short of memory or another resource: see its log"),
+        _ => (K::Io, None, "see the server's message and its log"),
+    }
+}
+
+/// Whether the server refused the role or the way in, so that another way is worth a try.
+pub(crate) fn is_refused_entry(error: &Error) -> bool {
+    server_error(error).is_some_and(|error| error.code == "28000")
+}
+
+/// Turns a failure of the network or of TLS into an error; `doing` is what it interrupted.
+pub(crate) fn network(error: io::Error, doing: &str) -> Error {
+    if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        let (kind, message, hint) = tls_meaning(tls);
+        return Error::new(kind, message).source(error).hint(hint);
+    }
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => {
+            Error::new(ErrorKind::Unreachable, "nothing takes connections there")
+                .source(error)
+                .retryable()
+                .hint("check host and port, that the server runs, and its listen_addresses")
+        }
+        io::ErrorKind::NotFound => Error::new(ErrorKind::Unreachable, "the server's socket is not there")
+            .source(error)
+            .hint("check the folder, the port, and that the server runs"),
+        io::ErrorKind::PermissionDenied => {
+            Error::new(ErrorKind::Denied, "the server's socket may not be used")
+                .source(error)
+                .hint("run as a user who may use it, or connect by host and port")
+        }
+        io::ErrorKind::TimedOut => {
+            Error::new(ErrorKind::Timeout, format!("the server did not answer in time during {doing}"))
+                .source(error)
+                .hint("check the network between, such as a firewall that drops packets silently")
+        }
+        io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => {
+            Error::new(ErrorKind::Unreachable, "there is no way to the server's address")
+                .source(error)
+                .retryable()
+                .hint("check the address and the network")
+        }
+        _ => lost(doing).source(error),
+    }
+}
+
+/// The connection ended where it should not.
+pub(crate) fn lost(doing: &str) -> Error {
+    Error::new(ErrorKind::Unreachable, format!("the connection was lost during {doing}"))
+        .retryable()
+        .hint("look into the server's log: it may have been stopped or restarted, or the network failed")
+}
+
+/// The other side does not keep to the protocol.
+pub(crate) fn not_postgres(what: impl std::fmt::Display) -> Error {
+    Error::new(
+        ErrorKind::Unsupported,
+        format!("what answers there does not speak PostgreSQL's protocol: {what}"),
+    )
+    .hint("check host and port: another kind of server, or a proxy, may listen there")
+}
+
+fn tls_meaning(error: &rustls::Error) -> (ErrorKind, &'static str, &'static str) {
+    use CertificateError as C;
+    use ErrorKind as K;
+    match error {
+        rustls::Error::InvalidCertificate(certificate) => match certificate {
+            C::UnknownIssuer | C::BadSignature => (
+                K::Denied,
+                "the server's certificate is not signed by an authority that is trusted",
+                "name the authority's certificate as sslrootcert; if that is right already, someone may stand between",
+            ),
+            C::NotValidForName | C::NotValidForNameContext { .. } => (
+                K::Denied,
+                "the server's certificate is for another name",
+                "connect by a name among the certificate's alternative names (subjectAltName; the common name does not count), or use verify-ca",
+            ),
+            C::Expired | C::ExpiredContext { .. } => (
+                K::Denied,
+                "the server's certificate has expired",
+                "renew the server's certificate; check this machine's clock",
+            ),
+            C::NotValidYet | C::NotValidYetContext { .. } => {
+                (K::Denied, "the server's certificate is not valid yet", "check this machine's clock")
+            }
+            _ => (
+                K::Denied,
+                "the server's certificate cannot be used",
+                "a server's certificate is of X.509 version 3 and no authority, unless it stands in sslrootcert itself",
+            ),
+        },
+        rustls::Error::AlertReceived(
+            AlertDescription::CertificateRequired
+            | AlertDescription::HandshakeFailure
+            | AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::AccessDenied
+            | AlertDescription::UnknownCA,
+        ) => (
+            K::Denied,
+            "the server does not take our certificate, or asks for one",
+            "name a certificate that the server's authority signed, and its key, as sslcert and sslkey",
+        ),
+        rustls::Error::PeerIncompatible(_)
+        | rustls::Error::AlertReceived(AlertDescription::ProtocolVersion) => (
+            K::Unsupported,
+            "server and client have no version of TLS or cipher in common",
+            "allow TLS 1.2 or 1.3 on the server (ssl_min_protocol_version, ssl_ciphers)",
+        ),
+        _ => (K::Unreachable, "TLS failed", "see the cause and the server's log"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn explained(code: &str) -> Error {
+        explain(ServerError { code: code.into(), message: "said".into(), ..ServerError::default() })
+    }
+
+    #[test]
+    fn each_code_has_its_kind_and_a_hint() {
+        use ErrorKind as K;
+        let cases = [
+            ("28P01", K::Denied),
+            ("28000", K::Denied),
+            ("3D000", K::NotFound),
+            ("53300", K::Unreachable),
+            ("57P01", K::Unreachable),
+            ("42501", K::Denied),
+            ("42P01", K::NotFound),
+            ("53100", K::NoSpace),
+            ("57014", K::Timeout),
+            ("55P03", K::Timeout),
+            ("XX001", K::DamagedSource),
+            ("23505", K::Conflict),
+            ("42601", K::Io),
+            ("", K::Io),
+            ("é", K::Io),
+        ];
+        for (code, kind) in cases {
+            let error = explained(code);
+            assert_eq!(error.kind(), kind, "{code}");
+            assert!(error.advice().is_some_and(|hint| !hint.is_empty()), "{code}");
+            assert!(error.chain().concat().contains("said"), "{code}");
+        }
+        assert!(explained("53300").is_retryable() && !explained("28P01").is_retryable());
+    }
+}
