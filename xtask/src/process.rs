@@ -45,12 +45,14 @@ pub(crate) fn succeeds(command: &mut Command) -> bool {
     quiet.status().is_ok_and(|status| status.success())
 }
 
-/// Finds an executable file on PATH.
+/// Finds an executable file on PATH, or where servers are: only root's PATH has that folder.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let executable = |path: &PathBuf| {
         fs::metadata(path).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
     };
-    env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(program)).find(executable)
+    let path = env::var_os("PATH")?;
+    let folders = env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+    folders.map(|folder| folder.join(program)).find(executable)
 }
 
 /// Makes the command as a person would type it.

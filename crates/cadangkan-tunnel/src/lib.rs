@@ -3,58 +3,83 @@
 //! `ssh` itself does the work: it knows the person's configuration, agent, hardware keys, jump hosts and known hosts,
 //! and no password or key passes through here. Each connection is one `ssh -W host:port` whose standard input and
 //! output *are* the connection's socket, so no byte is copied by us, and when this program dies the sockets close
-//! and every `ssh` ends by itself.
+//! and every `ssh` that is connected ends by itself.
 
+mod complaint;
+mod connection;
 mod settings;
 
-use std::io::Read;
+use std::ffi::OsStr;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::os::fd::OwnedFd;
-use std::process::{Child, ChildStderr, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle, Scope};
 use std::time::Duration;
 
 use cadangkan_core::{Error, ErrorKind, Result};
 
+use complaint::{Complaint, Complaints};
 pub use settings::SshSettings;
 
 /// So many connections may be open through one tunnel.
-const MAX_CONNECTIONS: usize = 64;
+const MAX_CONNECTIONS: usize = 128;
 
-/// How much of what one `ssh` says is kept.
-const MAX_MESSAGE: u64 = 8 * 1024;
+/// The time from one connection's start to the next one's. By default an SSH server drops some when more than 10 are
+/// logging in at once (`MaxStartups` in the manual page sshd_config(5)).
+const PACE: Duration = Duration::from_millis(100);
+
+/// How long to wait for what `ssh` says after a connection was cut. It comes at once, except on a busy machine.
+const EXPLANATION: Duration = Duration::from_secs(1);
 
 /// An address on this machine, each connection to which ends at the database server.
 ///
 /// The address is on the loopback interface: other users of this machine can connect to it too while the tunnel is
-/// open, and then meet the server's own authentication. Dropping the tunnel ends all of its connections.
+/// open, and then meet the server's own authentication. When the server ends its half of a connection, the whole
+/// connection ends. Dropping the tunnel ends all of its connections.
 pub struct Tunnel {
     address: SocketAddr,
+    host: String,
     shared: Arc<Shared>,
     acceptor: Option<JoinHandle<()>>,
 }
 
+/// What the acceptor, the connections and the tunnel's owner tell each other.
 #[derive(Default)]
 struct Shared {
     closing: AtomicBool,
-    children: Mutex<Vec<Child>>,
-    complaint: Mutex<Option<String>>,
+    connections: AtomicUsize,
+    complaints: Complaints,
 }
 
 impl Tunnel {
     /// Opens a tunnel to `host` and `port` as the SSH host sees them. Nothing is connected yet.
+    ///
+    /// # Errors
+    /// `Usage` when the settings or the target make no sense; else when this machine gives no port or thread.
     pub fn open(settings: &SshSettings, host: &str, port: u16) -> Result<Self> {
+        Self::open_with("ssh".as_ref(), MAX_CONNECTIONS, settings, host, port)
+    }
+
+    fn open_with(
+        program: &OsStr,
+        limit: usize,
+        settings: &SshSettings,
+        host: &str,
+        port: u16,
+    ) -> Result<Self> {
+        settings.check()?;
+        let target = settings::forward(host, port)?;
         let cannot = |error| Error::io("cannot open a tunnel on this machine", error);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(cannot)?;
         let address = listener.local_addr().map_err(cannot)?;
         let shared = Arc::new(Shared::default());
-        let (settings, target) = (settings.clone(), settings::forward(host, port)?);
         let accepting = Arc::clone(&shared);
-        let accept = move || accept(&listener, &accepting, || settings.command(&target));
-        let acceptor = std::thread::Builder::new().name("tunnel".to_owned()).spawn(accept).map_err(cannot)?;
-        Ok(Tunnel { address, shared, acceptor: Some(acceptor) })
+        let (ssh_host, settings, program) = (settings.host.clone(), settings.clone(), program.to_owned());
+        let command = move || settings.command(&program, &target);
+        let accept = move || accept(&listener, &accepting, limit, command);
+        let acceptor = thread::Builder::new().name("tunnel".to_owned()).spawn(accept).map_err(cannot)?;
+        Ok(Tunnel { address, host: ssh_host, shared, acceptor: Some(acceptor) })
     }
 
     /// Where to connect to.
@@ -62,17 +87,19 @@ impl Tunnel {
         self.address
     }
 
-    /// Says why a connection through the tunnel failed, where `ssh` was the reason; else returns the error as it is.
+    /// Says why a connection through the tunnel failed, where `ssh` was the reason; else only adds the SSH host.
+    ///
+    /// Waits up to a second for what `ssh` has to say. What it said more than a minute ago is no reason any more.
     pub fn explain(&self, error: Error) -> Error {
-        // The complaint comes when ssh ends, a moment after the connection was cut.
-        for _ in 0..10 {
-            if let Some(text) = self.shared.complaint() {
-                return Error::new(ErrorKind::Unreachable, format!("the SSH tunnel failed: {text}"))
-                    .hint("try the same host with `ssh` by hand: its key must be known, and yours accepted without a question");
+        let error = match self.shared.complaints.recent(EXPLANATION) {
+            Some(Complaint { message, hint }) => {
+                Error::new(ErrorKind::Unreachable, format!("the SSH tunnel failed: {message}"))
+                    .hint(hint)
+                    .source(error)
             }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        error
+            None => error,
+        };
+        error.context("SSH host", &self.host)
     }
 }
 
@@ -84,68 +111,52 @@ impl Drop for Tunnel {
         if let Some(acceptor) = self.acceptor.take() {
             let _ = acceptor.join();
         }
-        for mut child in self.shared.children.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
     }
 }
 
 impl Shared {
-    fn complaint(&self) -> Option<String> {
-        self.complaint.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn closing(&self) -> bool {
+        self.closing.load(Ordering::SeqCst)
     }
+}
 
-    fn complain(&self, text: &str) {
-        let text = text.trim();
-        if !text.is_empty() {
-            *self.complaint.lock().unwrap_or_else(PoisonError::into_inner) = Some(text.replace('\n', "; "));
+/// Gives every connection a thread and an `ssh` of its own, until the tunnel closes; then waits for their ends.
+fn accept(listener: &TcpListener, shared: &Shared, limit: usize, command: impl Fn() -> Command) {
+    thread::scope(|scope| {
+        for stream in listener.incoming() {
+            if shared.closing() {
+                return;
+            }
+            match stream {
+                Ok(stream) if shared.connections.load(Ordering::SeqCst) < limit => {
+                    begin(scope, stream, command(), shared);
+                }
+                // The complaint comes before the connection is cut.
+                Ok(_stream) => shared.complaints.add(Complaint::too_many(limit)),
+                Err(error) => shared.complaints.add(Complaint::not_started("a connection", &error)),
+            }
+            // Also keeps an error that stays, such as too many open files, from being met in a tight loop.
+            thread::sleep(PACE);
         }
-    }
+    });
+}
 
-    /// Forgets connections that are over, and tells whether there is room for one more.
-    fn has_room(&self) -> bool {
-        let mut children = self.children.lock().unwrap_or_else(PoisonError::into_inner);
-        children.retain_mut(|child| !matches!(child.try_wait(), Ok(Some(_))));
-        children.len() < MAX_CONNECTIONS
+fn begin<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    stream: TcpStream,
+    command: Command,
+    shared: &'scope Shared,
+) {
+    shared.connections.fetch_add(1, Ordering::SeqCst);
+    let serve = move || {
+        connection::serve(stream, command, shared);
+        shared.connections.fetch_sub(1, Ordering::SeqCst);
+    };
+    if let Err(error) = thread::Builder::new().name("tunnel ssh".to_owned()).spawn_scoped(scope, serve) {
+        shared.connections.fetch_sub(1, Ordering::SeqCst);
+        shared.complaints.add(Complaint::not_started("a thread", &error));
     }
 }
 
-/// Gives every connection an `ssh` of its own, until the tunnel closes.
-fn accept(listener: &TcpListener, shared: &Arc<Shared>, command: impl Fn() -> Command) {
-    for stream in listener.incoming() {
-        if shared.closing.load(Ordering::SeqCst) {
-            return;
-        }
-        let started = stream.and_then(|stream| {
-            if shared.has_room() { start(stream, command(), shared) } else { Ok(()) }
-        });
-        if let Err(error) = started {
-            shared.complain(&format!("cannot start ssh: {error}"));
-        }
-    }
-}
-
-fn start(stream: TcpStream, mut command: Command, shared: &Arc<Shared>) -> std::io::Result<()> {
-    let input = OwnedFd::from(stream.try_clone()?);
-    let output = OwnedFd::from(stream);
-    command.stdin(Stdio::from(input)).stdout(Stdio::from(output)).stderr(Stdio::piped());
-    let mut child = command.spawn()?;
-    if let Some(stderr) = child.stderr.take() {
-        let shared = Arc::clone(shared);
-        // Ends with the ssh that it listens to.
-        std::thread::Builder::new().name("ssh messages".to_owned()).spawn(move || listen(stderr, &shared))?;
-    }
-    shared.children.lock().unwrap_or_else(PoisonError::into_inner).push(child);
-    Ok(())
-}
-
-fn listen(mut stderr: ChildStderr, shared: &Shared) {
-    let mut said = String::new();
-    let read = stderr.by_ref().take(MAX_MESSAGE).read_to_string(&mut said);
-    // Read on, so that ssh is never held up; what it says after so much is of no use.
-    let rest = std::io::copy(&mut stderr, &mut std::io::sink());
-    if read.is_ok() && rest.is_ok() && !shared.closing.load(Ordering::SeqCst) {
-        shared.complain(&said);
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -1,3 +1,4 @@
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -16,13 +17,17 @@ pub struct SshSettings {
     pub user: Option<String>,
     /// The private key's file.
     pub key: Option<PathBuf>,
+    /// Another configuration file than `~/.ssh/config`; the system's own is then not read either (`ssh -F`).
+    pub config: Option<PathBuf>,
 }
 
 impl SshSettings {
     /// Reads `user@host:port`, user and port left out at will; an IPv6 address stands in brackets.
     pub fn parse(text: &str) -> Result<Self> {
         let wrong = || {
-            Error::new(ErrorKind::Usage, "not an SSH host").context("text", text).hint("write `user@host`, or `user@host:22`")
+            Error::new(ErrorKind::Usage, "not an SSH host")
+                .context("text", text)
+                .hint("write `user@host`, or `user@host:22`")
         };
         let (user, place) = match text.rsplit_once('@') {
             Some((user, place)) => (Some(user.to_owned()), place),
@@ -34,29 +39,37 @@ impl SshSettings {
             None => place.split_once(':').map_or((place, None), |(host, port)| (host, Some(port))),
         };
         let port = port.map(str::parse).transpose().map_err(|_| wrong())?;
-        let settings = SshSettings { host: host.to_owned(), port, user, key: None };
+        let settings = SshSettings { host: host.to_owned(), port, user, key: None, config: None };
         settings.check().map(|()| settings)
     }
 
-    /// Refuses what `ssh` would take for an option, or for more than one word.
+    /// Refuses what `ssh` would take for an option or for more than one word, and what a shell would act on: a
+    /// `ProxyCommand` with `%h` or `%r` goes through one, and only OpenSSH 9.6 and newer look at that themselves.
     pub fn check(&self) -> Result<()> {
-        let plain = |text: &str| {
-            !text.is_empty()
-                && !text.starts_with('-')
-                && !text.chars().any(|character| character.is_whitespace() || character.is_control())
+        let special = |character: char| {
+            character.is_whitespace() || character.is_control() || "'`\"$\\;&<>|(){}".contains(character)
         };
+        let plain = |text: &str| !text.is_empty() && !text.starts_with('-') && !text.contains(special);
         if plain(&self.host) && self.user.as_deref().is_none_or(plain) {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::Usage, "not an SSH host and user").hint("write `user@host`, or `user@host:22`"))
+        Err(Error::new(ErrorKind::Usage, "not an SSH host and user")
+            .hint("write `user@host`, or `user@host:22`"))
     }
 
     /// Makes the command that connects its standard input and output with `target`.
-    pub(crate) fn command(&self, target: &str) -> Command {
-        let mut command = Command::new("ssh");
+    pub(crate) fn command(&self, program: &OsStr, target: &str) -> Command {
+        let mut command = Command::new(program);
+        if let Some(config) = &self.config {
+            command.arg("-F").arg(config);
+        }
         command.args(["-T", "-W", target, "-o", "BatchMode=yes", "-o", "ConnectTimeout=10"]);
         // Dead peers are found within a minute.
-        command.args(["-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=3", "-o", "LogLevel=ERROR"]);
+        command.args(["-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=3"]);
+        // A connection that is shared already is used, but none is begun: it would outlive the tunnel.
+        command.args(["-o", "ControlMaster=no"]);
+        // Below this level the reason why a target is not reached goes unsaid.
+        command.args(["-o", "LogLevel=INFO"]);
         if let Some(port) = self.port {
             command.args(["-p", &port.to_string()]);
         }
@@ -87,10 +100,24 @@ mod tests {
     #[test]
     fn hosts_are_read() {
         let read = |text| SshSettings::parse(text).map(|read| (read.user, read.host, read.port)).ok();
-        assert_eq!(read("me@db.example.com:2222"), Some((Some("me".into()), "db.example.com".into(), Some(2222))));
+        assert_eq!(
+            read("me@db.example.com:2222"),
+            Some((Some("me".into()), "db.example.com".into(), Some(2222)))
+        );
         assert_eq!(read("bastion"), Some((None, "bastion".into(), None)));
         assert_eq!(read("me@[::1]:22"), Some((Some("me".into()), "::1".into(), Some(22))));
-        for bad in ["", "-oProxyCommand=x", "me@", "a b", "@host", "host:ssh", "-l@host", "[::1]22"] {
+        for bad in [
+            "",
+            "-oProxyCommand=x",
+            "me@",
+            "a b",
+            "@host",
+            "host:ssh",
+            "-l@host",
+            "[::1]22",
+            "`id`",
+            "$(id)@host",
+        ] {
             assert_eq!(read(bad), None, "{bad}");
         }
     }

@@ -6,7 +6,8 @@ use cadangkan_storage::StorageDescriptor;
 use serde_json::Value;
 
 /// All engines, in the order in which they are shown.
-pub(crate) static ENGINES: &[&Descriptor] = &[&cadangkan_engine_sqlite::SQLITE];
+pub(crate) static ENGINES: &[&Descriptor] =
+    &[&cadangkan_engine_sqlite::SQLITE, &cadangkan_engine_postgres::POSTGRES];
 
 /// All storages, in the order in which they are shown.
 pub(crate) static STORAGES: &[&StorageDescriptor] = &[&cadangkan_storage::LOCAL];

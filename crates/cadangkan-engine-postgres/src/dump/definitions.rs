@@ -1,0 +1,165 @@
+//! Definitions: what `pg_dump` says, on the same snapshot as the rows.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use cadangkan_core::{Control, Error, ErrorKind, Frame, Result, Selection};
+use cadangkan_engine::{FrameSink, Unit};
+use cadangkan_pgwire::Target;
+
+use crate::script::{self, Entry, Selector};
+use crate::tools::{self, Running, Tool};
+
+/// Definitions are cut into frames of about this size, at the borders of entries.
+const FRAME_BYTES: usize = 1 << 20;
+
+/// Settings that older servers do not know, with the version from which they do. They are left out for older ones,
+/// so that the archive restores to a server like the one it is of.
+const NEWER_SETTINGS: &[(&str, u32)] = &[("transaction_timeout", 170_000)];
+
+/// What `pg_dump` is asked.
+pub(super) struct Asked<'a> {
+    pub(super) target: &'a Target,
+    pub(super) tool: &'a Tool,
+    pub(super) snapshot: &'a str,
+    pub(super) lock_timeout: Duration,
+    pub(super) utf8: bool,
+}
+
+/// The definitions of one dump. Those that need rows are read while rows are dumped.
+pub(super) struct Definitions {
+    selection: Selection,
+    header: Vec<Vec<u8>>,
+    pre_data: Vec<Vec<u8>>,
+    warnings: Vec<String>,
+    later: Mutex<Option<(Running, Selector)>>,
+}
+
+impl Definitions {
+    /// Reads the definitions that rows need, and starts to read the others.
+    pub(super) fn begin(
+        asked: &Asked<'_>,
+        hidden: &[String],
+        selection: &Selection,
+        version: u32,
+        control: &Control<'_>,
+    ) -> Result<Self> {
+        let before = Running::start("pg_dump", asked.command("pre-data", hidden))?;
+        let after = if selection.data_only {
+            None
+        } else {
+            Some(Running::start("pg_dump", asked.command("post-data", hidden))?)
+        };
+        let output = before.finish(control)?;
+        let script = script::parse(&text(output.stdout)?)?;
+        let known = |statement: &&String| {
+            !NEWER_SETTINGS.iter().any(|(setting, since)| statement.contains(setting) && version < *since)
+        };
+        let header: String =
+            script.preamble.iter().filter(known).map(|statement| format!("{statement};\n")).collect();
+        let mut selector = Selector::new(selection);
+        let selected = selector.pre_data(&script)?;
+        let mut warnings = warnings_of(output.messages);
+        warnings.extend(selected.warnings);
+        Ok(Definitions {
+            selection: selection.clone(),
+            header: vec![format!("--\n-- PostgreSQL database dump\n--\n\n{header}\n").into_bytes()],
+            pre_data: cut(&selected.entries),
+            warnings,
+            later: Mutex::new(after.map(|running| (running, selector))),
+        })
+    }
+
+    /// Settings of the session.
+    pub(super) fn header(&self) -> &[Vec<u8>] {
+        &self.header
+    }
+
+    /// What rows need, cut into frames.
+    pub(super) fn pre_data(&self) -> &[Vec<u8>] {
+        &self.pre_data
+    }
+
+    /// Adds definitions that rows need and `pg_dump` left out.
+    pub(super) fn add_before_rows(&mut self, texts: Vec<Vec<u8>>) {
+        self.pre_data.extend(texts);
+    }
+
+    /// What a person should know of them.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        self.warnings.clone()
+    }
+
+    /// What is selected.
+    pub(super) fn selection(&self) -> &Selection {
+        &self.selection
+    }
+
+    /// Waits for the definitions that need rows, and returns them cut into frames, `last` behind them.
+    pub(super) fn post_data(&self, last: &str, control: &Control<'_>) -> Result<(Vec<Vec<u8>>, Vec<String>)> {
+        let later = self.later.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let (running, mut selector) = later.ok_or_else(|| {
+            Error::new(ErrorKind::Internal, "the definitions after the rows were asked for twice")
+        })?;
+        let output = running.finish(control)?;
+        let script = script::parse(&text(output.stdout)?)?;
+        let selected = selector.post_data(&script);
+        let mut texts = cut(&selected.entries);
+        if !last.is_empty() {
+            texts.push(last.as_bytes().to_vec());
+        }
+        // What is said of the whole database was said before the rows already.
+        let mut warnings = selected.warnings;
+        warnings
+            .extend(warnings_of(output.messages).into_iter().filter(|text| !self.warnings.contains(text)));
+        Ok((texts, warnings))
+    }
+}
+
+impl Asked<'_> {
+    fn command(&self, section: &str, hidden: &[String]) -> std::process::Command {
+        let mut command = tools::command(self.tool, self.target);
+        command.args([
+            format!("--section={section}"),
+            format!("--snapshot={}", self.snapshot),
+            format!("--encoding={}", if self.utf8 { "UTF8" } else { "SQL_ASCII" }),
+            format!("--lock-wait-timeout={}", self.lock_timeout.as_millis()),
+            "--no-password".to_owned(),
+        ]);
+        command.args(hidden.iter().map(|pattern| format!("--exclude-table={pattern}")));
+        command
+    }
+}
+
+/// Sends texts as frames, numbered from `first_part`.
+pub(super) fn send(unit: &Unit, first_part: u64, texts: &[Vec<u8>], sink: &dyn FrameSink) -> Result<()> {
+    for (part, text) in (first_part..).zip(texts) {
+        let mut data = sink.buffer(text.len())?;
+        data.extend_from_slice(text);
+        sink.send(Frame { section: unit.section, object: unit.object.clone(), part, rows: 0, data })?;
+    }
+    Ok(())
+}
+
+fn cut(entries: &[Entry]) -> Vec<Vec<u8>> {
+    let mut texts: Vec<Vec<u8>> = Vec::new();
+    for entry in entries {
+        let text = entry.text();
+        match texts.last_mut() {
+            Some(last) if last.len() + text.len() <= FRAME_BYTES => last.extend_from_slice(text.as_bytes()),
+            _ => texts.push(text.into_bytes()),
+        }
+    }
+    texts
+}
+
+fn text(bytes: Vec<u8>) -> Result<String> {
+    String::from_utf8(bytes).map_err(|_| {
+        Error::new(ErrorKind::Unsupported, "the definitions hold text that is not UTF-8")
+            .hint("this database has no encoding (SQL_ASCII) and names or functions with bytes outside of ASCII: rename them, or use pg_dump")
+    })
+}
+
+fn warnings_of(messages: Vec<String>) -> Vec<String> {
+    messages.into_iter().filter(|message| message.contains("warning:")).collect()
+}

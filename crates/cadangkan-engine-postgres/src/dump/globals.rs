@@ -1,0 +1,70 @@
+//! What belongs to the whole server: roles, with what they are members of and their settings.
+
+use cadangkan_core::{Control, Result};
+use cadangkan_pgwire::{Connection, server_error};
+
+/// Writes statements that make the server's roles where they are missing and give them their attributes.
+///
+/// Password hashes are in it where this user may read them (`pg_authid`), which takes a superuser.
+pub(super) fn script(connection: &mut Connection, control: &Control<'_>) -> Result<Vec<Vec<u8>>> {
+    // A failed statement would end the coordinator's transaction, and with it the snapshot.
+    connection.execute("SAVEPOINT globals", control)?;
+    let roles = match connection.query(&roles("pg_authid", "r.rolpassword"), control) {
+        Ok(rows) => rows,
+        Err(error) if server_error(&error).is_some_and(|server| server.code == "42501") => {
+            connection.execute("ROLLBACK TO SAVEPOINT globals", control)?;
+            connection.query(&roles("pg_roles", "NULL::pg_catalog.text"), control)?
+        }
+        Err(error) => return Err(error),
+    };
+    let members = connection.query(MEMBERS, control)?;
+    let settings = connection.query(SETTINGS, control)?;
+    let mut text = String::from("--\n-- Name: ROLES; Type: GLOBALS; Schema: -; Owner: -\n--\n\n");
+    for row in roles.into_iter().chain(members).chain(settings) {
+        for statement in row.into_iter().flatten() {
+            text.push_str(&statement);
+            text.push_str(";\n");
+        }
+    }
+    text.push_str("\n\n");
+    Ok(vec![text.into_bytes()])
+}
+
+fn roles(source: &str, password: &str) -> String {
+    format!(
+        "SELECT pg_catalog.format('DO $role$BEGIN IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = %L) THEN CREATE ROLE %I; END IF; END$role$', r.rolname, r.rolname),
+           pg_catalog.format('ALTER ROLE %I WITH %s %s %s %s %s %s %s CONNECTION LIMIT %s', r.rolname,
+             CASE WHEN rolsuper THEN 'SUPERUSER' ELSE 'NOSUPERUSER' END,
+             CASE WHEN rolinherit THEN 'INHERIT' ELSE 'NOINHERIT' END,
+             CASE WHEN rolcreaterole THEN 'CREATEROLE' ELSE 'NOCREATEROLE' END,
+             CASE WHEN rolcreatedb THEN 'CREATEDB' ELSE 'NOCREATEDB' END,
+             CASE WHEN rolcanlogin THEN 'LOGIN' ELSE 'NOLOGIN' END,
+             CASE WHEN rolreplication THEN 'REPLICATION' ELSE 'NOREPLICATION' END,
+             CASE WHEN rolbypassrls THEN 'BYPASSRLS' ELSE 'NOBYPASSRLS' END, rolconnlimit)
+             || coalesce(pg_catalog.format(' PASSWORD %L', {password}), '')
+             || coalesce(pg_catalog.format(' VALID UNTIL %L', rolvaliduntil), ''),
+           pg_catalog.format('COMMENT ON ROLE %I IS %L', r.rolname, pg_catalog.shobj_description(r.oid, 'pg_authid'))
+         FROM pg_catalog.{source} r
+         WHERE r.rolname !~ '^pg_' AND r.rolname <> 'postgres' AND r.rolname !~ '[$]role[$]'
+         ORDER BY r.rolname COLLATE \"C\""
+    )
+}
+
+const MEMBERS: &str = "SELECT pg_catalog.format('GRANT %I TO %I%s', g.rolname, m.rolname,
+      CASE WHEN a.admin_option THEN ' WITH ADMIN OPTION' ELSE '' END)
+   FROM pg_catalog.pg_auth_members a
+   JOIN pg_catalog.pg_roles g ON g.oid = a.roleid
+   JOIN pg_catalog.pg_roles m ON m.oid = a.member
+  WHERE m.rolname !~ '^pg_'
+  ORDER BY 1";
+
+const SETTINGS: &str = "SELECT pg_catalog.format('ALTER ROLE %I SET %I TO %s', r.rolname,
+      pg_catalog.split_part(u.setting, '=', 1),
+      CASE WHEN pg_catalog.split_part(u.setting, '=', 1) IN ('search_path', 'temp_tablespaces', 'session_preload_libraries', 'local_preload_libraries')
+           THEN pg_catalog.substr(u.setting, pg_catalog.strpos(u.setting, '=') + 1)
+           ELSE pg_catalog.quote_literal(pg_catalog.substr(u.setting, pg_catalog.strpos(u.setting, '=') + 1)) END)
+   FROM pg_catalog.pg_db_role_setting s
+   CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) WITH ORDINALITY AS u(setting, place)
+   JOIN pg_catalog.pg_roles r ON r.oid = s.setrole
+  WHERE s.setdatabase = 0
+  ORDER BY r.rolname COLLATE \"C\", u.place";

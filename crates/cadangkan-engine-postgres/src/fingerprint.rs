@@ -1,0 +1,80 @@
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::scope;
+use std::time::Duration;
+
+use cadangkan_core::{
+    Control, Error, ErrorKind, Fingerprint, ObjectKind, ObjectName, ObjectReport, Result, Selection,
+};
+use cadangkan_pgwire::Target;
+
+use crate::dump::{Work, copy_to, works};
+use crate::view::View;
+
+/// How long to wait for a lock on a table.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Counts and fingerprints the rows of the selected tables within one view, over up to `jobs` connections.
+///
+/// The canonical form of a row is the text that COPY gives of it under fixed settings of the session.
+pub(crate) fn tables(
+    target: &Target,
+    selection: &Selection,
+    jobs: usize,
+    control: &Control<'_>,
+) -> Result<Vec<ObjectReport>> {
+    let view = View::begin(target, selection, LOCK_TIMEOUT, control)?;
+    let works = works(&view.tables, selection, view.version);
+    let stop = control.cancel.child();
+    let control = &Control { cancel: &stop, ..*control };
+    let next = AtomicUsize::new(0);
+    let worker = || -> Result<Vec<(ObjectName, Fingerprint)>> {
+        let mut found = Vec::new();
+        while let Some(work) = works.get(next.fetch_add(1, Ordering::Relaxed)) {
+            control.check()?;
+            let one = fingerprint(&view, *work, control).inspect_err(|_| stop.cancel())?;
+            found.extend(one);
+        }
+        Ok(found)
+    };
+    let found = scope(|scope| {
+        let workers: Vec<_> = (0..jobs.min(works.len())).map(|_| scope.spawn(worker)).collect();
+        let panicked = || Err(Error::new(ErrorKind::Internal, "a thread that read rows panicked"));
+        workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| panicked())).collect::<Vec<_>>()
+    });
+    let mut sums: BTreeMap<ObjectName, Fingerprint> = BTreeMap::new();
+    let mut failure: Option<Error> = None;
+    for result in found {
+        match result {
+            Ok(found) => found.into_iter().for_each(|(name, part)| sums.entry(name).or_default().merge(part)),
+            // Those that were only stopped by the others do not know why.
+            Err(error) => {
+                let better = failure.as_ref().is_none_or(|known| known.kind() == ErrorKind::Cancelled);
+                failure = if better { Some(error) } else { failure };
+            }
+        }
+    }
+    if let Some(error) = failure {
+        return Err(error);
+    }
+    view.end(control)?;
+    let report = |(name, fingerprint): (ObjectName, Fingerprint)| ObjectReport {
+        rows: Some(fingerprint.rows()),
+        fingerprint: Some(fingerprint),
+        ..ObjectReport::new(ObjectKind::TABLE, name)
+    };
+    Ok(sums.into_iter().map(report).collect())
+}
+
+fn fingerprint(view: &View, work: Work, control: &Control<'_>) -> Result<Option<(ObjectName, Fingerprint)>> {
+    let Work::Rows { table, range } = work else { return Ok(None) };
+    let Some(table) = view.tables.get(table) else { return Ok(None) };
+    let mut fingerprint = Fingerprint::default();
+    view.read(control, |connection| {
+        connection.copy_out(&copy_to(table, range), control, |row| {
+            fingerprint.add_row(row);
+            Ok(())
+        })
+    })?;
+    Ok(Some((table.name.clone(), fingerprint)))
+}

@@ -1,0 +1,239 @@
+//! The definitions of the backup: kept until it is their turn, then run.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use cadangkan_core::{Control, Error, ErrorKind, Level, ObjectName, Result, Section, Selection};
+use cadangkan_engine::LoadMode;
+use cadangkan_pgwire::Connection;
+
+use super::clean;
+use super::entries::Runner;
+use super::filter::{Filter, is_of_database};
+use super::jobs;
+use super::pool::Pool;
+use super::rows::{Count, missing};
+use super::sequences;
+use super::statement::explain;
+use crate::script::{self, Entry, Selector};
+
+/// So many bytes of definitions are held: far more than a server's catalogs are made for.
+const MAX_BYTES: usize = 1 << 30;
+
+/// Texts by where they begin in the archive, since frames of a section may come in any order.
+type Texts = BTreeMap<u64, Vec<u8>>;
+
+/// Definitions that have come, and how far they were run.
+pub(super) struct Definitions {
+    filter: Filter,
+    runner: Runner,
+    mode: LoadMode,
+    /// Set before the first definition is run.
+    touched: Arc<AtomicBool>,
+    selection: Selection,
+    header: Texts,
+    globals: Texts,
+    pre_data: Texts,
+    sequences: Texts,
+    post_data: Texts,
+    bytes: usize,
+    stage: Stage,
+}
+
+enum Stage {
+    /// The definitions that rows need are still coming.
+    Collecting(Selector),
+    /// They were run; what is left is that selection's.
+    Running(Selector),
+    /// They could not be run: what kind of failure it was, and what it said.
+    Failed(ErrorKind, String),
+    /// All was run.
+    Over,
+}
+
+impl Definitions {
+    pub(super) fn new(
+        selection: &Selection,
+        mode: LoadMode,
+        filter: Filter,
+        runner: Runner,
+        touched: Arc<AtomicBool>,
+    ) -> Definitions {
+        Definitions {
+            filter,
+            runner,
+            mode,
+            touched,
+            selection: selection.clone(),
+            header: Texts::new(),
+            globals: Texts::new(),
+            pre_data: Texts::new(),
+            sequences: Texts::new(),
+            post_data: Texts::new(),
+            bytes: 0,
+            stage: Stage::Collecting(Selector::new(selection)),
+        }
+    }
+
+    /// Keeps a piece of text.
+    ///
+    /// # Errors
+    /// `Unsupported` over 1 GiB of definitions, `DamagedBackup` for an object that no dump of ours has.
+    pub(super) fn add(
+        &mut self,
+        section: Section,
+        object: &ObjectName,
+        offset: u64,
+        data: &[u8],
+    ) -> Result<()> {
+        self.bytes = self.bytes.saturating_add(data.len());
+        if self.bytes > MAX_BYTES {
+            return Err(Error::new(ErrorKind::Unsupported, "the backup has more than 1 GiB of definitions")
+                .hint("restore it with psql"));
+        }
+        let texts = match (section, object.name.as_str()) {
+            _ if object.schema.is_some() => return Err(missing("a frame of rows stands among definitions")),
+            (Section::Header, "globals") => &mut self.globals,
+            (Section::Header, _) => &mut self.header,
+            (Section::PreData, _) => &mut self.pre_data,
+            (Section::Data, "sequence values") => &mut self.sequences,
+            (Section::PostData | Section::Trailer, _) => &mut self.post_data,
+            (Section::Data, _) => {
+                return Err(missing("the backup has rows of something unknown").context("object", object));
+            }
+        };
+        texts.insert(offset, data.to_vec());
+        Ok(())
+    }
+
+    /// Runs what rows need, once; later calls find it done.
+    pub(super) fn before_rows(&mut self, pool: &Pool, control: &Control<'_>) -> Result<()> {
+        let selector = match &self.stage {
+            Stage::Running(_) | Stage::Over => return Ok(()),
+            Stage::Failed(kind, message) => {
+                let message = format!("the backup's definitions could not be made: {message}");
+                return Err(Error::new(*kind, message).hint("see the error that came first"));
+            }
+            Stage::Collecting(_) => match std::mem::replace(&mut self.stage, Stage::Over) {
+                Stage::Collecting(selector) => selector,
+                _ => return Ok(()),
+            },
+        };
+        let ran = self.run_before_rows(selector, pool, control);
+        match ran {
+            Ok(selector) => {
+                self.stage = Stage::Running(selector);
+                Ok(())
+            }
+            Err(error) => {
+                self.stage = Stage::Failed(error.kind(), error.message().to_owned());
+                Err(error)
+            }
+        }
+    }
+
+    fn run_before_rows(
+        &mut self,
+        mut selector: Selector,
+        pool: &Pool,
+        control: &Control<'_>,
+    ) -> Result<Selector> {
+        let mut whole = take(&mut self.header)?;
+        whole.push_str(&take(&mut self.pre_data)?);
+        let script = script::parse(&whole)?;
+        drop(whole);
+        let settings = script.preamble.iter().filter(|statement| is_setting(statement)).cloned().collect();
+        pool.set_preamble(settings, control)?;
+        if self.mode == LoadMode::Data {
+            return Ok(selector);
+        }
+        self.run_globals(pool, control)?;
+        let selected = selector.pre_data(&script)?;
+        selected.warnings.iter().for_each(|warning| control.message(Level::Warning, warning));
+        let entries = self.filter.apply(selected.entries);
+        pool.with(control, |connection| {
+            if self.mode == LoadMode::Clean {
+                clean::drop_all(connection, &entries, self.selection.is_of_tables(), control)?;
+            }
+            self.touched.store(true, Ordering::Relaxed);
+            entries.iter().try_for_each(|entry| self.runner.run(connection, entry, control))
+        })?;
+        Ok(selector)
+    }
+
+    fn run_globals(&mut self, pool: &Pool, control: &Control<'_>) -> Result<()> {
+        let text = take(&mut self.globals)?;
+        if !self.filter.options.globals || text.is_empty() {
+            return Ok(());
+        }
+        let script = script::parse(&text)?;
+        let statements =
+            script.preamble.iter().chain(script.entries.iter().flat_map(|entry| &entry.statements));
+        pool.with(control, |connection| {
+            statements.into_iter().try_for_each(|statement| {
+                connection.execute(statement, control).map_err(|error| explain(error, "roles", statement))?;
+                Ok(())
+            })
+        })
+    }
+
+    /// Sets sequences, then runs what needs rows, in parallel where that is possible. Returns whether the backup
+    /// gave the database itself properties.
+    pub(super) fn after_rows(
+        &mut self,
+        pool: &Pool,
+        counts: &BTreeMap<ObjectName, Count>,
+        control: &Control<'_>,
+    ) -> Result<Vec<Entry>> {
+        self.before_rows(pool, control)?;
+        let Stage::Running(mut selector) = std::mem::replace(&mut self.stage, Stage::Over) else {
+            return Ok(Vec::new());
+        };
+        let sequences = script::parse(&take(&mut self.sequences)?)?;
+        if self.mode == LoadMode::Data {
+            let entries = self.filter.apply(sequences.entries);
+            pool.with(control, |connection| {
+                let entries = sequences::of_selection(connection, entries, &self.selection, control)?;
+                self.run(connection, &entries, control)
+            })?;
+            return Ok(Vec::new());
+        }
+        let entries = self.filter.apply(selector.post_data(&sequences).entries);
+        pool.with(control, |connection| self.run(connection, &entries, control))?;
+        let script = script::parse(&take(&mut self.post_data)?)?;
+        let selected = selector.post_data(&script);
+        selected.warnings.iter().for_each(|warning| control.message(Level::Warning, warning));
+        let (of_database, entries): (Vec<_>, Vec<_>) =
+            self.filter.apply(selected.entries).into_iter().partition(is_of_database);
+        if self.mode == LoadMode::Clean {
+            pool.with(control, |connection| clean::drop_late(connection, &entries, control))?;
+        }
+        jobs::run(pool, entries, &self.runner, counts, control)?;
+        Ok(if self.selection.is_of_tables() { Vec::new() } else { of_database })
+    }
+
+    /// Runs the entries that [`after_rows`](Definitions::after_rows) left over.
+    pub(super) fn run(
+        &self,
+        connection: &mut Connection,
+        entries: &[Entry],
+        control: &Control<'_>,
+    ) -> Result<()> {
+        entries.iter().try_for_each(|entry| self.runner.run(connection, entry, control))
+    }
+}
+
+/// Joins texts, which are gone afterwards.
+fn take(texts: &mut Texts) -> Result<String> {
+    let bytes: Vec<u8> = std::mem::take(texts).into_values().flatten().collect();
+    String::from_utf8(bytes).map_err(|_| {
+        Error::new(ErrorKind::Unsupported, "the definitions are not UTF-8")
+            .hint("convert the script with iconv first, or restore it with psql")
+    })
+}
+
+/// Only settings stand before the first entry of a dump.
+fn is_setting(statement: &str) -> bool {
+    statement.starts_with("SET ") || statement.starts_with("SELECT pg_catalog.set_config(")
+}

@@ -1,0 +1,73 @@
+//! Databases that restores which died left, or that restores kept.
+
+use cadangkan_core::{Control, Error, ErrorKind, Leftover, Result};
+use cadangkan_pgwire::{Connection, Target, literal};
+
+use super::database::drop_database;
+use super::look::{Look, open};
+use super::marks::{self, Mark};
+use super::quiet::quietly;
+use crate::catalog::Row;
+use crate::config::Config;
+
+/// Lists the databases of the server that restores of this one made or kept, by their comments. One that is still
+/// filled has a session and is left out.
+pub(crate) fn leftovers(config: &Config, control: &Control<'_>) -> Result<Vec<Leftover>> {
+    let target = config.target()?;
+    let mut there = open(&Look::maintenance_of(&target, control)?, control)?;
+    marked(&mut there, &target, None, control)
+}
+
+/// Drops one of them; done also when it is gone already.
+///
+/// # Errors
+/// `Usage` for a database that is none of ours.
+pub(crate) fn discard(config: &Config, leftover: &Leftover) -> Result<()> {
+    let target = config.target()?;
+    quietly(|control| {
+        let maintenance = Look::maintenance_of(&target, control)?;
+        let mut there = open(&maintenance, control)?;
+        if !super::database::exists(&mut there, &leftover.location, control)? {
+            return Ok(());
+        }
+        let found = marked(&mut there, &target, Some(&leftover.location), control)?;
+        if found.is_empty() {
+            return Err(Error::new(ErrorKind::Usage, "this is not a leftover of the database")
+                .context("location", &leftover.location)
+                .hint("list the leftovers again; one that is in use stays"));
+        }
+        drop_database(&maintenance, &leftover.location, control)
+    })
+}
+
+fn marked(
+    there: &mut Connection,
+    target: &Target,
+    only: Option<&str>,
+    control: &Control<'_>,
+) -> Result<Vec<Leftover>> {
+    let only = only.map_or_else(String::new, |name| format!("AND d.datname = {}", literal(name)));
+    let sql = format!(
+        "SELECT d.datname, pg_catalog.shobj_description(d.oid, 'pg_database'),
+           CASE WHEN pg_catalog.has_database_privilege(d.oid, 'CONNECT') THEN pg_catalog.pg_database_size(d.oid) END,
+           EXISTS (SELECT FROM pg_catalog.pg_stat_activity a
+                     WHERE a.datid = d.oid AND coalesce(a.backend_type, 'client backend') = 'client backend')
+         FROM pg_catalog.pg_database d
+         WHERE pg_catalog.shobj_description(d.oid, 'pg_database') IS NOT NULL AND d.datname <> {} {only}
+         ORDER BY d.datname",
+        literal(target.database())
+    );
+    let mut found = Vec::new();
+    for row in there.query(&sql, control)? {
+        let mut row = Row(row.into_iter());
+        let (location, comment, size_bytes, used) = (row.text()?, row.text()?, row.number_or(0)?, row.flag());
+        let description = match marks::read(&comment, target.database()) {
+            Some(Mark::Unfinished) if used => continue,
+            Some(Mark::Unfinished) => "unfinished restore",
+            Some(Mark::Kept) => "content before a restore",
+            None => continue,
+        };
+        found.push(Leftover { location, description: description.to_owned(), size_bytes });
+    }
+    Ok(found)
+}

@@ -1,0 +1,116 @@
+//! What a server and a database say of themselves.
+
+use cadangkan_core::{Control, ObjectName, Result};
+use cadangkan_engine::ServerInfo;
+use cadangkan_pgwire::Connection;
+use serde_json::{Map, Value, json};
+
+use crate::catalog::one_row;
+
+/// Facts about one database that a manifest keeps, and that a restore needs.
+pub(crate) struct Facts {
+    pub(crate) server: ServerInfo,
+    pub(crate) position: Map<String, Value>,
+    pub(crate) attributes: Map<String, Value>,
+    /// Whether text is converted to UTF-8; otherwise it is taken byte by byte.
+    pub(crate) utf8: bool,
+}
+
+/// Connects nothing, asks everything. Runs inside a transaction or outside.
+pub(crate) fn look(connection: &mut Connection, control: &Control<'_>) -> Result<Facts> {
+    let version = connection.server_version();
+    let locale = match version {
+        170_000.. => "d.datlocprovider, d.datlocale",
+        150_000.. => "d.datlocprovider, d.daticulocale",
+        _ => "'c', NULL",
+    };
+    let sql = format!(
+        "SELECT pg_catalog.current_setting('server_version'), pg_catalog.pg_database_size(d.oid),
+           (SELECT count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+             WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname <> 'information_schema'
+               AND n.nspname !~ '^pg_'),
+           pg_catalog.pg_encoding_to_char(d.encoding), d.datcollate, d.datctype, {locale},
+           pg_catalog.pg_get_userbyid(d.datdba), pg_catalog.pg_is_in_recovery(),
+           (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user), current_user,
+           (SELECT system_identifier FROM pg_catalog.pg_control_system())
+         FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()"
+    );
+    let mut row = one_row(connection, &sql, control)?;
+    let (release, size, tables) = (row.text()?, row.number()?, row.number()?);
+    let (encoding, collate, ctype) = (row.text()?, row.text()?, row.text()?);
+    let (provider, locale, owner) = (row.text()?, row.next(), row.text()?);
+    let (standby, superuser, user) = (row.flag(), row.flag(), row.text()?);
+    let system = row.next();
+    let release = release.split_whitespace().next().unwrap_or_default().to_owned();
+    let mut facts =
+        vec![("encoding".to_owned(), encoding.clone()), ("collation".to_owned(), collate.clone())];
+    facts.push(("user".to_owned(), if superuser { format!("{user} (superuser)") } else { user }));
+    if standby {
+        facts.push(("role".to_owned(), "standby".to_owned()));
+    }
+    let mut attributes = Map::from_iter([
+        ("server_version_num".to_owned(), json!(version)),
+        ("database_size_bytes".to_owned(), json!(size)),
+        ("encoding".to_owned(), json!(encoding)),
+        ("collate".to_owned(), json!(collate)),
+        ("ctype".to_owned(), json!(ctype)),
+        ("locale_provider".to_owned(), json!(provider)),
+        ("owner".to_owned(), json!(owner)),
+        ("extensions".to_owned(), names(connection, EXTENSIONS, control)?),
+    ]);
+    if let Some(locale) = locale {
+        attributes.insert("locale".to_owned(), json!(locale));
+    }
+    let utf8 = !matches!(encoding.as_str(), "SQL_ASCII" | "MULE_INTERNAL");
+    let mut position = position(connection, standby, control)?;
+    if let Some(system) = system {
+        position.insert("system_identifier".to_owned(), json!(system));
+    }
+    let server = ServerInfo { version: release, size_bytes: Some(size), tables: Some(tables), facts };
+    Ok(Facts { server, position, attributes, utf8 })
+}
+
+/// Where in the write-ahead log the server is.
+fn position(connection: &mut Connection, standby: bool, control: &Control<'_>) -> Result<Map<String, Value>> {
+    let sql = if standby {
+        "SELECT pg_catalog.pg_last_wal_replay_lsn(), NULL"
+    } else {
+        "SELECT l, pg_catalog.left(pg_catalog.pg_walfile_name(l), 8)
+           FROM pg_catalog.pg_current_wal_insert_lsn() AS l"
+    };
+    let mut row = one_row(connection, sql, control)?;
+    let mut position = Map::new();
+    if let Some(lsn) = row.next() {
+        position.insert("lsn".to_owned(), json!(lsn));
+    }
+    // A log file's name begins with the timeline in hexadecimal.
+    if let Some(timeline) = row.next().and_then(|digits| u32::from_str_radix(&digits, 16).ok()) {
+        position.insert("timeline".to_owned(), json!(timeline));
+    }
+    Ok(position)
+}
+
+const EXTENSIONS: &str =
+    "SELECT e.extname FROM pg_catalog.pg_extension e WHERE e.extname <> 'plpgsql' ORDER BY 1";
+
+/// The roles that own things of this database or are granted privileges on them (manual, pg_shdepend).
+pub(crate) const ROLES: &str = "SELECT DISTINCT r.rolname FROM pg_catalog.pg_shdepend s
+   JOIN pg_catalog.pg_roles r ON r.oid = s.refobjid
+  WHERE s.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass
+    AND s.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+  ORDER BY 1";
+
+/// The tablespaces, other than the default ones, that things of this database lie in.
+pub(crate) const TABLESPACES: &str = "SELECT t.spcname FROM pg_catalog.pg_tablespace t
+  WHERE t.oid IN (SELECT reltablespace FROM pg_catalog.pg_class) AND t.spcname !~ '^pg_' ORDER BY 1";
+
+/// Runs a query that gives one column, as a list.
+pub(crate) fn names(connection: &mut Connection, sql: &str, control: &Control<'_>) -> Result<Value> {
+    let rows = connection.query(sql, control)?;
+    Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect::<Vec<_>>().into())
+}
+
+/// The object under which an archive keeps definitions.
+pub(crate) fn definitions() -> ObjectName {
+    ObjectName::new("definitions")
+}

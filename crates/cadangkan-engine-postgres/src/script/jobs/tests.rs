@@ -1,0 +1,64 @@
+use super::*;
+use crate::script::parse;
+
+const POST: &str = include_str!("../fixtures/rich-post.sql");
+
+fn names(names: &[QualifiedName]) -> Vec<String> {
+    names.iter().map(ToString::to_string).collect()
+}
+
+fn find<'j>(jobs: &'j [Job], name: &str) -> &'j Job {
+    jobs.iter().find(|job| job.entry.header.name == name).unwrap()
+}
+
+#[test]
+fn stages_follow_dependencies() {
+    let entries = parse(POST).unwrap().entries;
+    let count = entries.len();
+    let jobs = jobs(entries);
+    assert_eq!(jobs.len(), count);
+    assert!(jobs.is_sorted_by_key(|job| job.stage));
+    for (name, stage) in [
+        ("customers customers_pkey", 1),
+        ("orders_day", 1),
+        ("orders_2025_pkey", 2),
+        ("orders orders_customer_fkey", 3),
+        ("customers touch", 4),
+        ("happy redirect", 4),
+        ("grouped _RETURN", 4),
+        ("customers mine", 4),
+        ("customers", 4),
+        ("depends", 4),
+        ("pub", 4),
+        ("stats", REFRESH_STAGE),
+        ("stats2", REFRESH_STAGE),
+        ("pub customers", LAST_STAGE),
+        ("ddl", LAST_STAGE),
+        ("INDEX customers_trgm", LAST_STAGE),
+    ] {
+        assert_eq!(find(&jobs, name).stage, stage, "{name}");
+    }
+    let refreshed: Vec<_> =
+        jobs.iter().filter(|job| job.stage == REFRESH_STAGE).map(|job| &job.entry.header.name).collect();
+    assert_eq!(refreshed, ["stats", "stats2"]);
+}
+
+#[test]
+fn locks_are_those_of_the_server() {
+    let jobs = jobs(parse(POST).unwrap().entries);
+    let index = find(&jobs, "orders_day");
+    assert_eq!((names(&index.shared), names(&index.exclusive)), (vec!["app.orders".to_owned()], Vec::new()));
+    assert_eq!(names(&find(&jobs, "orders orders_pkey").exclusive), ["app.orders"]);
+    assert_eq!(names(&find(&jobs, "orders orders_customer_fkey").exclusive), ["app.customers", "app.orders"]);
+    assert_eq!(names(&find(&jobs, "orders_2025_day_idx").exclusive), [""; 0]);
+    let rule = find(&jobs, "happy redirect");
+    assert_eq!(names(&rule.exclusive), ["app.happy"]);
+    assert!(names(&rule.shared).contains(&"app.customers".to_owned()));
+}
+
+#[test]
+fn an_index_that_changes_its_table_has_it_alone() {
+    let text = "-- Name: i; Type: INDEX; Schema: s; Owner: o\nCREATE INDEX i ON s.t (a);\nALTER TABLE s.t CLUSTER ON i;\n";
+    let jobs = jobs(parse(text).unwrap().entries);
+    assert_eq!((names(&jobs[0].exclusive), jobs[0].shared.len()), (vec!["s.t".to_owned()], 0));
+}

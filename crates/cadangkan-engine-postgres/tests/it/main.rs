@@ -1,0 +1,16 @@
+//! Tests on real servers, all in one binary.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests end in a panic"
+)]
+
+mod conformance;
+mod load_faults;
+mod load_modes;
+mod load_streams;
+mod load_support;
+mod round_trip;
+mod support;
