@@ -65,7 +65,7 @@ impl PostgresServer {
     }
 }
 
-/// Returns all servers that are up, in order of their versions; none prints a line.
+/// Returns all servers that are up and have client programs, in order of their versions; none prints a line.
 ///
 /// # Panics
 /// When none is up and CI is true.
@@ -84,7 +84,14 @@ pub fn postgres() -> Vec<PostgresServer> {
     let text = fs::read(&path).unwrap_or_else(|error| panic!("{VARIABLE}={}: {error}", path.display()));
     let mut servers = serde_json::from_slice::<State>(&text).expect("a list of servers").servers;
     servers.sort_by_key(|server| server.version);
-    servers
+    // pg_dump refuses a server that is newer than itself.
+    let tools = servers.iter().filter(|server| server.bin.is_some()).map(|server| server.version).max();
+    let (usable, too_new): (Vec<_>, Vec<_>) =
+        servers.into_iter().partition(|server| Some(server.version) <= tools);
+    for server in too_new {
+        eprintln!("skipped PostgreSQL {}: no client programs of its version or a newer one", server.version);
+    }
+    usable
 }
 
 /// Returns the server to test with when one is enough: version 15, else the newest that has its own tools.
