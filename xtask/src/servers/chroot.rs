@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
@@ -43,7 +43,7 @@ fn build(suite: &str, package: &str, root: &Path) -> Result<()> {
     workplace::install(workplace::FOR_ROOTS)?;
     let mirror = mirror()?;
     let log = root.with_extension("log");
-    let mut debootstrap = Command::new("debootstrap");
+    let mut debootstrap = limited("debootstrap");
     logged(debootstrap.args(["--variant=minbase", suite]).arg(root).arg(mirror), &log)?;
 
     // Nothing of it may start by itself, and it needs no cluster of its own.
@@ -57,7 +57,7 @@ fn build(suite: &str, package: &str, root: &Path) -> Result<()> {
     // Installing needs /proc. It is mounted for this command only, so that nothing stays mounted. The package lists
     // are those that debootstrap checked: those of a mirror that lags behind may be too old for `apt-get update`.
     let script = "mount -t proc proc \"$1/proc\"; root=$1; shift; exec chroot \"$root\" \"$@\"";
-    let mut install = Command::new("unshare");
+    let mut install = limited("unshare");
     install.args(["--mount", "--propagation", "private", "sh", "-ec", script, "sh"]).arg(root);
     install.args(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "--yes"]);
     install.args(["-qq", "--no-install-recommends", "-o", "Dpkg::Options::=--force-confold", package]);
@@ -71,8 +71,15 @@ fn build(suite: &str, package: &str, root: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Makes a command that is ended when a mirror keeps it waiting.
+fn limited(program: &str) -> Command {
+    let mut command = Command::new("timeout");
+    command.args(["1800", program]);
+    command
+}
+
 /// Runs a command that says much; its output goes to a file, which an error names.
-fn logged(command: &mut Command, log: &PathBuf) -> Result<()> {
+fn logged(command: &mut Command, log: &Path) -> Result<()> {
     let output = File::options().create(true).append(true).open(log)?;
     command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
     process::run(command).with_context(|| format!("see {}", log.display()))

