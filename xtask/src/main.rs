@@ -37,8 +37,10 @@ Usage: cargo xtask <command>
   coverage               run all tests instrumented, and print line coverage per crate (cargo-llvm-cov)
   docs                   run the examples of README.md and docs/, and compare what they print
   golden [--write]       make the golden archives again and compare; --write adds what is new
-  bench sqlite [--size 1G] [--runs 5] [--name <text>]
+  bench sqlite [--size 1G] [--runs 5] [--name <text>] [--peers]
                          backup and restore beside zstd and sqlite3, as whole processes
+  bench postgres [--size 2G] [--runs 5] [--name <text>] [--peers]
+                         beside pg_dump and pg_restore; --peers measures those alone
   servers up [--all] | down | status
                          PostgreSQL 15, 17 and 18 to test with by hand; --all adds 12, 13, 14 and 16
   help                   this text

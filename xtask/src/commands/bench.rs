@@ -1,33 +1,38 @@
-//! `cargo xtask bench sqlite`: our program beside the stock tools, whole processes, in turn, medians.
+//! `cargo xtask bench sqlite` and `bench postgres`: our program beside the stock tools, whole processes, in turn, medians.
 
 mod contest;
+mod postgres;
 mod report;
+mod sqlite;
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 use lexopt::prelude::*;
 
 use crate::{process, project, workplace};
 use contest::{Contender, Place};
+use report::{Report, Subject};
 
 struct Options {
     size: String,
     bytes: u64,
     runs: usize,
     name: Option<String>,
+    /// Our program is left out.
+    peers: bool,
 }
 
 pub(crate) fn run(arguments: &mut lexopt::Parser) -> Result<()> {
-    match arguments.next()? {
-        Some(Value(subject)) if subject == "sqlite" => {}
-        _ => bail!("say what to measure: `cargo xtask bench sqlite`"),
-    }
-    let options = parse(arguments)?;
+    let subject = match arguments.next()? {
+        Some(Value(subject)) if subject == "sqlite" || subject == "postgres" => subject,
+        _ => bail!("say what to measure: `cargo xtask bench sqlite` or `bench postgres`"),
+    };
+    let options = parse(arguments, if subject == "sqlite" { "1G" } else { "2G" })?;
     workplace::install(workplace::FOR_BENCH)?;
-    process::run(&mut project::cargo(&["build", "--release", "--quiet", "--package", "cadangkan"])?)?;
+    if !options.peers {
+        process::run(&mut project::cargo(&["build", "--release", "--quiet", "--package", "cadangkan"])?)?;
+    }
 
     let folder = project::cache()?.join("bench");
     let work = folder.join("work");
@@ -35,26 +40,43 @@ pub(crate) fn run(arguments: &mut lexopt::Parser) -> Result<()> {
         fs::remove_dir_all(&work)?;
     }
     fs::create_dir_all(&work)?;
-    let data = data(&folder, &options)?;
-    let place = Place { data, work, program: project::target()?.join("release/cadangkan") };
-
-    let contenders: Vec<Contender> = contest::backup().into_iter().chain(contest::restore()).collect();
-    let results = contest::hold(&contenders, &place, options.runs)?;
-    let report = report::Report::new(&options.size, fs::metadata(&place.data)?.len(), results)?;
-    print!("{}", report.markdown());
-    let name = options.name.unwrap_or_else(|| format!("sqlite-{}", options.size));
-    let stem = project::root()?.join("bench/results").join(format!("{}-{name}", report.date()));
-    report.write(&stem)?;
-    fs::remove_dir_all(&place.work)?;
+    if subject == "sqlite" {
+        sqlite::run(&options, &folder, work.clone())?;
+    } else {
+        postgres::run(&options, &folder, work.clone())?;
+    }
+    fs::remove_dir_all(&work)?;
     Ok(())
 }
 
-fn parse(arguments: &mut lexopt::Parser) -> Result<Options> {
-    let mut options = Options { size: "1G".to_owned(), bytes: 1_000_000_000, runs: 5, name: None };
+/// Leaves our program out when only its peers are asked for.
+fn taking_part(all: impl Iterator<Item = Contender>, options: &Options) -> Vec<Contender> {
+    all.filter(|contender| !(options.peers && contender.name.starts_with("cadangkan"))).collect()
+}
+
+/// Holds a contest, and writes the report; `bytes` is what the data takes where it lies.
+fn measure(
+    subject: &Subject,
+    contenders: &[Contender],
+    place: &Place,
+    options: &Options,
+    bytes: u64,
+) -> Result<()> {
+    let results = contest::hold(contenders, place, options.runs)?;
+    let report = Report::new(subject, place, &options.size, bytes, results)?;
+    print!("{}", report.markdown());
+    let name = options.name.clone();
+    let name = name.unwrap_or_else(|| format!("{}-{}", subject.title.to_lowercase(), options.size));
+    report.write(&project::root()?.join("bench/results").join(format!("{}-{name}", report.date())))
+}
+
+fn parse(arguments: &mut lexopt::Parser, size: &str) -> Result<Options> {
+    let mut options = Options { size: size.to_owned(), bytes: 0, runs: 5, name: None, peers: false };
     while let Some(argument) = arguments.next()? {
         match argument {
             Long("size") => options.size = arguments.value()?.string()?,
             Long("runs") => options.runs = arguments.value()?.parse()?,
+            Long("peers") => options.peers = true,
             Long("name") => options.name = Some(arguments.value()?.string()?),
             other => return Err(other.unexpected().into()),
         }
@@ -74,26 +96,6 @@ fn bytes(size: &str) -> Option<u64> {
         _ => return None,
     };
     size.trim_end_matches(['M', 'G']).parse::<u64>().ok()?.checked_mul(unit)
-}
-
-/// Returns the database to measure on, made once and kept in the cache folder.
-fn data(folder: &Path, options: &Options) -> Result<PathBuf> {
-    let script = project::root()?.join("bench/generate_sqlite.py");
-    let kept = folder.join(format!("shop-{}.sqlite", options.size));
-    let current = folder.join(format!("shop-{}.py", options.size));
-    let same =
-        fs::read(&current).is_ok_and(|made_by| fs::read(&script).is_ok_and(|script| script == made_by));
-    if !(same && kept.is_file()) {
-        println!("making {} (about a minute per GB, once)", kept.display());
-        let partial = kept.with_extension("partial");
-        if partial.exists() {
-            fs::remove_file(&partial)?;
-        }
-        process::run(Command::new("python3").arg(&script).arg(&partial).arg(options.bytes.to_string()))?;
-        fs::rename(&partial, &kept)?;
-        fs::copy(&script, &current)?;
-    }
-    Ok(kept)
 }
 
 #[cfg(test)]

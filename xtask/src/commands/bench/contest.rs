@@ -1,5 +1,6 @@
 //! Who is measured, how, and one measurement.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -16,119 +17,60 @@ pub(super) enum Discipline {
     Restore,
 }
 
-/// One way to do the work: scripts for `sh`, which know `$DATA`, `$WORK` and have `cadangkan` on their path.
+/// One way to do the work: scripts for `sh` in `$WORK`, with the place's variables and `cadangkan` on their path.
+///
+/// The first of each discipline is what the others are compared with.
 pub(super) struct Contender {
     pub(super) discipline: Discipline,
     pub(super) name: &'static str,
     /// Not measured.
     pub(super) prepare: &'static str,
     pub(super) script: &'static str,
-    /// The file or folder it makes, below `$WORK`.
+    /// The file or folder it makes, below `$WORK`; scripts know it as `$OUTPUT`.
     pub(super) output: &'static str,
-}
-
-/// The first of each discipline is what the others are compared with.
-pub(super) fn backup() -> Vec<Contender> {
-    let contender = |name, prepare, script, output| Contender {
-        discipline: Discipline::Backup,
-        name,
-        prepare,
-        script,
-        output,
-    };
-    vec![
-        contender(
-            "zstd -3 -T0",
-            "rm -f $WORK/stock.zst",
-            "zstd -q -3 -T0 $DATA -o $WORK/stock.zst",
-            "stock.zst",
-        ),
-        contender(
-            "zstd -3 -T0, sync",
-            "rm -f $WORK/synced.zst",
-            "zstd -q -3 -T0 $DATA -o $WORK/synced.zst && sync $WORK/synced.zst",
-            "synced.zst",
-        ),
-        contender(
-            "sqlite3 .backup, zstd -3 -T0",
-            "rm -f $WORK/copy $WORK/copy.zst",
-            "sqlite3 $DATA \".backup '$WORK/copy'\" && zstd -q -3 -T0 $WORK/copy -o $WORK/copy.zst",
-            "copy.zst",
-        ),
-        contender(
-            "cadangkan backup --no-check",
-            "export CADANGKAN_HOME=$WORK/plain; rm -rf $WORK/plain; cadangkan add sqlite bench --path $DATA --quiet",
-            "CADANGKAN_HOME=$WORK/plain cadangkan backup bench --no-check --quiet",
-            "plain/backups",
-        ),
-        contender(
-            "cadangkan backup",
-            "export CADANGKAN_HOME=$WORK/checked; rm -rf $WORK/checked; cadangkan add sqlite bench --path $DATA --quiet",
-            "CADANGKAN_HOME=$WORK/checked cadangkan backup bench --quiet",
-            "checked/backups",
-        ),
-        contender(
-            "cadangkan backup --fingerprints",
-            "export CADANGKAN_HOME=$WORK/proved; rm -rf $WORK/proved; cadangkan add sqlite bench --path $DATA --quiet",
-            "CADANGKAN_HOME=$WORK/proved cadangkan backup bench --fingerprints --quiet",
-            "proved/backups",
-        ),
-    ]
-}
-
-pub(super) fn restore() -> Vec<Contender> {
-    let contender = |name, script, output| Contender {
-        discipline: Discipline::Restore,
-        name,
-        prepare: "rm -rf $WORK/restored*",
-        script,
-        output,
-    };
-    vec![
-        contender(
-            "zstd -d, sync",
-            "zstd -q -d $WORK/stock.zst -o $WORK/restored && sync $WORK/restored",
-            "restored",
-        ),
-        contender(
-            "cadangkan restore --no-check",
-            "CADANGKAN_HOME=$WORK/plain cadangkan restore bench --to $WORK/restored.db --no-check --yes --quiet",
-            "restored.db",
-        ),
-        contender(
-            "cadangkan restore",
-            "CADANGKAN_HOME=$WORK/plain cadangkan restore bench --to $WORK/restored.db --yes --quiet",
-            "restored.db",
-        ),
-    ]
 }
 
 /// Where a contest is held.
 pub(super) struct Place {
-    pub(super) data: PathBuf,
     pub(super) work: PathBuf,
-    pub(super) program: PathBuf,
+    /// Folders of programs, searched before those of the system.
+    pub(super) programs: Vec<PathBuf>,
+    pub(super) environment: Vec<(&'static str, OsString)>,
+    /// Runs before each measurement, so that all find the same state; `sh`.
+    pub(super) settle: &'static str,
+    /// Fails when a restore did not give back what there was; `sh`.
+    pub(super) verify: &'static str,
+    /// The process whose ended children worked for the contenders.
+    pub(super) server: Option<u32>,
 }
 
 impl Place {
-    fn shell(&self, program: &str, arguments: &[&str]) -> Command {
-        let folder = self.program.parent().unwrap_or(Path::new("/")).as_os_str().to_owned();
-        let mut path = folder;
-        path.push(":");
-        path.push(std::env::var_os("PATH").unwrap_or_default());
+    /// Makes a command that has what contenders have.
+    pub(super) fn shell(&self, program: &str, arguments: &[&str]) -> Command {
+        let system = std::env::var_os("PATH").unwrap_or_default();
+        let folders = self.programs.iter().cloned().chain(std::env::split_paths(&system));
         let mut command = Command::new(program);
-        command.args(arguments).env("PATH", path).env("DATA", &self.data).env("WORK", &self.work);
+        command.args(arguments).env("PATH", std::env::join_paths(folders).unwrap_or(system.clone()));
+        command.envs(self.environment.iter().map(|(name, value)| (name, value))).env("WORK", &self.work);
         command.env("HOME", &self.work).current_dir(&self.work).stdout(Stdio::null());
         command
+    }
+
+    fn script(&self, contender: &Contender, script: &str) -> Result<()> {
+        process::run(self.shell("sh", &["-ec", script]).env("OUTPUT", self.work.join(contender.output)))
     }
 }
 
 /// One measurement of a whole process and all it starts.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Sample {
     pub(super) wall: Duration,
     /// The largest resident set of any process, in KiB.
     pub(super) peak_kib: u64,
+    /// Time on processors, of all processes.
+    pub(super) busy: Duration,
+    /// Time on processors that the server spent on it.
+    pub(super) server_busy: Duration,
 }
 
 /// What a contender did.
@@ -137,6 +79,7 @@ pub(super) struct Results {
     pub(super) script: &'static str,
     pub(super) discipline: Discipline,
     pub(super) samples: Vec<Sample>,
+    /// 0 for a restore.
     pub(super) output_bytes: u64,
 }
 
@@ -152,19 +95,17 @@ pub(super) fn hold(contenders: &[Contender], place: &Place, runs: usize) -> Resu
     let mut results: Vec<Results> = contenders.iter().map(start).collect();
     for run in 1..=runs {
         for (contender, result) in contenders.iter().zip(&mut results) {
-            process::run(
-                &mut place
-                    .shell("sh", &["-ec", &format!("{}; sync; cat $DATA > /dev/null", contender.prepare)]),
-            )
-            .with_context(|| format!("cannot prepare {}", contender.name))?;
+            place
+                .script(contender, &format!("{}; sync; {}", contender.prepare, place.settle))
+                .with_context(|| format!("cannot prepare {}", contender.name))?;
             let sample = measure(contender, place)?;
             println!("{run}/{runs}  {:32} {:8.2} s", contender.name, sample.wall.as_secs_f64());
             result.samples.push(sample);
-            result.output_bytes = size_of(&place.work.join(contender.output))?;
-            if contender.discipline == Discipline::Restore {
-                let restored = place.work.join(contender.output);
-                process::run(Command::new("cmp").arg(&place.data).arg(restored))
-                    .with_context(|| format!("{} did not restore the same bytes", contender.name))?;
+            match contender.discipline {
+                Discipline::Backup => result.output_bytes = size_of(&place.work.join(contender.output))?,
+                Discipline::Restore => place
+                    .script(contender, place.verify)
+                    .with_context(|| format!("{} did not restore the same", contender.name))?,
             }
         }
     }
@@ -173,14 +114,30 @@ pub(super) fn hold(contenders: &[Contender], place: &Place, runs: usize) -> Resu
 
 fn measure(contender: &Contender, place: &Place) -> Result<Sample> {
     let usage = place.work.join("usage");
-    let mut command = place.shell("time", &["--quiet", "--format", "%M", "--output"]);
+    let mut command = place.shell("time", &["--quiet", "--format", "%M %U %S", "--output"]);
     command.arg(&usage).args(["sh", "-ec", contender.script]);
+    let server_before = place.server.map_or(Ok(Duration::ZERO), busy_children)?;
     let start = Instant::now();
     process::run(&mut command).with_context(|| contender.name)?;
     let wall = start.elapsed();
-    let peak = fs::read_to_string(&usage)?;
-    let peak_kib = peak.trim().parse().with_context(|| format!("`time` printed {peak}"))?;
-    Ok(Sample { wall, peak_kib })
+    let server_busy = place.server.map_or(Ok(Duration::ZERO), busy_children)?.saturating_sub(server_before);
+    let printed = fs::read_to_string(&usage)?;
+    let mut fields = printed.split_whitespace();
+    let mut next = || fields.next().with_context(|| format!("`time` printed {printed}"));
+    let peak_kib = next()?.parse()?;
+    let busy = Duration::from_secs_f64(next()?.parse::<f64>()?) + Duration::from_secs_f64(next()?.parse()?);
+    Ok(Sample { wall, peak_kib, busy, server_busy })
+}
+
+/// Returns the time on processors of those children of a process that have ended (proc(5), cutime and cstime).
+fn busy_children(pid: u32) -> Result<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).context("the server is gone")?;
+    let (_, fields) = stat.rsplit_once(')').context("no fields in /proc/pid/stat")?;
+    let ticks =
+        |index| fields.split_whitespace().nth(index).and_then(|field: &str| field.parse::<u64>().ok());
+    let both = ticks(13).zip(ticks(14)).map(|(user, system)| user + system);
+    // A tick is a hundredth of a second in all of these files.
+    Ok(Duration::from_millis(both.context("no times in /proc/pid/stat")? * 10))
 }
 
 fn size_of(path: &Path) -> Result<u64> {
