@@ -13,6 +13,7 @@ use serde_json::json;
 
 use crate::config::{self, Config, Defaults, HOME_STORAGE_NAME, Mistake};
 use crate::registry;
+use crate::secrets::Keyring;
 use crate::ui::suggest;
 
 pub(crate) use definitions::{Definitions, database_definition, storage_definition};
@@ -34,11 +35,14 @@ impl Inventory {
     /// what this program cannot read.
     pub(crate) fn new(config: Config, definitions: Definitions) -> Result<Self> {
         let file = config.place.file.clone();
-        let mut databases: Vec<_> =
-            config.databases.iter().map(|declared| DatabaseEntry::declared(declared, &file)).collect();
-        let mut storages: Vec<_> =
-            config.storages.iter().map(|declared| StorageEntry::declared(declared, &file)).collect();
         let folder = config.place.home.clone();
+        let keyring = Keyring::of(&folder);
+        let declared = config.databases.iter();
+        let mut databases: Vec<_> =
+            declared.map(|declared| DatabaseEntry::declared(declared, &file, &keyring)).collect();
+        let declared = config.storages.iter();
+        let mut storages: Vec<_> =
+            declared.map(|declared| StorageEntry::declared(declared, &file, &keyring)).collect();
         if storages.is_empty()
             && !definitions.storages.iter().any(|(name, _)| name.as_str() == HOME_STORAGE_NAME)
         {
@@ -49,13 +53,15 @@ impl Inventory {
             refuse_conflict("database", name, taken.map(|entry| &entry.origin))?;
             let outer = config.defaults.compression.value;
             let read = config::check_database(name, definition, &folder, outer);
-            databases.push(DatabaseEntry::created(read.map_err(|list| unreadable("database", name, list))?));
+            let read = read.map_err(|list| unreadable("database", name, list))?;
+            databases.push(DatabaseEntry::created(read, &keyring));
         }
         for (name, definition) in &definitions.storages {
             let taken = storages.iter().find(|entry| entry.name == *name);
             refuse_conflict("storage", name, taken.map(|entry| &entry.origin))?;
             let read = config::check_storage(name, definition, &folder);
-            storages.push(StorageEntry::created(read.map_err(|list| unreadable("storage", name, list))?));
+            let read = read.map_err(|list| unreadable("storage", name, list))?;
+            storages.push(StorageEntry::created(read, &keyring));
         }
         for entry in &mut databases {
             entry.pause(definitions.database_switches.get(&entry.name).copied());
@@ -150,6 +156,7 @@ fn home_storage(home: &Path) -> Result<Option<StorageEntry>> {
         settings,
         enabled: true,
         paused: false,
+        keyring: Keyring::default(),
     }))
 }
 

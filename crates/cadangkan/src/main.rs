@@ -7,6 +7,7 @@ mod config;
 mod inventory;
 mod process;
 mod registry;
+mod secrets;
 mod ui;
 mod usage;
 

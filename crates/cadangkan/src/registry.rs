@@ -6,8 +6,14 @@ use cadangkan_storage::StorageDescriptor;
 use serde_json::Value;
 
 /// All engines, in the order in which they are shown.
+#[cfg(not(test))]
 pub(crate) static ENGINES: &[&Descriptor] =
     &[&cadangkan_engine_sqlite::SQLITE, &cadangkan_engine_postgres::POSTGRES];
+
+/// With a server that needs no server, for the unit tests.
+#[cfg(test)]
+pub(crate) static ENGINES: &[&Descriptor] = 
+    &[&cadangkan_engine_sqlite::SQLITE, &cadangkan_engine_postgres::POSTGRES, &tests::FAKE_SERVER];
 
 /// All storages, in the order in which they are shown.
 pub(crate) static STORAGES: &[&StorageDescriptor] = &[&cadangkan_storage::LOCAL];
@@ -40,8 +46,63 @@ pub(crate) fn parse_url(url: &str) -> Option<(&'static Descriptor, Result<Value,
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use cadangkan_core::settings::{Field, FieldKind, parse};
+    use cadangkan_testkit::fake_engine::FAKE;
+    use serde_json::json;
+
     use super::*;
+
+    const fn field(name: &'static str, kind: FieldKind, required: bool, help: &'static str) -> Field {
+        Field { name, kind, required, default: None, help }
+    }
+
+    /// A server with a password. Its content is in memory, and the same in every process.
+    pub(crate) static FAKE_SERVER: Descriptor = Descriptor {
+        fields: &[
+            field("host", FieldKind::Text, true, "the server's name or address"),
+            field("port", FieldKind::Integer, false, "the server's port"),
+            field("user", FieldKind::Text, false, "the user to connect as"),
+            field("password", FieldKind::Secret, false, "the user's password"),
+            field("token", FieldKind::Secret, false, "a second secret"),
+            field("sslrootcert", FieldKind::Path, false, "certificates of authorities"),
+        ],
+        open,
+        parse_url,
+        ..FAKE
+    };
+
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Raw {
+        host: String,
+        #[serde(rename = "port")]
+        _port: Option<u16>,
+        #[serde(rename = "user")]
+        _user: Option<String>,
+        password: Option<String>,
+        #[serde(rename = "token")]
+        _token: Option<String>,
+        #[serde(rename = "sslrootcert")]
+        _sslrootcert: Option<String>,
+    }
+
+    fn open(settings: &Value) -> Result<Box<dyn cadangkan_engine::Engine>, SettingsError> {
+        let raw: Raw = parse(settings)?;
+        if raw.host == "echo" {
+            // A server that says what it was given, so that tests see that the secret came through.
+            let message = format!("the password is {}", raw.password.unwrap_or_default());
+            return Err(SettingsError { path: vec!["host".to_owned()], message });
+        }
+        (FAKE.open)(settings)
+    }
+
+    fn parse_url(text: &str) -> Option<Result<Value, SettingsError>> {
+        let rest = text.strip_prefix("fake://")?;
+        let (user, host) = rest.split_once('@')?;
+        let (user, password) = user.split_once(':')?;
+        Some(Ok(json!({ "host": host, "user": user, "password": password })))
+    }
 
     #[test]
     fn ids_are_unique_and_found() {

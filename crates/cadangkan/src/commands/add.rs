@@ -4,15 +4,17 @@ use cadangkan_catalog::DefinitionKind;
 use cadangkan_core::settings::{Field, FieldKind};
 use cadangkan_core::{Clock, Error, ErrorKind, Name, Result};
 use cadangkan_engine::Descriptor;
-use clap::{Arg, ArgAction, ArgMatches};
+use clap::{Arg, ArgAction, ArgMatches, Args as _, FromArgMatches as _};
 use serde_json::{Map, Value, json};
 
 use crate::app::{App, CatalogNeed, Session};
-use crate::commands::test;
-use crate::config::DatabaseOptions;
+use crate::commands::selection::SelectionArgs;
+use crate::commands::{DatabaseUrl, secret, test};
+use crate::config::{BackupOptions, DatabaseOptions};
 use crate::inventory::{DatabaseEntry, database_definition};
-use crate::registry;
+use crate::secrets::Owner;
 use crate::ui::escape;
+use crate::{registry, secrets};
 
 /// Arguments of `add`: one subcommand per engine, with a flag for each of its fields.
 ///
@@ -21,8 +23,10 @@ use crate::ui::escape;
 pub(crate) struct AddArgs {
     engine: &'static Descriptor,
     name: String,
-    fields: BTreeMap<&'static str, String>,
-    url: Option<String>,
+    fields: BTreeMap<String, String>,
+    /// The secret that is read from the standard input.
+    from_stdin: Option<&'static Field>,
+    url: Option<DatabaseUrl>,
     options: DatabaseOptions,
 }
 
@@ -63,6 +67,8 @@ pub(crate) fn save(
     let entry = DatabaseEntry::from_definition(name, &definition, session.home())?;
     let (line, _) = test::database(app, &entry).map_err(|error| error.context("not saved", name))?;
     if !app.global.dry_run {
+        let owner = Owner::database(name);
+        let definition = entry.keyring.seal_definition(owner, engine.id, engine.fields, definition)?;
         session.catalog()?.define(DefinitionKind::Database, name, &definition, app.clock.now(), false)?;
     }
     Ok(line)
@@ -79,26 +85,69 @@ pub(crate) fn refuse_taken(session: &Session, name: &Name) -> Result<()> {
 
 /// Joins URL and flags, and asks for what is missing when somebody can answer.
 fn settings(app: &App, args: &AddArgs) -> Result<Value> {
-    let mut map = match &args.url {
-        None => Map::new(),
-        Some(url) => {
-            let parsed = (args.engine.parse_url)(url).ok_or_else(|| {
-                Error::new(ErrorKind::Usage, format!("not a URL of {}", args.engine.display_name))
-            })?;
-            match parsed.map_err(|error| Error::new(ErrorKind::Usage, error.message))? {
-                Value::Object(map) => map,
-                _ => Map::new(),
+    let mut map = args.url.as_ref().map(|url| of_url(app, args.engine, url)).transpose()?.unwrap_or_default();
+    for field in args.engine.fields {
+        for source in secrets::keys_of(field) {
+            if let Some(text) = args.fields.get(&source) {
+                map.insert(source, typed(field, text)?);
             }
         }
-    };
-    for field in args.engine.fields {
-        if let Some(text) = args.fields.get(field.name) {
-            map.insert(field.name.to_owned(), typed(field, text)?);
-        } else if !map.contains_key(field.name) && field.required {
+        if args.from_stdin.is_some_and(|secret| secret.name == field.name) {
+            let secret = secret::read(app, field)?;
+            map.insert(field.name.to_owned(), Value::from(secret));
+        }
+        let given = secrets::keys_of(field).iter().any(|key| map.contains_key(key));
+        if !given && field.required {
             map.insert(field.name.to_owned(), typed(field, &ask(app, field)?)?);
         }
     }
+    ask_for_secret(app, args.engine, &mut map)?;
+    refuse_two_sources(args.engine, &map)?;
     app.absolute_paths(args.engine.fields, Value::Object(map))
+}
+
+fn of_url(app: &App, engine: &Descriptor, url: &DatabaseUrl) -> Result<Map<String, Value>> {
+    let other = || Error::new(ErrorKind::Usage, format!("not a URL of {}", engine.display_name));
+    let parsed = (engine.parse_url)(url.as_str()).ok_or_else(other)?;
+    let Value::Object(map) = parsed.map_err(|error| Error::new(ErrorKind::Usage, error.message))? else {
+        return Ok(Map::new());
+    };
+    if let Some(field) = secrets::secret_fields(engine.fields).find(|field| map.contains_key(field.name)) {
+        let flag = field.name.replace('_', "-");
+        app.warn(&format!(
+            "the {} in the URL is in the history of your shell now, and was in the list of processes; --{flag}-stdin keeps it out",
+            field.name
+        ));
+    }
+    Ok(map)
+}
+
+/// Asks for the first secret of an engine when a user is given without it, and somebody can answer. An empty answer
+/// is none: servers have other ways to know a user.
+fn ask_for_secret(app: &App, engine: &Descriptor, map: &mut Map<String, Value>) -> Result<()> {
+    let Some(field) = secrets::secret_fields(engine.fields).next() else { return Ok(()) };
+    let given = secrets::keys_of(field).iter().any(|key| map.contains_key(key));
+    if given || !map.contains_key("user") || !app.process.can_ask || app.global.yes {
+        return Ok(());
+    }
+    let question = format!("{} [none]", capitalised(field.help));
+    let secret = app.with_prompter(|prompter| prompter.ask_hidden(&question))?;
+    if !secret.is_empty() {
+        map.insert(field.name.to_owned(), Value::from(secret));
+    }
+    Ok(())
+}
+
+fn refuse_two_sources(engine: &Descriptor, map: &Map<String, Value>) -> Result<()> {
+    for field in secrets::secret_fields(engine.fields) {
+        let keys = secrets::keys_of(field);
+        let given: Vec<_> = keys.iter().filter(|key| map.contains_key(*key)).map(String::as_str).collect();
+        if given.len() > 1 {
+            let message = format!("the {} is given twice", field.name);
+            return Err(Error::new(ErrorKind::Usage, message).context("given", given.join(" and ")));
+        }
+    }
+    Ok(())
 }
 
 /// Asks for the value of a field.
@@ -172,12 +221,15 @@ impl clap::FromArgMatches for AddArgs {
         Ok(AddArgs {
             engine,
             name: text("name").unwrap_or_default(),
-            fields: engine.fields.iter().filter_map(|field| Some((field.name, text(field.name)?))).collect(),
-            url: text("url"),
+            fields: typed_keys(engine).filter_map(|key| text(&key).map(|text| (key, text))).collect(),
+            from_stdin: secrets::secret_fields(engine.fields)
+                .find(|field| matches.get_flag(&stdin_flag(field))),
+            url: matches.get_one::<DatabaseUrl>("url").cloned(),
             options: DatabaseOptions {
                 storage,
                 production: matches.get_flag("production"),
                 tags: many("tag"),
+                backup: selected(engine, matches)?,
                 ..DatabaseOptions::default()
             },
         })
@@ -200,7 +252,13 @@ fn engine_command(engine: &'static Descriptor) -> clap::Command {
             engine.id
         ))
         .arg(Arg::new("name").required(true).value_name("NAME").help("What to call it"))
-        .arg(Arg::new("url").long("url").value_name("URL").help("Where it is, as one URL"))
+        .arg(
+            Arg::new("url")
+                .long("url")
+                .value_name("URL")
+                .value_parser(clap::value_parser!(DatabaseUrl))
+                .help("Where it is, as one URL"),
+        )
         .arg(
             Arg::new("storage")
                 .long("storage")
@@ -222,18 +280,66 @@ fn engine_command(engine: &'static Descriptor) -> clap::Command {
                 .action(ArgAction::Append)
                 .help("A tag that each of its backups gets; may be given more than once"),
         );
-    engine.fields.iter().fold(command, |command, field| command.arg(field_arg(field)))
+    let command = engine.fields.iter().fold(command, |command, field| command.args(field_args(field)));
+    match engine.capabilities.dump_selection {
+        true => SelectionArgs::augment_args(command).arg(globals_arg()),
+        false => command,
+    }
 }
 
-/// The flag of a field. Secrets have none: they are asked for, or come from the configuration.
-fn field_arg(field: &'static Field) -> Arg {
-    let help = match field.default {
-        Some(default) => format!("{} [default: {default}]", capitalised(field.help)),
-        None => capitalised(field.help),
-    };
-    Arg::new(field.name)
-        .long(field.name.replace('_', "-"))
-        .value_name(field.name.to_uppercase())
-        .help(help)
-        .hide(field.kind == FieldKind::Secret)
+fn globals_arg() -> Arg {
+    Arg::new("globals")
+        .long("globals")
+        .action(ArgAction::SetTrue)
+        .help("Also what belongs to the whole server: roles, tablespaces")
+}
+
+/// What the backups of the database are to hold.
+fn selected(engine: &Descriptor, matches: &ArgMatches) -> Result<BackupOptions, clap::Error> {
+    if !engine.capabilities.dump_selection {
+        return Ok(BackupOptions::default());
+    }
+    Ok(SelectionArgs::from_arg_matches(matches)?.options(matches.get_flag("globals")))
+}
+
+/// The keys of settings that are typed as text.
+fn typed_keys(engine: &'static Descriptor) -> impl Iterator<Item = String> {
+    engine.fields.iter().flat_map(|field| {
+        let own = usize::from(field.kind == FieldKind::Secret);
+        secrets::keys_of(field).into_iter().skip(own)
+    })
+}
+
+fn stdin_flag(field: &Field) -> String {
+    format!("{}_stdin", field.name)
+}
+
+/// The flags of a field. A secret itself is no flag: it is read from the standard input, a file or a command.
+fn field_args(field: &'static Field) -> Vec<Arg> {
+    if field.kind != FieldKind::Secret {
+        let help = match field.default {
+            Some(default) => format!("{} [default: {default}]", capitalised(field.help)),
+            None => capitalised(field.help),
+        };
+        return vec![text_arg(field.name.to_owned(), field.name.to_uppercase(), help)];
+    }
+    let stdin = stdin_flag(field);
+    let help = format!("Read {} from the standard input; asked for on a terminal", field.help);
+    let mut args = vec![Arg::new(stdin.clone()).long(dashes(&stdin)).action(ArgAction::SetTrue).help(help)];
+    let elsewhere =
+        [("FILE", "A file that holds it, with mode 0600"), ("COMMAND", "A command that prints it")];
+    let keys = secrets::keys_of(field).into_iter().skip(1);
+    args.extend(keys.zip(elsewhere).map(|(key, (value, help))| {
+        text_arg(key, value.to_owned(), format!("{help}; looked at whenever it is needed"))
+            .conflicts_with(&stdin)
+    }));
+    args
+}
+
+fn text_arg(key: String, value: String, help: String) -> Arg {
+    Arg::new(key.clone()).long(dashes(&key)).value_name(value).help(help)
+}
+
+fn dashes(key: &str) -> String {
+    key.replace('_', "-")
 }

@@ -10,8 +10,8 @@ use cadangkan_ops::{Context, Database};
 use serde_json::json;
 
 use crate::app::{App, CatalogNeed, Places, Session};
-use crate::commands::parse_wait;
 use crate::commands::selection::SelectionArgs;
+use crate::commands::{DatabaseUrl, parse_wait};
 use crate::inventory::{DatabaseEntry, EffectiveOptions, Wishes};
 use crate::registry;
 use crate::ui::escape;
@@ -28,7 +28,7 @@ pub(crate) struct BackupArgs {
     database: Option<String>,
     /// A database that is not configured: a URL, or the path of a database file
     #[arg(long, conflicts_with = "database", requires = "to_dir")]
-    url: Option<String>,
+    url: Option<DatabaseUrl>,
     /// The folder for the backup of --url
     #[arg(long, value_name = "FOLDER", requires = "url", conflicts_with = "database")]
     to_dir: Option<PathBuf>,
@@ -141,7 +141,7 @@ fn back_up(app: &App, session: &Session, entry: &DatabaseEntry, args: &BackupArg
 }
 
 /// Backs up a database that is not configured; the catalog hears nothing of it.
-fn back_up_once(app: &App, session: &Session, url: &str, args: &BackupArgs) -> Result<()> {
+fn back_up_once(app: &App, session: &Session, url: &DatabaseUrl, args: &BackupArgs) -> Result<()> {
     let (engine, _) = open_url(app, url)?;
     let name = name_of(engine.as_ref())?;
     let folder = args.to_dir.clone().unwrap_or_default();
@@ -206,13 +206,13 @@ pub(crate) fn request(effective: &EffectiveOptions, trigger: Trigger) -> Result<
 }
 
 /// Opens a database by its URL or path; relative paths begin in the working folder.
-pub(crate) fn open_url(app: &App, url: &str) -> Result<(Box<dyn Engine>, serde_json::Value)> {
+pub(crate) fn open_url(app: &App, url: &DatabaseUrl) -> Result<(Box<dyn Engine>, serde_json::Value)> {
     let unknown = || {
         Error::new(ErrorKind::Usage, "not the URL or path of a database that this program knows")
-            .context("url", escape(url))
+            .context("url", escape(&url.to_string()))
             .hint(format!("an existing database is added with `{}`", registry::example_add()))
     };
-    let (engine, settings) = registry::parse_url(url).ok_or_else(unknown)?;
+    let (engine, settings) = registry::parse_url(url.as_str()).ok_or_else(unknown)?;
     let wrong = |error: cadangkan_core::settings::SettingsError| Error::new(ErrorKind::Usage, error.message);
     let settings = app.absolute_paths(engine.fields, settings.map_err(wrong)?)?;
     Ok(((engine.open)(&settings).map_err(wrong)?, settings))

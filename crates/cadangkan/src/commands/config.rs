@@ -1,14 +1,16 @@
 use std::path::PathBuf;
 
 use cadangkan_catalog::DefinitionKind;
-use cadangkan_core::{Clock, Error, ErrorKind, Result, format_bytes};
+use cadangkan_core::settings::Field;
+use cadangkan_core::{Clock, Error, ErrorKind, Name, Result, format_bytes};
 use serde_json::{Value, json};
 
 use crate::app::{App, CatalogNeed, Session};
 use crate::cli::OutputFormat;
 use crate::commands::edit;
-use crate::config::{self, ExportFormat};
-use crate::inventory::Wishes;
+use crate::config::{self, Config, ExportFormat};
+use crate::inventory::{Inventory, Origin, Wishes, database_definition, storage_definition};
+use crate::secrets::{Keyring, Owner};
 use crate::ui::escape;
 
 /// Arguments of `config`.
@@ -210,46 +212,64 @@ fn import(app: &App, file: &std::path::Path, replace: bool) -> Result<()> {
     let imported =
         config::load(&config::Sources { file: Some(file), profile: None, ..app.sources(&created) })?;
     let catalog = session.catalog()?;
-    let databases = imported.databases.iter().map(|database| {
-        let definition = crate::inventory::database_definition(
-            database.engine.id,
-            &database.settings,
-            &database.options,
-            database.enabled,
-        );
-        (
-            DefinitionKind::Database,
-            &database.name,
-            definition,
-            session.inventory.database(database.name.as_str()).map(|entry| &entry.origin).ok(),
-        )
-    });
-    let storages = imported.storages.iter().map(|storage| {
-        let definition =
-            crate::inventory::storage_definition(storage.provider.id, &storage.settings, storage.enabled);
-        (
-            DefinitionKind::Storage,
-            &storage.name,
-            definition,
-            session.inventory.storage(storage.name.as_str()).map(|entry| &entry.origin).ok(),
-        )
-    });
     let (mut taken, mut left) = (Vec::new(), Vec::new());
-    for (kind, name, definition, origin) in storages.chain(databases) {
-        let exists = origin.is_some_and(|origin| *origin != crate::inventory::Origin::Implicit);
-        let declared = origin.is_some_and(crate::inventory::Origin::is_file);
+    for found in imports(&imported, &session.inventory) {
+        let exists = found.origin.is_some_and(|origin| *origin != Origin::Implicit);
+        let declared = found.origin.is_some_and(Origin::is_file);
         if declared || (exists && !replace) {
-            left.push(name.to_string());
+            left.push(found.name.to_string());
             continue;
         }
         if !app.global.dry_run {
-            catalog.define(kind, name, &definition, app.clock.now(), true)?;
+            let keyring = Keyring::of(session.home());
+            let definition =
+                keyring.seal_definition(found.owner, found.id, found.fields, found.definition)?;
+            catalog.define(found.kind, found.name, &definition, app.clock.now(), true)?;
         }
-        taken.push(name.to_string());
+        taken.push(found.name.to_string());
     }
     app.print(&json!({ "imported": taken, "left": left, "dry_run": app.global.dry_run }), || {
         let would = if app.global.dry_run { "Would import" } else { "Imported" };
         let none = |names: &[String]| if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
         format!("{would}: {}\nLeft as it is: {}\n", none(&taken), none(&left))
     })
+}
+
+/// Something that an imported file declares.
+struct Import<'a> {
+    kind: DefinitionKind,
+    owner: Owner<'a>,
+    name: &'a Name,
+    id: &'static str,
+    fields: &'static [Field],
+    definition: Value,
+    /// Where something of this name is defined already.
+    origin: Option<&'a Origin>,
+}
+
+fn imports<'a>(imported: &'a Config, inventory: &'a Inventory) -> Vec<Import<'a>> {
+    let storages = imported.storages.iter().map(|storage| Import {
+        kind: DefinitionKind::Storage,
+        owner: Owner::storage(&storage.name),
+        name: &storage.name,
+        id: storage.provider.id,
+        fields: storage.provider.fields,
+        definition: storage_definition(storage.provider.id, &storage.settings, storage.enabled),
+        origin: inventory.storage(storage.name.as_str()).map(|entry| &entry.origin).ok(),
+    });
+    let databases = imported.databases.iter().map(|database| Import {
+        kind: DefinitionKind::Database,
+        owner: Owner::database(&database.name),
+        name: &database.name,
+        id: database.engine.id,
+        fields: database.engine.fields,
+        definition: database_definition(
+            database.engine.id,
+            &database.settings,
+            &database.options,
+            database.enabled,
+        ),
+        origin: inventory.database(database.name.as_str()).map(|entry| &entry.origin).ok(),
+    });
+    storages.chain(databases).collect()
 }

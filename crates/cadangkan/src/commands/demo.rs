@@ -19,6 +19,7 @@ use cadangkan_ops::{Context, Database, Place};
 use serde_json::{Value, json};
 
 use crate::app::{App, Places};
+use crate::commands::DatabaseUrl;
 use crate::commands::backup::{open_folder, open_url};
 use crate::registry;
 
@@ -87,7 +88,7 @@ fn tell(app: &App, args: &DemoArgs, folder: &Path) -> Result<Value> {
     app.say(&format!("   {} with {} rows at {}", format_bytes(made.bytes), made.rows, file.display()));
 
     let name = Name::new("shop")?;
-    let (engine, _) = open_url(app, &file.to_string_lossy())?;
+    let (engine, _) = open_url(app, &DatabaseUrl::of_path(&file))?;
     let catalog = Catalog::open(&folder.join("catalog.db"))?;
     let places = Places::one(Name::new("home")?, open_folder(app, &folder.join("backups"))?);
     let locks = folder.join("locks");

@@ -6,14 +6,15 @@ use cadangkan_core::{Clock, Error, ErrorKind, Result};
 use serde_json::{Value, json};
 
 use crate::app::{App, CatalogNeed, Session};
-use crate::commands::config;
+use crate::commands::{config, secret};
 use crate::inventory::{DatabaseEntry, Origin, database_definition};
-use crate::process;
+use crate::secrets::Owner;
+use crate::{process, secrets};
 
 /// Arguments of `edit`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  cadangkan edit shop             # in $VISUAL or $EDITOR, checked before it is saved\n  cadangkan edit shop --disable"
+    after_help = "Examples:\n  cadangkan edit shop             # in $VISUAL or $EDITOR, checked before it is saved\n  cadangkan edit shop --disable\n  cadangkan edit prod --password-stdin < new-password"
 )]
 pub(crate) struct EditArgs {
     /// The database
@@ -24,6 +25,9 @@ pub(crate) struct EditArgs {
     /// Leave it alone until it is enabled again; for a declared database this is a pause
     #[arg(long)]
     disable: bool,
+    /// Give it another password, read from the standard input; asked for on a terminal
+    #[arg(long, conflicts_with_all = ["enable", "disable"])]
+    password_stdin: bool,
 }
 
 /// Enables or disables a database, or opens what defines it in an editor.
@@ -34,6 +38,14 @@ pub(crate) fn run(app: &App, args: &EditArgs) -> Result<()> {
         return switch(app, &session, entry, args.enable);
     }
     match &entry.origin {
+        Origin::File { .. } if args.password_stdin => Err(declared(entry)),
+        Origin::Catalog | Origin::Implicit if args.password_stdin => change(
+            app,
+            &session,
+            entry,
+            &definition_of(&session, entry)?,
+            with_password(app, &session, entry)?,
+        ),
         Origin::File { path, line } => {
             open_editor(path, Some(*line))?;
             config::validate(app)
@@ -62,14 +74,40 @@ fn switch(app: &App, session: &Session, entry: &DatabaseEntry, enable: bool) -> 
     })
 }
 
-/// Lets a person change a definition of the catalog as text; it is tested before it is saved.
-fn edit_created(app: &App, session: &Session, entry: &DatabaseEntry) -> Result<()> {
-    let catalog = session.catalog()?;
-    let known = catalog.definition(DefinitionKind::Database, &entry.name)?;
-    let present = known.map_or_else(
+/// The definition of a database as the catalog keeps it.
+fn definition_of(session: &Session, entry: &DatabaseEntry) -> Result<Value> {
+    let known = session.catalog()?.definition(DefinitionKind::Database, &entry.name)?;
+    Ok(known.map_or_else(
         || database_definition(entry.engine.id, &entry.settings, &entry.options, entry.enabled),
         |definition| definition.settings,
-    );
+    ))
+}
+
+fn declared(entry: &DatabaseEntry) -> Error {
+    let message = format!("\"{}\" is declared in the configuration file", entry.name);
+    Error::new(ErrorKind::Conflict, message)
+        .context("at", &entry.origin)
+        .hint("change its password there: ${VARIABLE}, password_file or password_command")
+}
+
+/// The definition with another password in it, in the place of wherever it came from.
+fn with_password(app: &App, session: &Session, entry: &DatabaseEntry) -> Result<Value> {
+    let name = "password";
+    let field = secrets::secret_fields(entry.engine.fields).find(|field| field.name == name);
+    let field = field.ok_or_else(|| {
+        Error::new(ErrorKind::Unsupported, format!("{} has no password", entry.engine.display_name))
+    })?;
+    let mut definition = definition_of(session, entry)?;
+    if let Some(Value::Object(settings)) = definition.get_mut(entry.engine.id) {
+        secrets::keys_of(field).iter().for_each(|key| drop(settings.shift_remove(key)));
+        settings.insert(name.to_owned(), Value::from(secret::read(app, field)?));
+    }
+    Ok(definition)
+}
+
+/// Lets a person change a definition of the catalog as text.
+fn edit_created(app: &App, session: &Session, entry: &DatabaseEntry) -> Result<()> {
+    let present = definition_of(session, entry)?;
     let text = serde_json::to_string_pretty(&present)
         .map_err(|error| Error::new(ErrorKind::Internal, "cannot write the definition").source(error))?;
     let mut file = tempfile::Builder::new()
@@ -84,14 +122,28 @@ fn edit_created(app: &App, session: &Session, entry: &DatabaseEntry) -> Result<(
     let changed: Value = serde_json::from_str(&edited).map_err(|error| {
         Error::new(ErrorKind::Usage, "what was edited is not JSON; nothing was changed").source(error)
     })?;
-    if changed == present {
+    change(app, session, entry, &present, changed)
+}
+
+/// Tests a changed definition, and saves it when that went well.
+fn change(
+    app: &App,
+    session: &Session,
+    entry: &DatabaseEntry,
+    present: &Value,
+    changed: Value,
+) -> Result<()> {
+    if changed == *present {
         return app
             .print(&json!({ "name": entry.name, "changed": false }), || "Nothing was changed.\n".to_owned());
     }
     let checked = DatabaseEntry::from_definition(&entry.name, &changed, session.home())?;
     super::test::database(app, &checked).map_err(|error| error.context("not saved", &entry.name))?;
     if !app.global.dry_run {
-        catalog.define(DefinitionKind::Database, &entry.name, &changed, app.clock.now(), true)?;
+        let (owner, engine) = (Owner::database(&entry.name), checked.engine);
+        let sealed = checked.keyring.seal_definition(owner, engine.id, engine.fields, changed)?;
+        let catalog = session.catalog()?;
+        catalog.define(DefinitionKind::Database, &entry.name, &sealed, app.clock.now(), true)?;
     }
     app.print(&json!({ "name": entry.name, "changed": true }), || {
         format!("{} {} is changed\n", app.style.good_mark(), entry.name)

@@ -39,7 +39,7 @@ pub(crate) fn run(app: &App, args: &InfoArgs) -> Result<()> {
     }
     app.print(&value, || {
         let mut text = String::new();
-        let location = entry.open().map(|engine| engine.location().to_string()).unwrap_or_default();
+        let location = entry.location().map(|location| location.to_string()).unwrap_or_default();
         let storage: Vec<_> = effective.storage.value.iter().map(ToString::to_string).collect();
         let last = newest.as_ref().map_or("never".to_owned(), |backup| {
             format!(

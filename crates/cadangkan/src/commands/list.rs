@@ -34,7 +34,7 @@ pub(crate) fn value(entry: &DatabaseEntry, newest: Option<&BackupRecord>) -> Val
     json!({
         "name": entry.name,
         "engine": entry.engine.id,
-        "location": entry.open().map(|engine| engine.location().to_string()).ok(),
+        "location": entry.location().map(|location| location.to_string()).ok(),
         "enabled": entry.enabled,
         "paused": entry.paused,
         "production": entry.options.production,
@@ -67,7 +67,7 @@ fn text(app: &App, session: &Session, rows: &[(&DatabaseEntry, Option<BackupReco
         ("location", Align::Left),
     ]);
     for (entry, newest) in rows {
-        let location = entry.open().map(|engine| engine.location().to_string()).unwrap_or_default();
+        let location = entry.location().map(|location| location.to_string()).unwrap_or_default();
         // Declared in the file: read-only here.
         let lock = match (entry.origin.is_file(), app.style.has_unicode()) {
             (true, true) => " 🔒",

@@ -15,6 +15,7 @@ pub(crate) mod init;
 pub(crate) mod list;
 pub(crate) mod remove;
 pub(crate) mod restore;
+pub(crate) mod secret;
 pub(crate) mod selection;
 pub(crate) mod status;
 pub(crate) mod test;
@@ -47,6 +48,47 @@ pub(crate) fn dispatch(app: &App, command: &Command) -> Result<()> {
         Command::Config(args) => config::run(app, args),
         Command::Completions(args) => completions::run(app, args),
         Command::Version(args) => version::run(app, args),
+    }
+}
+
+/// The URL or path of a database, as it was typed: there may be a password in it.
+#[derive(Clone)]
+pub(crate) struct DatabaseUrl(String);
+
+impl DatabaseUrl {
+    /// A path that was not typed.
+    pub(crate) fn of_path(path: &std::path::Path) -> Self {
+        DatabaseUrl(path.to_string_lossy().into_owned())
+    }
+
+    /// What was typed.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::str::FromStr for DatabaseUrl {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
+        Ok(DatabaseUrl(text.to_owned()))
+    }
+}
+
+/// A path as it is; of a URL only the scheme, since anything behind it may be the password.
+impl std::fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0.split_once("://") {
+            Some((scheme, _)) => write!(f, "{scheme}://…"),
+            None if self.0.contains(':') && self.0.contains('@') => f.write_str("…"),
+            None => f.write_str(&self.0),
+        }
+    }
+}
+
+impl std::fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self}")
     }
 }
 

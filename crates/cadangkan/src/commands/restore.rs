@@ -12,7 +12,7 @@ use cadangkan_ops::source::Source;
 
 use crate::app::{App, CatalogNeed, Places, Session};
 use crate::commands::selection::SelectionArgs;
-use crate::commands::{backup, parse_wait};
+use crate::commands::{DatabaseUrl, backup, parse_wait};
 use crate::inventory::{DatabaseEntry, Wishes};
 use text::plan_text;
 pub(crate) use text::report_text;
@@ -37,7 +37,7 @@ pub(crate) struct RestoreArgs {
     storage: Vec<Name>,
     /// Where to: a configured database, a URL, or a path [default: over the database itself]
     #[arg(long, value_name = "TARGET")]
-    to: Option<String>,
+    to: Option<DatabaseUrl>,
     /// What happens to what the target holds [default: replace over the database itself, clean with --tables, else fresh]
     #[arg(long, value_enum)]
     mode: Option<Mode>,
@@ -209,8 +209,10 @@ fn target<'a>(app: &App, session: &'a Session, args: &RestoreArgs) -> Result<Ope
         Ok(OpenTarget { entry: Some(entry), engine: entry.open()? })
     };
     match (&args.to, &args.database) {
-        (Some(to), _) if session.inventory.databases().iter().any(|entry| entry.name.as_str() == to) => {
-            configured(to)
+        (Some(to), _)
+            if session.inventory.databases().iter().any(|entry| entry.name.as_str() == to.as_str()) =>
+        {
+            configured(to.as_str())
         }
         (Some(to), _) => {
             let (engine, _) = backup::open_url(app, to)?;
@@ -219,7 +221,7 @@ fn target<'a>(app: &App, session: &'a Session, args: &RestoreArgs) -> Result<Ope
                 .inventory
                 .databases()
                 .iter()
-                .find(|entry| entry.open().is_ok_and(|other| other.location() == engine.location()));
+                .find(|entry| entry.location().is_ok_and(|other| other == engine.location()));
             Ok(OpenTarget { entry: same, engine })
         }
         (None, Some(name)) => configured(name.as_str()),

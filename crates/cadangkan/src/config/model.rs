@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::fmt;
 
 use cadangkan_archive::CodecKind;
 use cadangkan_core::{Name, Pattern, Selection};
@@ -160,7 +161,7 @@ impl BackupOptions {
 }
 
 /// A database that the file declares.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct DeclaredDatabase {
     /// Its name.
     pub(crate) name: Name,
@@ -179,7 +180,7 @@ pub(crate) struct DeclaredDatabase {
 }
 
 /// A storage that the file declares.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct DeclaredStorage {
     /// Its name.
     pub(crate) name: Name,
@@ -191,6 +192,20 @@ pub(crate) struct DeclaredStorage {
     pub(crate) settings: Value,
     /// Whether it takes part.
     pub(crate) enabled: bool,
+}
+
+/// Without its settings, which may hold secrets.
+impl fmt::Debug for DeclaredDatabase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeclaredDatabase").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Without its settings, which may hold secrets.
+impl fmt::Debug for DeclaredStorage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeclaredStorage").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 impl Default for Defaults {

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use cadangkan_archive::CodecKind;
 use cadangkan_core::settings::SettingsError;
 use cadangkan_core::{Error, ErrorKind, Name, Result};
-use cadangkan_engine::{Descriptor, Engine};
+use cadangkan_engine::{Descriptor, Engine, Location};
 use cadangkan_storage::{Storage, StorageDescriptor};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::config::{self, DatabaseOptions, DeclaredDatabase, DeclaredStorage, ValueOrigin};
+use crate::secrets::{Keyring, Owner, without_fetching};
 
 /// Where a thing was defined.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -30,7 +31,7 @@ pub(crate) enum Origin {
 }
 
 /// A database, from wherever it comes.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct DatabaseEntry {
     /// Its name.
     pub(crate) name: Name,
@@ -48,10 +49,12 @@ pub(crate) struct DatabaseEntry {
     pub(crate) enabled: bool,
     /// Whether the file declares it enabled, and the catalog switches it off.
     pub(crate) paused: bool,
+    /// Fetches its secrets.
+    pub(crate) keyring: Keyring,
 }
 
 /// A storage, from wherever it comes.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct StorageEntry {
     /// Its name.
     pub(crate) name: Name,
@@ -65,6 +68,8 @@ pub(crate) struct StorageEntry {
     pub(crate) enabled: bool,
     /// Whether the file declares it enabled, and the catalog switches it off.
     pub(crate) paused: bool,
+    /// Fetches its secrets.
+    pub(crate) keyring: Keyring,
 }
 
 impl Origin {
@@ -84,17 +89,42 @@ impl fmt::Display for Origin {
     }
 }
 
+/// Without its settings, which may hold secrets.
+impl fmt::Debug for DatabaseEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DatabaseEntry").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Without its settings, which may hold secrets.
+impl fmt::Debug for StorageEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StorageEntry").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
 impl DatabaseEntry {
-    /// Makes its engine, without connecting.
+    /// Makes its engine with its secrets, without connecting.
     pub(crate) fn open(&self) -> Result<Box<dyn Engine>> {
-        (self.engine.open)(&self.settings)
-            .map_err(|error| wrong_settings(error).context("database", &self.name))
+        let owner = Owner::database(&self.name);
+        self.open_with(&self.keyring.open(owner, self.engine.fields, &self.settings)?)
+    }
+
+    /// Says where it is, without fetching secrets.
+    pub(crate) fn location(&self) -> Result<Location> {
+        let settings = without_fetching(self.engine.fields, &self.settings);
+        self.open_with(&settings).map(|engine| engine.location())
+    }
+
+    fn open_with(&self, settings: &Value) -> Result<Box<dyn Engine>> {
+        (self.engine.open)(settings).map_err(|error| wrong_settings(error).context("database", &self.name))
     }
 
     /// Reads a definition as the catalog keeps it; relative paths begin at `folder`.
     pub(crate) fn from_definition(name: &Name, definition: &Value, folder: &Path) -> Result<Self> {
         let read = config::check_database(name, definition, folder, CodecKind::default());
-        read.map(DatabaseEntry::created).map_err(|mistakes| {
+        let keyring = Keyring::of(folder);
+        read.map(|definition| DatabaseEntry::created(definition, &keyring)).map_err(|mistakes| {
             let all = mistakes.into_iter().map(|mistake| mistake.message).collect::<Vec<_>>().join("; ");
             Error::new(ErrorKind::Configuration, all).context("database", name)
         })
@@ -111,21 +141,22 @@ impl DatabaseEntry {
             origins: BTreeMap::new(),
             enabled: true,
             paused: false,
+            keyring: Keyring::default(),
         }
     }
 
-    pub(super) fn declared(declared: &DeclaredDatabase, file: &Path) -> Self {
+    pub(super) fn declared(declared: &DeclaredDatabase, file: &Path, keyring: &Keyring) -> Self {
         let origin = Origin::File { path: file.to_owned(), line: declared.line };
-        DatabaseEntry::new(declared.clone(), origin)
+        DatabaseEntry::new(declared.clone(), origin, keyring)
     }
 
-    pub(super) fn created(definition: DeclaredDatabase) -> Self {
-        let mut entry = DatabaseEntry::new(definition, Origin::Catalog);
+    pub(super) fn created(definition: DeclaredDatabase, keyring: &Keyring) -> Self {
+        let mut entry = DatabaseEntry::new(definition, Origin::Catalog, keyring);
         entry.origins.values_mut().for_each(|origin| *origin = ValueOrigin::Catalog);
         entry
     }
 
-    fn new(from: DeclaredDatabase, origin: Origin) -> Self {
+    fn new(from: DeclaredDatabase, origin: Origin, keyring: &Keyring) -> Self {
         DatabaseEntry {
             name: from.name,
             origin,
@@ -135,6 +166,7 @@ impl DatabaseEntry {
             origins: from.origins,
             enabled: from.enabled,
             paused: false,
+            keyring: keyring.clone(),
         }
     }
 
@@ -146,22 +178,24 @@ impl DatabaseEntry {
 impl StorageEntry {
     /// Makes the storage, without connecting.
     pub(crate) fn open(&self) -> Result<Box<dyn Storage>> {
-        (self.provider.open)(&self.settings)
-            .map_err(|error| wrong_settings(error).context("storage", &self.name))
+        let owner = Owner::storage(&self.name);
+        let settings = self.keyring.open(owner, self.provider.fields, &self.settings)?;
+        (self.provider.open)(&settings).map_err(|error| wrong_settings(error).context("storage", &self.name))
     }
 
-    pub(super) fn declared(declared: &DeclaredStorage, file: &Path) -> Self {
+    pub(super) fn declared(declared: &DeclaredStorage, file: &Path, keyring: &Keyring) -> Self {
         let origin = Origin::File { path: file.to_owned(), line: declared.line };
-        StorageEntry::new(declared.clone(), origin)
+        StorageEntry::new(declared.clone(), origin, keyring)
     }
 
-    pub(super) fn created(definition: DeclaredStorage) -> Self {
-        StorageEntry::new(definition, Origin::Catalog)
+    pub(super) fn created(definition: DeclaredStorage, keyring: &Keyring) -> Self {
+        StorageEntry::new(definition, Origin::Catalog, keyring)
     }
 
-    fn new(from: DeclaredStorage, origin: Origin) -> Self {
+    fn new(from: DeclaredStorage, origin: Origin, keyring: &Keyring) -> Self {
         let DeclaredStorage { name, provider, settings, enabled, .. } = from;
-        StorageEntry { name, origin, provider, settings, enabled, paused: false }
+        let keyring = keyring.clone();
+        StorageEntry { name, origin, provider, settings, enabled, paused: false, keyring }
     }
 
     pub(super) fn pause(&mut self, switch: Option<bool>) {

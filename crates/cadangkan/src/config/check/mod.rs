@@ -31,8 +31,9 @@ pub(super) fn check(
     mistakes: &mut Vec<Mistake>,
 ) -> Config {
     let (folder, user_home) = (place.folder(), sources.user_home);
+    let check_file_name = sources.check_file_name;
     let mut checker =
-        Checker { folder, user_home, check_file_name: sources.check_file_name, storages: None, mistakes };
+        Checker { folder, user_home, check_file_name, storages: None, in_catalog: false, mistakes };
     let mut config = Config::empty(place.clone());
     if !checker.expect_map(root, "the configuration") {
         return config;
@@ -66,6 +67,8 @@ struct Checker<'a> {
     check_file_name: fn(&str) -> cadangkan_core::Result<()>,
     /// Storages that may be referred to; `None` where that is not to be checked.
     storages: Option<Vec<String>>,
+    /// Whether this is read from the catalog, where secrets are sealed.
+    in_catalog: bool,
     mistakes: &'a mut Vec<Mistake>,
 }
 
@@ -166,6 +169,7 @@ fn check_one<T>(
         user_home: None,
         check_file_name: |_| Ok(()),
         storages: None,
+        in_catalog: true,
         mistakes: &mut mistakes,
     };
     let node = Node::from_value(definition);

@@ -8,7 +8,7 @@ use crate::config::mistake::Mistake;
 use crate::config::model::DeclaredStorage;
 use crate::config::node::{Entry, Node};
 use crate::config::place::resolve_path;
-use crate::registry;
+use crate::{registry, secrets};
 
 impl Checker<'_> {
     /// Reads one storage.
@@ -81,8 +81,10 @@ impl Checker<'_> {
         if !node.is_null() && !self.expect_map(node, &format!("`{}`", entry.key)) {
             return None;
         }
-        let names: Vec<&str> = fields.iter().map(|field| field.name).collect();
+        let known: Vec<String> = fields.iter().flat_map(secrets::keys_of).collect();
+        let names: Vec<&str> = known.iter().map(String::as_str).collect();
         let meant = self.known_keys(node, &names, &[]);
+        secrets::secret_fields(fields).for_each(|field| self.secret(node, field));
         let mut value = node.to_value();
         if value.is_null() {
             value = Value::Object(serde_json::Map::new());
@@ -91,7 +93,8 @@ impl Checker<'_> {
             map.retain(|key, _| names.contains(&key.as_str()));
         }
         let mut missing = Vec::new();
-        for field in fields.iter().filter(|field| field.required && value.get(field.name).is_none()) {
+        let given = |field: &Field| secrets::keys_of(field).iter().any(|key| value.get(key).is_some());
+        for field in fields.iter().filter(|field| field.required && !given(field)) {
             missing.push(field);
             // When it is only misspelt, that was said.
             if !meant.contains(&field.name) {
@@ -104,16 +107,41 @@ impl Checker<'_> {
         if let Value::Object(map) = &mut value {
             map.extend(missing.iter().map(|field| (field.name.to_owned(), spare(field.kind))));
         }
-        let read = |value: &Value| open(value).map(|()| value.clone());
+        let read = |value: &Value| open(&secrets::without_fetching(fields, value)).map(|()| value.clone());
         let spare_of =
             |key: &str| fields.iter().find(|field| field.name == key).map(|field| spare(field.kind));
         let settings = decode(node, value, &read, &spare_of, self.mistakes);
         settings.filter(|_| missing.is_empty())
     }
 
+    /// Names what is wrong with where a secret comes from.
+    fn secret(&mut self, node: &Node, field: &Field) {
+        let keys = secrets::keys_of(field);
+        let given = keys.iter().filter_map(|key| node.entry(key)).filter(|entry| !entry.node.is_null());
+        let given: Vec<&Entry> = given.collect();
+        for entry in &given {
+            let own = entry.key == field.name;
+            if own && !self.in_catalog && secrets::sealed(Some(&entry.node.to_value())).is_some() {
+                let hint =
+                    format!("write the secret as ${{VARIABLE}}, or give `{}`", secrets::file_key(field));
+                self.mistake_at(&entry.node, "sealed secrets are for the catalog only", Some(hint));
+            } else if !own && entry.node.text().is_none_or(str::is_empty) {
+                let message = format!("`{}` must be text, not {}", entry.key, entry.node.kind());
+                self.mistake_at(&entry.node, message, None);
+            }
+        }
+        if let [first, second, ..] = given.as_slice() {
+            let message = format!("`{}` stands beside `{}`", second.key, first.key);
+            let hint = format!("keep one of: {}", keys.join(", "));
+            self.mistakes.push(Mistake::new(second.position, message).hint(hint));
+        }
+    }
+
     fn resolve_paths(&self, value: &mut Value, fields: &[Field]) {
-        for field in fields.iter().filter(|field| field.kind == FieldKind::Path) {
-            if let Some(Value::String(path)) = value.get_mut(field.name)
+        let paths =
+            fields.iter().filter(|field| field.kind == FieldKind::Path).map(|field| field.name.to_owned());
+        for key in paths.chain(secrets::secret_fields(fields).map(secrets::file_key)) {
+            if let Some(Value::String(path)) = value.get_mut(&key)
                 && !path.is_empty()
             {
                 let resolved = resolve_path(path, self.folder, self.user_home);

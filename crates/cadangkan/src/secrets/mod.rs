@@ -1,0 +1,199 @@
+//! Secrets: where they come from, and how the catalog keeps them.
+//!
+//! For a field `password`, settings hold the secret itself (the file, with a variable filled in), `password_file`,
+//! `password_command`, or, in the catalog, the sealed secret: `{"sealed": "v1:…"}`. It is fetched when something
+//! connects, and not before.
+
+mod key;
+mod private;
+mod program;
+mod seal;
+
+use std::path::{Path, PathBuf};
+
+use cadangkan_core::settings::{Field, FieldKind};
+use cadangkan_core::{Error, ErrorKind, Name, Result, ResultExt};
+use serde_json::{Value, json};
+
+use crate::process::environment;
+
+/// The most bytes that a secret may have.
+pub(crate) const LONGEST: usize = 64 * 1024;
+
+/// The variable that holds the key, where no file does.
+const KEY_VARIABLE: &str = "CADANGKAN_MASTER_KEY";
+
+/// Ends the key of the file that a secret is read from.
+const FILE: &str = "_file";
+/// Ends the key of the command that prints a secret.
+const COMMAND: &str = "_command";
+/// The key under which a sealed secret stands.
+const SEALED: &str = "sealed";
+
+/// Whose secret it is. One that was sealed opens for nobody else.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Owner<'a> {
+    kind: &'static str,
+    name: &'a Name,
+}
+
+impl<'a> Owner<'a> {
+    /// A database.
+    pub(crate) fn database(name: &'a Name) -> Self {
+        Owner { kind: "database", name }
+    }
+
+    /// A storage.
+    pub(crate) fn storage(name: &'a Name) -> Self {
+        Owner { kind: "storage", name }
+    }
+}
+
+/// Seals and opens secrets with the master key: that of the variable, else that of `master.key` in the home folder,
+/// which is made when the first secret is sealed.
+#[derive(Clone, Default)]
+pub(crate) struct Keyring {
+    home: PathBuf,
+    variable: Option<String>,
+}
+
+impl std::fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Keyring").field("home", &self.home).finish_non_exhaustive()
+    }
+}
+
+impl Keyring {
+    /// The keyring of a home folder.
+    pub(crate) fn of(home: &Path) -> Self {
+        let variable = environment(KEY_VARIABLE).filter(|text| !text.is_empty());
+        Keyring { home: home.to_owned(), variable }
+    }
+
+    /// Puts every secret in its place: opens sealed ones, reads files, runs commands.
+    ///
+    /// Fails with `Configuration` when the key is missing or another one, and with what files and commands fail with.
+    pub(crate) fn open(&self, owner: Owner<'_>, fields: &[Field], settings: &Value) -> Result<Value> {
+        let mut opened = settings.clone();
+        let Value::Object(map) = &mut opened else { return Ok(opened) };
+        for field in secret_fields(fields) {
+            let file = map.shift_remove(&format!("{}{FILE}", field.name));
+            let command = map.shift_remove(&format!("{}{COMMAND}", field.name));
+            let text = |value: Option<Value>| value.as_ref().and_then(Value::as_str).map(str::to_owned);
+            let secret = match (sealed(map.get(field.name)), text(file), text(command)) {
+                (Some(sealed), _, _) => {
+                    seal::open(sealed, owner, field.name, || key::read(&self.home, self.variable.as_deref()))
+                }
+                (None, Some(path), _) => private::read(Path::new(&path)).context("of", field.name),
+                (None, None, Some(command)) => program::run(&command).context("of", field.name),
+                (None, None, None) => continue,
+            };
+            let secret = secret.context(owner.kind, owner.name)?;
+            map.insert(field.name.to_owned(), Value::from(secret));
+        }
+        Ok(opened)
+    }
+
+    /// Seals every secret of a definition, whose settings stand under the word of its engine or provider.
+    pub(crate) fn seal_definition(
+        &self,
+        owner: Owner<'_>,
+        id: &str,
+        fields: &[Field],
+        mut definition: Value,
+    ) -> Result<Value> {
+        if let Some(settings) = definition.get_mut(id) {
+            *settings = self.seal(owner, fields, settings)?;
+        }
+        Ok(definition)
+    }
+
+    /// Seals every secret that stands there as plain text.
+    pub(crate) fn seal(&self, owner: Owner<'_>, fields: &[Field], settings: &Value) -> Result<Value> {
+        let mut kept = settings.clone();
+        for field in secret_fields(fields) {
+            let Some(slot) = kept.get_mut(field.name) else { continue };
+            let Some(plain) = slot.as_str() else { continue };
+            let key = key::read_or_make(&self.home, self.variable.as_deref())?;
+            let text = seal::seal(plain, owner, field.name, &key)?;
+            // What cannot be opened again is not kept.
+            if seal::open(&text, owner, field.name, || Ok(Some(key)))? != plain {
+                return Err(Error::new(ErrorKind::Internal, "a sealed secret does not open again"));
+            }
+            *slot = json!({ SEALED: text });
+        }
+        Ok(kept)
+    }
+}
+
+/// The fields that hold secrets.
+pub(crate) fn secret_fields(fields: &[Field]) -> impl Iterator<Item = &Field> {
+    fields.iter().filter(|field| field.kind == FieldKind::Secret)
+}
+
+/// The keys that stand for a field: its own, and where a secret may come from instead.
+pub(crate) fn keys_of(field: &Field) -> Vec<String> {
+    let own = field.name.to_owned();
+    match field.kind {
+        FieldKind::Secret => vec![own, file_key(field), format!("{}{COMMAND}", field.name)],
+        _ => vec![own],
+    }
+}
+
+/// The key of the file that a secret is read from.
+pub(crate) fn file_key(field: &Field) -> String {
+    format!("{}{FILE}", field.name)
+}
+
+/// Puts something harmless in the place of each secret, so that the rest of the settings can be looked at without
+/// fetching any.
+pub(crate) fn without_fetching(fields: &[Field], settings: &Value) -> Value {
+    let mut shown = settings.clone();
+    let Value::Object(map) = &mut shown else { return shown };
+    for field in secret_fields(fields) {
+        let sources = keys_of(field).into_iter().skip(1);
+        let elsewhere = sources.filter(|key| map.shift_remove(key).is_some()).count() > 0;
+        if elsewhere || sealed(map.get(field.name)).is_some() {
+            map.insert(field.name.to_owned(), Value::from("x"));
+        }
+    }
+    shown
+}
+
+/// The sealed secret, when a value is one.
+pub(crate) fn sealed(value: Option<&Value>) -> Option<&str> {
+    let map = value?.as_object().filter(|map| map.len() == 1)?;
+    map.get(SEALED)?.as_str()
+}
+
+/// Takes one line break off the end, as editors and `echo` put there, and refuses what can be no secret.
+fn trimmed(bytes: Vec<u8>) -> Result<String> {
+    let wrong = |what: &str| Error::new(ErrorKind::Configuration, format!("the secret {what}"));
+    if bytes.len() > LONGEST {
+        return Err(wrong("is longer than 64 KiB"));
+    }
+    let mut text = String::from_utf8(bytes).map_err(|_| wrong("is not UTF-8 text"))?;
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+    match (text.is_empty(), text.contains('\0')) {
+        (true, _) => Err(wrong("is empty")),
+        (_, true) => Err(wrong("has a zero byte in it")),
+        _ => Ok(text),
+    }
+}
+
+/// Reads a secret to its end from the standard input or a pipe.
+pub(crate) fn read_from(input: impl std::io::Read) -> Result<String> {
+    use std::io::Read;
+    let mut bytes = Vec::new();
+    let limit = LONGEST as u64 + 1;
+    input.take(limit).read_to_end(&mut bytes).map_err(|error| Error::io("cannot read the secret", error))?;
+    trimmed(bytes)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,143 @@
+//! Commands that print secrets.
+
+use std::io::Read;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use cadangkan_core::{Error, ErrorKind, Result};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::{KEY_VARIABLE, LONGEST, trimmed};
+
+/// How long a command may take.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// Runs a command in the shell and takes what it prints on its standard output.
+///
+/// Fails with `Timeout` after 30 s, when all that it started is killed. Nothing of what it prints is ever shown, on
+/// either stream: it may be the secret.
+pub(super) fn run(command: &str) -> Result<String> {
+    run_within(command, LIMIT)
+}
+
+fn run_within(command: &str, limit: Duration) -> Result<String> {
+    let deadline = Instant::now() + limit;
+    let mut child = Command::new("sh")
+        .args(["-c", command])
+        .env_remove(KEY_VARIABLE)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .map_err(|error| Error::io("cannot run the command of a secret", error))?;
+    let printed = child.stdout.take().map_or_else(|| Ok(Vec::new()), |output| read(output, deadline));
+    let ended = printed.and_then(|printed| Ok((printed, wait(&mut child, deadline)?)));
+    if ended.is_err() {
+        kill(&mut child);
+    }
+    let (printed, status) = ended?;
+    if !status.success() {
+        return Err(Error::new(ErrorKind::Configuration, "the command of a secret failed")
+            .context("ended with", status)
+            .hint("run it by hand as this user: what it said is not shown, since it may be the secret"));
+    }
+    trimmed(printed)
+}
+
+/// Reads to the end of the output, which comes when everything that could write to it has ended.
+fn read(mut output: ChildStdout, deadline: Instant) -> Result<Vec<u8>> {
+    let failed = |error| Error::io("cannot read what the command of a secret prints", error);
+    let (mut bytes, mut buffer) = (Vec::new(), [0; 4096]);
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() || bytes.len() > LONGEST {
+            return if left.is_zero() { Err(too_long()) } else { trimmed(bytes).map(String::into_bytes) };
+        }
+        let timeout = Timespec {
+            tv_sec: i64::try_from(left.as_secs()).unwrap_or(30),
+            tv_nsec: left.subsec_nanos().into(),
+        };
+        match poll(&mut [PollFd::new(&output, PollFlags::IN)], Some(&timeout)) {
+            Ok(0) | Err(rustix::io::Errno::INTR) => continue,
+            Ok(_) => {}
+            Err(error) => return Err(failed(error.into())),
+        }
+        match output.read(&mut buffer).map_err(failed)? {
+            0 => return Ok(bytes),
+            count => bytes.extend_from_slice(buffer.get(..count).unwrap_or_default()),
+        }
+    }
+}
+
+fn wait(child: &mut Child, deadline: Instant) -> Result<ExitStatus> {
+    let failed = |error| Error::io("cannot wait for the command of a secret", error);
+    loop {
+        if let Some(status) = child.try_wait().map_err(failed)? {
+            return Ok(status);
+        }
+        if Instant::now() >= deadline {
+            return Err(too_long());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Kills the command with all that it started, and takes it off the list of processes.
+fn kill(child: &mut Child) {
+    // What has ended meanwhile cannot be killed, and that is fine.
+    let group = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
+    let _ = group.map(|group| rustix::process::kill_process_group(group, rustix::process::Signal::KILL));
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+fn too_long() -> Error {
+    Error::new(ErrorKind::Timeout, "the command of a secret did not end within 30 seconds")
+        .hint("it may be waiting for an answer: it has no terminal and no input here")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line_break_is_taken_off() {
+        assert_eq!(run("printf 'a b\\n\\n'").unwrap(), "a b\n");
+        assert_eq!(run("printf 'hunter2'").unwrap(), "hunter2");
+    }
+
+    #[test]
+    fn failures_never_show_what_was_printed() {
+        let error = run("echo MARKED; echo MARKED >&2; exit 3").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration);
+        assert!(!format!("{error} {error:?} {:?}", error.advice()).contains("MARKED"));
+        assert!(error.to_string().contains("exit status: 3"), "{error}");
+        for nothing in ["true", "printf '\\n'", "printf 'a\\0b'", "yes | head -c 100000"] {
+            assert_eq!(run(nothing).unwrap_err().kind(), ErrorKind::Configuration, "{nothing}");
+        }
+    }
+
+    #[test]
+    fn a_command_that_hangs_is_killed_with_its_children() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pid");
+        let command = format!("sleep 600 & echo $! > '{}'; wait", file.display());
+        let began = Instant::now();
+        let error = run_within(&command, Duration::from_millis(700)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Timeout);
+        assert!(began.elapsed() < Duration::from_secs(60));
+        let child = std::fs::read_to_string(&file).unwrap();
+        let state = || std::fs::read_to_string(format!("/proc/{}/stat", child.trim()));
+        // It is gone, or what is left of it waits to be collected by the first process.
+        while state().is_ok_and(|state| !state.contains(") Z ")) {
+            assert!(began.elapsed() < Duration::from_secs(60), "the child still runs");
+        }
+    }
+
+    #[test]
+    fn the_master_key_is_not_handed_on() {
+        assert_eq!(run(&format!("printf '[%s]' \"${KEY_VARIABLE}\"")).unwrap(), "[]");
+    }
+}
