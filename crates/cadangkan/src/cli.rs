@@ -1,5 +1,6 @@
 //! The command line as it is typed: raw arguments, nothing decided yet.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::{FalseyValueParser, Resettable};
@@ -35,7 +36,7 @@ pub(crate) struct Cli {
 
 impl Cli {
     /// Reads the command line. What is typed wins over the variables, also where two flags exclude each other.
-    pub(crate) fn read(colors: bool) -> Result<Self, clap::Error> {
+    pub(crate) fn read(arguments: impl Iterator<Item = OsString>, colors: bool) -> Result<Self, clap::Error> {
         let mut command = Cli::command().color(if colors { ColorChoice::Auto } else { ColorChoice::Never });
         for flag in ["config", "profile", "output"] {
             // A variable that is set to nothing says nothing: Docker Compose sets those that it does not know.
@@ -45,7 +46,7 @@ impl Cli {
                 command = command.mut_arg(flag, |arg| arg.env(Resettable::Reset));
             }
         }
-        let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+        let matches = command.try_get_matches_from_mut(arguments)?;
         let mut cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
         if cli.global.verbose && cli.global.quiet {
             let typed = |flag| matches.value_source(flag) == Some(ValueSource::CommandLine);

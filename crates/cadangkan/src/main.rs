@@ -4,6 +4,8 @@ mod app;
 mod cli;
 mod commands;
 mod config;
+#[cfg(test)]
+mod every_command;
 mod inventory;
 mod process;
 mod registry;
@@ -11,6 +13,7 @@ mod secrets;
 mod ui;
 mod usage;
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -25,7 +28,11 @@ use ui::progress::{Output, Watcher};
 use ui::{CANNOT_PRINT, Style};
 
 fn main() -> ExitCode {
-    let cli = match Cli::read(!usage::refuses_colors()) {
+    run(std::env::args_os())
+}
+
+fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::read(arguments, !usage::refuses_colors()) {
         Ok(cli) => cli,
         Err(error) => return usage::report(&error),
     };
