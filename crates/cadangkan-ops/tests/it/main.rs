@@ -15,6 +15,7 @@ mod damage;
 mod faults;
 mod files;
 mod full_disk;
+mod in_place;
 mod killed;
 mod locks;
 mod records;

@@ -21,18 +21,18 @@ use cadangkan_testkit::fake_engine::{FakeServer, Fault};
 use crate::support::{failure, request};
 
 /// A server, a storage, and no catalog: none is needed.
-struct Farm {
-    server: FakeServer,
-    engine: Box<dyn Engine>,
-    storage: Local,
-    name: Name,
+pub(crate) struct Farm {
+    pub(crate) server: FakeServer,
+    pub(crate) engine: Box<dyn Engine>,
+    pub(crate) storage: Local,
+    pub(crate) name: Name,
     clock: FakeClock,
     cancel: Cancel,
-    folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl Farm {
-    fn new(rows: u64) -> Self {
+    pub(crate) fn new(rows: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let server = FakeServer::new();
         server.fill(1, rows);
@@ -47,7 +47,7 @@ impl Farm {
         }
     }
 
-    fn context<'a>(&'a self, locks: &'a Path, reporter: &'a dyn Reporter) -> Context<'a> {
+    pub(crate) fn context<'a>(&'a self, locks: &'a Path, reporter: &'a dyn Reporter) -> Context<'a> {
         Context {
             catalog: None,
             control: Control { cancel: &self.cancel, reporter, clock: &self.clock },
@@ -59,7 +59,7 @@ impl Farm {
         }
     }
 
-    fn back_up(&self, reporter: &dyn Reporter) -> cadangkan_core::Result<BackupReport> {
+    pub(crate) fn back_up(&self, reporter: &dyn Reporter) -> cadangkan_core::Result<BackupReport> {
         let locks = self.folder.path().join("locks");
         let place = Place { name: &self.name, storage: &self.storage };
         let database = Database { name: &self.name, engine: self.engine.as_ref() };
@@ -87,7 +87,7 @@ impl Farm {
 }
 
 /// Rows of every table, in an order of their own: frames come in any.
-fn content(server: &FakeServer) -> BTreeMap<String, BTreeMap<String, Vec<Vec<u8>>>> {
+pub(crate) fn content(server: &FakeServer) -> BTreeMap<String, BTreeMap<String, Vec<Vec<u8>>>> {
     let mut databases = server.databases();
     databases.values_mut().flat_map(BTreeMap::values_mut).for_each(|rows| rows.sort());
     databases

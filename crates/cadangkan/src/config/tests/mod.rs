@@ -5,6 +5,8 @@ mod mistakes;
 mod profiles;
 mod reading;
 mod samples;
+mod secrets;
+mod selection;
 
 use std::path::{Path, PathBuf};
 
