@@ -33,7 +33,8 @@ pub(crate) fn run(app: &App, args: &TestArgs) -> Result<()> {
     let mut failed = Vec::new();
     for entry in entries {
         let _ = writeln!(text, "{}", app.style.bold(entry.name.as_str()));
-        let checks = [("database", database(app, entry)), ("storage", storages(&session, entry))];
+        let reached = database(app, entry).map(|(line, value)| (line + &facts(&value), value));
+        let checks = [("database", reached), ("storage", storages(&session, entry))];
         let mut results = Vec::new();
         for (what, result) in checks {
             match result {
@@ -72,6 +73,15 @@ pub(crate) fn run(app: &App, args: &TestArgs) -> Result<()> {
             ))
         }
     }
+}
+
+/// What else a server said of itself and of the connection, behind the line that names it.
+fn facts(info: &Value) -> String {
+    let pairs = info.get("facts").and_then(Value::as_array).into_iter().flatten();
+    let text = |pair: &Value, place: usize| pair.get(place).and_then(Value::as_str).map(str::to_owned);
+    let pairs = pairs.filter_map(|pair| Some(format!("{} {}", text(pair, 0)?, text(pair, 1)?)));
+    let joined = pairs.collect::<Vec<_>>().join(", ");
+    if joined.is_empty() { joined } else { format!("; {joined}") }
 }
 
 /// Connects to a database, and says what is there.
