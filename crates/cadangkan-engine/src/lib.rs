@@ -17,12 +17,14 @@ mod load;
 mod server;
 
 pub use descriptor::{Capabilities, Descriptor, Layout};
-pub use dump::{DumpOptions, DumpPlan, DumpRequest, FrameSink, Snapshot, SnapshotEnd, SnapshotStart, Unit, UnitReport};
+pub use dump::{
+    DumpOptions, DumpPlan, DumpRequest, FrameSink, Snapshot, SnapshotEnd, SnapshotStart, Unit, UnitReport,
+};
 pub use frame_builder::{FrameBuilder, FrameSizes};
 pub use load::{Load, LoadMode, LoadOptions, LoadPlan, LoadReport, LoadRequest, Piece};
-pub use server::{Location, ServerInfo};
+pub use server::{DatabaseInfo, Location, ServerInfo};
 
-use cadangkan_core::{Control, Leftover, ObjectReport, Result, Selection};
+use cadangkan_core::{Control, Error, ErrorKind, Leftover, ObjectReport, Result, Selection};
 
 /// One configured database: a single one, or a server with many.
 ///
@@ -39,6 +41,15 @@ pub trait Engine: Send + Sync {
     /// Fails with `Unreachable`, `NotFound`, `Denied`, `Timeout` or `DamagedSource`, each with a hint. Only
     /// failures marked retryable may be tried again.
     fn probe(&self, control: &Control<'_>) -> Result<ServerInfo>;
+
+    /// Lists the databases of the server that this one is on, in order of their names.
+    ///
+    /// Fails with `Unsupported` where there is no server, and as [`probe`](Engine::probe) does.
+    fn scan(&self, _control: &Control<'_>) -> Result<Vec<DatabaseInfo>> {
+        let message = format!("{} has no server with databases to list", self.descriptor().display_name);
+        Err(Error::new(ErrorKind::Unsupported, message)
+            .hint("`cadangkan test` looks at this one, and `cadangkan backup --dry-run` says what would be backed up"))
+    }
 
     /// Says what a dump would take, without taking it: what `--dry-run` shows.
     ///

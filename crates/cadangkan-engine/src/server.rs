@@ -23,6 +23,19 @@ impl std::fmt::Display for Location {
     }
 }
 
+/// One of the databases on a server.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct DatabaseInfo {
+    /// Its name.
+    pub name: String,
+    /// Bytes it takes on the server's disk, when this user may know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size_bytes: Option<u64>,
+    /// Number of its tables, when known without connecting to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tables: Option<u64>,
+}
+
 /// What a look at a database showed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ServerInfo {

@@ -126,6 +126,8 @@ pub(crate) enum Command {
     Info(commands::info::InfoArgs),
     /// Test that databases and their storages can be reached and used
     Test(commands::test::TestArgs),
+    /// List the databases on a server, and what a backup would take of the configured one
+    Scan(commands::scan::ScanArgs),
     /// Change a database that was added, or open the configuration at a declared one
     Edit(commands::edit::EditArgs),
     /// Remove a database; its stored backups stay unless told otherwise

