@@ -242,49 +242,49 @@ impl clap::FromArgMatches for AddArgs {
 }
 
 fn engine_command(engine: &'static Descriptor) -> clap::Command {
-    let flags: Vec<_> = engine.fields.iter().filter(|field| field.required).collect();
-    let example: String =
-        flags.iter().map(|field| format!(" --{} …", field.name.replace('_', "-"))).collect();
+    let required = engine.fields.iter().filter(|field| field.required);
+    let flags: String = required.map(|field| format!(" --{} …", dashes(field.name))).collect();
+    let example = if flags.is_empty() { " --url …".to_owned() } else { flags };
+    let url = Arg::new("url")
+        .long("url")
+        .value_name("URL")
+        .value_parser(clap::value_parser!(DatabaseUrl))
+        .help("Where it is, as one URL");
+    let connection = std::iter::once(url).chain(engine.fields.iter().flat_map(field_args));
     let command = clap::Command::new(engine.id)
-        .about(format!("Add a database of {}", engine.display_name))
-        .after_help(format!(
-            "What is missing is asked for on a terminal.\n\nExamples:\n  cadangkan add {0} shop\n  cadangkan add {0} shop{example} --production",
-            engine.id
-        ))
         .arg(Arg::new("name").required(true).value_name("NAME").help("What to call it"))
-        .arg(
-            Arg::new("url")
-                .long("url")
-                .value_name("URL")
-                .value_parser(clap::value_parser!(DatabaseUrl))
-                .help("Where it is, as one URL"),
-        )
-        .arg(
-            Arg::new("storage")
-                .long("storage")
-                .value_name("NAME")
-                .value_parser(clap::value_parser!(Name))
-                .action(ArgAction::Append)
-                .help("A storage for its backups; may be given more than once [default: as configured]"),
-        )
-        .arg(
-            Arg::new("production")
-                .long("production")
-                .action(ArgAction::SetTrue)
-                .help("Ask for its name to be typed before it is overwritten"),
-        )
-        .arg(
-            Arg::new("tag")
-                .long("tag")
-                .value_name("WORD")
-                .action(ArgAction::Append)
-                .help("A tag that each of its backups gets; may be given more than once"),
-        );
-    let command = engine.fields.iter().fold(command, |command, field| command.args(field_args(field)));
-    match engine.capabilities.dump_selection {
+        .args(connection.map(|arg| arg.help_heading("Connection")))
+        .args(option_args());
+    let command = match engine.capabilities.dump_selection {
         true => SelectionArgs::augment_args(command).arg(globals_arg()),
         false => command,
-    }
+    };
+    // Last: flags that come in a group bring a description of their own.
+    command.about(format!("Add a database of {}", engine.display_name)).after_help(format!(
+        "What is missing is asked for on a terminal.\n\nExamples:\n  cadangkan add {0} shop\n  cadangkan add {0} shop{example} --production",
+        engine.id
+    ))
+}
+
+/// The flags that a database of every engine has.
+fn option_args() -> [Arg; 3] {
+    [
+        Arg::new("storage")
+            .long("storage")
+            .value_name("NAME")
+            .value_parser(clap::value_parser!(Name))
+            .action(ArgAction::Append)
+            .help("A storage for its backups; may be given more than once [default: as configured]"),
+        Arg::new("production")
+            .long("production")
+            .action(ArgAction::SetTrue)
+            .help("Ask for its name to be typed before it is overwritten"),
+        Arg::new("tag")
+            .long("tag")
+            .value_name("WORD")
+            .action(ArgAction::Append)
+            .help("A tag that each of its backups gets; may be given more than once"),
+    ]
 }
 
 fn globals_arg() -> Arg {

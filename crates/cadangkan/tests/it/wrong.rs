@@ -224,3 +224,43 @@ fn dry_runs_change_nothing() {
         assert!((contents(), said()) == before, "{arguments:?}");
     }
 }
+
+#[test]
+fn what_a_file_cannot_do_is_refused() {
+    let home = Home::with_shop();
+    home.back_up();
+    let whole = ["the whole file", "hint: back up the whole database"];
+    for flag in ["--tables=orders", "--exclude-data=orders", "--schemas=main", "--schema-only", "--data-only"]
+    {
+        wrong(&home, &["backup", "shop", flag], 12, &whole);
+        wrong(&home, &["backup", "shop", flag, "--dry-run"], 12, &whole);
+    }
+    for flag in ["--globals", "--row-security"] {
+        wrong(&home, &["backup", "shop", flag], 12, &["no globals and no row security"]);
+    }
+    for flag in ["--no-owner", "--no-privileges", "--rename-schema=a=b", "--one-transaction", "--globals"] {
+        wrong(
+            &home,
+            &["restore", "shop", "--yes", flag],
+            12,
+            &["has no owners", flag.split('=').next().unwrap()],
+        );
+    }
+    wrong(&home, &["restore", "shop", "--mode", "recreate", "--yes"], 12, &["--mode replace"]);
+    wrong(&home, &["restore", "shop", "--mode", "data", "--yes"], 12, &["--mode clean"]);
+    wrong(&home, &["restore", "shop", "--schemas", "a", "--yes"], 12, &["has no schemas", "--tables"]);
+    wrong(&home, &["scan", "shop"], 12, &["has no server", "cadangkan test"]);
+    wrong(&home, &["edit", "shop", "--password-stdin"], 12, &["has no password"]);
+    for arguments in [
+        &["backup", "shop", "--schema-only", "--data-only"][..],
+        &["restore", "shop", "--backup-first", "--no-backup-first"],
+        &["restore", "shop", "--rename-schema", "a"],
+        &["restore", "shop", "--tables", "a,,b"],
+        &["restore", "shop", "--to", "new.db", "--backup-first"],
+    ] {
+        wrong(&home, arguments, 2, &[]);
+    }
+    // None of it changed anything.
+    assert_eq!(home.json(&["backups", "list"]).as_array().unwrap().len(), 1);
+    assert!(!home.path("new.db").exists() && !home.path(".cadangkan/master.key").exists());
+}
