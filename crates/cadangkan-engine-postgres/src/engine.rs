@@ -1,6 +1,7 @@
 use cadangkan_core::{Control, Leftover, ObjectReport, Result, Selection};
 use cadangkan_engine::{
-    Descriptor, DumpPlan, DumpRequest, Engine, Load, LoadPlan, LoadRequest, Location, ServerInfo, Snapshot,
+    DatabaseInfo, Descriptor, DumpPlan, DumpRequest, Engine, Load, LoadPlan, LoadRequest, Location,
+    ServerInfo, Snapshot,
 };
 
 use crate::config::Config;
@@ -50,6 +51,15 @@ impl Engine for PostgresEngine {
             let mut connection = open(&self.config.target()?, control)?;
             supported(connection.server_version())?;
             Ok(probe::look(&mut connection, control)?.server)
+        };
+        self.explained(look())
+    }
+
+    fn scan(&self, control: &Control<'_>) -> Result<Vec<DatabaseInfo>> {
+        let look = || {
+            let mut connection = open(&self.config.target()?, control)?;
+            supported(connection.server_version())?;
+            probe::databases(&mut connection, control)
         };
         self.explained(look())
     }

@@ -1,11 +1,11 @@
 //! What a server and a database say of themselves.
 
 use cadangkan_core::{Control, ObjectName, Result};
-use cadangkan_engine::ServerInfo;
+use cadangkan_engine::{DatabaseInfo, ServerInfo};
 use cadangkan_pgwire::Connection;
 use serde_json::{Map, Value, json};
 
-use crate::catalog::one_row;
+use crate::catalog::{Row, one_row};
 
 /// Facts about one database that a manifest keeps, and that a restore needs.
 pub(crate) struct Facts {
@@ -68,6 +68,20 @@ pub(crate) fn look(connection: &mut Connection, control: &Control<'_>) -> Result
     }
     let server = ServerInfo { version: release, size_bytes: Some(size), tables: Some(tables), facts };
     Ok(Facts { server, position, attributes, utf8 })
+}
+
+/// Lists the databases that one can connect to, with their sizes where this user may know them.
+pub(crate) fn databases(connection: &mut Connection, control: &Control<'_>) -> Result<Vec<DatabaseInfo>> {
+    let sql = "SELECT d.datname,
+         CASE WHEN pg_catalog.has_database_privilege(d.oid, 'CONNECT') THEN pg_catalog.pg_database_size(d.oid) END
+       FROM pg_catalog.pg_database d WHERE d.datallowconn AND NOT d.datistemplate ORDER BY d.datname COLLATE \"C\"";
+    let database = |row: Vec<Option<String>>| {
+        let mut row = Row(row.into_iter());
+        let (name, size) = (row.text()?, row.next());
+        let size_bytes = size.and_then(|size| size.parse().ok());
+        Ok(DatabaseInfo { name, size_bytes, ..DatabaseInfo::default() })
+    };
+    connection.query(sql, control)?.into_iter().map(database).collect()
 }
 
 /// Where in the write-ahead log the server is.

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use cadangkan_core::{Control, Error, ErrorKind, Result};
-use cadangkan_pgwire::Target;
+use cadangkan_pgwire::{Environment as _, SystemEnvironment, Target};
 
 /// A program of some version.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -151,7 +151,7 @@ impl Drop for Running {
 /// Reads a pipe to its end in a thread, which ends with the pipe; keeps the first `limit` bytes.
 fn read_all(pipe: Option<impl Read + Send + 'static>, limit: u64) -> Receiver<std::io::Result<Vec<u8>>> {
     let (sender, receiver) = sync_channel(1);
-    thread::spawn(move || {
+    let reader = move || {
         let read = || -> std::io::Result<Vec<u8>> {
             let mut bytes = Vec::new();
             if let Some(mut pipe) = pipe {
@@ -162,13 +162,17 @@ fn read_all(pipe: Option<impl Read + Send + 'static>, limit: u64) -> Receiver<st
         };
         // Nobody listens any more when the run was given up.
         let _ = sender.send(read());
-    });
+    };
+    // Not in a scope: a program that was killed may leave a child that holds the pipe. When no thread can be started
+    // the receiver is told so by the sender that is gone.
+    let _ = thread::Builder::new().name("program output".to_owned()).spawn(reader);
     receiver
 }
 
 /// Folders that may hold the programs: those on PATH, then those of packages and of building from source.
 fn usual_folders() -> Vec<PathBuf> {
-    let mut folders: Vec<PathBuf> = std::env::var_os("PATH")
+    let mut folders: Vec<PathBuf> = SystemEnvironment
+        .variable("PATH")
         .map(|path| std::env::split_paths(&path).filter(|folder| folder.is_absolute()).collect())
         .unwrap_or_default();
     let parents = [

@@ -7,7 +7,7 @@ use cadangkan_core::{Control, Error, ErrorKind, Frame, Result, Selection};
 use cadangkan_engine::{FrameSink, Unit};
 use cadangkan_pgwire::Target;
 
-use crate::script::{self, Entry, Selector};
+use crate::script::{self, Entry, Script, Selector};
 use crate::tools::{self, Running, Tool};
 
 /// Definitions are cut into frames of about this size, at the borders of entries.
@@ -32,7 +32,15 @@ pub(super) struct Definitions {
     header: Vec<Vec<u8>>,
     pre_data: Vec<Vec<u8>>,
     warnings: Vec<String>,
-    later: Mutex<Option<(Running, Selector)>>,
+    later: Mutex<Option<(Later, Selector)>>,
+}
+
+/// The definitions that need rows.
+enum Later {
+    /// They are being read.
+    Running(Running),
+    /// They were read, with what `pg_dump` said beside.
+    Read(Script, Vec<String>),
 }
 
 impl Definitions {
@@ -52,12 +60,22 @@ impl Definitions {
         };
         let output = before.finish(control)?;
         let script = script::parse(&text(output.stdout)?)?;
+        let mut selector = Selector::new(selection);
+        let mut after = after.map(Later::Running);
+        if selection.is_of_tables()
+            && let Some(Later::Running(running)) = after
+        {
+            // What only an index or a trigger needs stands before the rows too.
+            let output = running.finish(control)?;
+            let script = script::parse(&text(output.stdout)?)?;
+            selector.look_ahead(&script);
+            after = Some(Later::Read(script, output.messages));
+        }
         let known = |statement: &&String| {
             !NEWER_SETTINGS.iter().any(|(setting, since)| statement.contains(setting) && version < *since)
         };
         let header: String =
             script.preamble.iter().filter(known).map(|statement| format!("{statement};\n")).collect();
-        let mut selector = Selector::new(selection);
         let selected = selector.pre_data(&script)?;
         let mut warnings = warnings_of(output.messages);
         warnings.extend(selected.warnings);
@@ -66,7 +84,7 @@ impl Definitions {
             header: vec![format!("--\n-- PostgreSQL database dump\n--\n\n{header}\n").into_bytes()],
             pre_data: cut(&selected.entries),
             warnings,
-            later: Mutex::new(after.map(|running| (running, selector))),
+            later: Mutex::new(after.map(|later| (later, selector))),
         })
     }
 
@@ -98,11 +116,16 @@ impl Definitions {
     /// Waits for the definitions that need rows, and returns them cut into frames, `last` behind them.
     pub(super) fn post_data(&self, last: &str, control: &Control<'_>) -> Result<(Vec<Vec<u8>>, Vec<String>)> {
         let later = self.later.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let (running, mut selector) = later.ok_or_else(|| {
+        let (later, mut selector) = later.ok_or_else(|| {
             Error::new(ErrorKind::Internal, "the definitions after the rows were asked for twice")
         })?;
-        let output = running.finish(control)?;
-        let script = script::parse(&text(output.stdout)?)?;
+        let (script, messages) = match later {
+            Later::Read(script, messages) => (script, messages),
+            Later::Running(running) => {
+                let output = running.finish(control)?;
+                (script::parse(&text(output.stdout)?)?, output.messages)
+            }
+        };
         let selected = selector.post_data(&script);
         let mut texts = cut(&selected.entries);
         if !last.is_empty() {
@@ -110,8 +133,7 @@ impl Definitions {
         }
         // What is said of the whole database was said before the rows already.
         let mut warnings = selected.warnings;
-        warnings
-            .extend(warnings_of(output.messages).into_iter().filter(|text| !self.warnings.contains(text)));
+        warnings.extend(warnings_of(messages).into_iter().filter(|text| !self.warnings.contains(text)));
         Ok((texts, warnings))
     }
 }
@@ -141,13 +163,15 @@ pub(super) fn send(unit: &Unit, first_part: u64, texts: &[Vec<u8>], sink: &dyn F
     Ok(())
 }
 
+/// Writes entries into texts of about one frame each, of which each stands alone.
 fn cut(entries: &[Entry]) -> Vec<Vec<u8>> {
-    let mut texts: Vec<Vec<u8>> = Vec::new();
-    for entry in entries {
-        let text = entry.text();
-        match texts.last_mut() {
-            Some(last) if last.len() + text.len() <= FRAME_BYTES => last.extend_from_slice(text.as_bytes()),
-            _ => texts.push(text.into_bytes()),
+    let mut texts = Vec::new();
+    let (mut first, mut bytes) = (0, 0);
+    for (place, entry) in entries.iter().enumerate() {
+        bytes += entry.text().len();
+        if bytes >= FRAME_BYTES || place + 1 == entries.len() {
+            texts.push(script::write(entries.get(first..=place).unwrap_or_default()).into_bytes());
+            (first, bytes) = (place + 1, 0);
         }
     }
     texts

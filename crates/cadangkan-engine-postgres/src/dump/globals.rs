@@ -41,8 +41,8 @@ fn roles(source: &str, password: &str) -> String {
              CASE WHEN rolcanlogin THEN 'LOGIN' ELSE 'NOLOGIN' END,
              CASE WHEN rolreplication THEN 'REPLICATION' ELSE 'NOREPLICATION' END,
              CASE WHEN rolbypassrls THEN 'BYPASSRLS' ELSE 'NOBYPASSRLS' END, rolconnlimit)
-             || coalesce(pg_catalog.format(' PASSWORD %L', {password}), '')
-             || coalesce(pg_catalog.format(' VALID UNTIL %L', rolvaliduntil), ''),
+             || coalesce(' PASSWORD ' || pg_catalog.quote_literal({password}), '')
+             || coalesce(' VALID UNTIL ' || pg_catalog.quote_literal(rolvaliduntil::pg_catalog.text), ''),
            pg_catalog.format('COMMENT ON ROLE %I IS %L', r.rolname, pg_catalog.shobj_description(r.oid, 'pg_authid'))
          FROM pg_catalog.{source} r
          WHERE r.rolname !~ '^pg_' AND r.rolname <> 'postgres' AND r.rolname !~ '[$]role[$]'

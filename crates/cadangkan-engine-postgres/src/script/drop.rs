@@ -1,30 +1,12 @@
 //! How what an entry makes is dropped, before it is made again.
 
-use std::collections::BTreeSet;
-
 use super::about::owned;
 use super::entry::Entry;
-use super::name::QualifiedName;
 use super::statement::Statement;
 use super::subject::{Action, RELATIONS, Subject};
 
-/// The statements, without `;`, that drop what the entries of a whole backup make, in the order to be run.
-///
-/// A partition's index goes with the index it is attached to: the server drops neither alone.
-pub(crate) fn drop_statements(entries: &[Entry]) -> Vec<String> {
-    let attached: BTreeSet<QualifiedName> = entries
-        .iter()
-        .filter(|entry| {
-            entry.subject(|subject| Some((subject.action, subject.kind))) == Some((Action::Attach, "INDEX"))
-        })
-        .filter_map(|entry| entry.references().into_iter().nth(1))
-        .collect();
-    let is_attached = |entry: &Entry| entry.defines().is_some_and(|name| attached.contains(&name));
-    entries.iter().rev().filter(|entry| !is_attached(entry)).filter_map(Entry::drop_statement).collect()
-}
-
 impl Entry {
-    /// The statement that drops what the entry makes, without `;`. See [`drop_statements`] for those of many.
+    /// The statement that drops what the entry makes, without `;`.
     ///
     /// It does nothing where the object is not there, and never takes along what depends on it. None for what goes
     /// with another object: comments, privileges, identity columns, constraints of domains, attached partitions.
@@ -182,16 +164,6 @@ mod tests {
         ] {
             assert_eq!(drop(&[nothing]), None, "{nothing}");
         }
-    }
-
-    #[test]
-    fn what_was_made_last_is_dropped_first_and_attached_indexes_are_not() {
-        let text = "-- Name: a; Type: TABLE; Schema: s; Owner: o\nCREATE TABLE s.a ();\n\
-            -- Name: i; Type: INDEX; Schema: s; Owner: o\nCREATE INDEX i ON ONLY s.a (x);\n\
-            -- Name: j; Type: INDEX; Schema: s; Owner: o\nCREATE INDEX j ON s.b (x);\n\
-            -- Name: j; Type: INDEX ATTACH; Schema: s; Owner: o\nALTER INDEX s.i ATTACH PARTITION s.j;\n";
-        let entries = crate::script::parse(text).unwrap().entries;
-        assert_eq!(drop_statements(&entries), ["DROP INDEX IF EXISTS s.i", "DROP TABLE IF EXISTS s.a"]);
     }
 
     #[test]

@@ -102,19 +102,16 @@ fn setting_of(text: &str) -> Option<&'static str> {
     SETTINGS.into_iter().find(|setting| *setting == name)
 }
 
-impl Script {
-    /// Writes the script: what it gives is run by psql, and read by [`parse`] to the same value.
-    pub(crate) fn text(&self) -> String {
-        let mut text = String::from("--\n-- PostgreSQL database dump\n--\n\n");
-        self.preamble.iter().for_each(|statement| write(&mut text, statement, "\n"));
-        text.push('\n');
-        let mut settings: &[String] = &[];
-        for entry in &self.entries {
-            entry.write(&mut text, settings);
-            settings = &entry.settings;
-        }
-        text
+/// Writes entries as `pg_dump` does: what it gives is run by psql, alone or behind other entries, and read by
+/// [`parse`] to the same value.
+pub(crate) fn write(entries: &[Entry]) -> String {
+    let mut text = String::new();
+    let mut settings: &[String] = &[];
+    for entry in entries {
+        entry.write(&mut text, settings);
+        settings = &entry.settings;
     }
+    text
 }
 
 impl Entry {
@@ -127,17 +124,17 @@ impl Entry {
 
     fn write(&self, text: &mut String, present: &[String]) {
         let changed = self.settings.iter().filter(|setting| !present.contains(setting));
-        changed.for_each(|setting| write(text, setting, "\n\n"));
+        changed.for_each(|setting| write_statement(text, setting, "\n\n"));
         text.push_str("--\n");
         text.push_str(&self.header.line());
         text.push_str("\n--\n\n");
-        self.statements.iter().for_each(|statement| write(text, statement, "\n\n"));
+        self.statements.iter().for_each(|statement| write_statement(text, statement, "\n\n"));
         text.push('\n');
     }
 }
 
 /// A comment may be the last thing in a statement; the `;` then needs a line of its own.
-fn write(text: &mut String, statement: &str, end: &str) {
+fn write_statement(text: &mut String, statement: &str, end: &str) {
     let ends_in_comment = Statement::read(statement).ends_in_comment();
     text.push_str(statement);
     text.push_str(if ends_in_comment { "\n;" } else { ";" });

@@ -19,7 +19,7 @@ pub(crate) struct Job {
 }
 
 /// The last stage: privileges, comments and all that is not known to be safe beside others. In order, one at a time.
-pub(crate) const LAST_STAGE: u8 = 6;
+pub(super) const LAST_STAGE: u8 = 6;
 
 /// The stage of what fills materialized views: in order, one at a time.
 pub(crate) const REFRESH_STAGE: u8 = 5;

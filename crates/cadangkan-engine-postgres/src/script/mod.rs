@@ -17,10 +17,9 @@ mod split;
 mod statement;
 mod subject;
 
-pub(crate) use drop::drop_statements;
-pub(crate) use entry::{Entry, Script, parse};
+pub(crate) use entry::{Entry, Script, parse, write};
 pub(crate) use header::Header;
-pub(crate) use jobs::{Job, LAST_STAGE, REFRESH_STAGE, jobs};
+pub(crate) use jobs::{Job, REFRESH_STAGE, jobs};
 pub(crate) use name::QualifiedName;
-pub(crate) use select::{Selected, Selector, select};
+pub(crate) use select::Selector;
 pub(crate) use split::{Part, Splitter};

@@ -235,15 +235,6 @@ impl Selector {
     }
 }
 
-/// Picks from a script that holds all definitions.
-///
-/// Fails as [`Selector::pre_data`] does.
-pub(crate) fn select(script: &Script, selection: &Selection) -> Result<Selected> {
-    let mut selector = Selector::new(selection);
-    selector.look_ahead(script);
-    selector.pre_data(script)
-}
-
 fn not_found(what: &str, name: &str) -> Error {
     Error::new(ErrorKind::NotFound, format!("the backup has no {what} \"{}\"", name.escape_debug()))
         .hint("names are compared to the letter; `*` and `?` stand for other characters")

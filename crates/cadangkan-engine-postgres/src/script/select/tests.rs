@@ -273,7 +273,10 @@ fn without_a_look_ahead_functions_of_triggers_and_extensions_are_kept() {
 #[test]
 fn one_script_with_all_definitions() {
     let both = format!("{PRE}\n{POST}");
-    let selected = select(&parse(&both).unwrap(), &tables(&["app.customers"])).unwrap();
+    let script = parse(&both).unwrap();
+    let mut selector = Selector::new(&tables(&["app.customers"]));
+    selector.look_ahead(&script);
+    let selected = selector.pre_data(&script).unwrap();
     assert_has(
         &selected,
         &[
