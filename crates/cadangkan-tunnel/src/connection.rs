@@ -93,7 +93,7 @@ fn end(child: &Child) {
         }
         thread::sleep(LOOK);
     }
-    let _ = (&group, child.id());
+    let _ = kill_process_group(group, Signal::KILL);
 }
 
 fn is_over(child: &Child) -> bool {
