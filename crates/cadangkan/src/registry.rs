@@ -12,7 +12,7 @@ pub(crate) static ENGINES: &[&Descriptor] =
 
 /// With a server that needs no server, for the unit tests.
 #[cfg(test)]
-pub(crate) static ENGINES: &[&Descriptor] = 
+pub(crate) static ENGINES: &[&Descriptor] =
     &[&cadangkan_engine_sqlite::SQLITE, &cadangkan_engine_postgres::POSTGRES, &tests::FAKE_SERVER];
 
 /// All storages, in the order in which they are shown.

@@ -4,6 +4,11 @@
 //! `$ ` begins a command for `sh`, `> ` continues it, `? 3` is the exit status that is expected, and the
 //! rest is what it prints. `[..]` stands for any text within a line, and a line `...` for any lines: the
 //! notation of trycmd, which itself knows no pipelines.
+//!
+//! A page that calls `psql` has the first server of CADANGKAN_TEST_SERVERS in its `PG*` variables, and is skipped
+//! where there is none.
+
+mod playground;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,23 +20,37 @@ use super::coverage::Instrumentation;
 use crate::pages::{self, Example};
 use crate::summary::Outcome;
 use crate::{process, project};
+use playground::Playground;
 
 pub(crate) fn run(arguments: &mut lexopt::Parser) -> Result<()> {
     crate::no_more(arguments)?;
-    println!("{} examples are true", check(None)?);
+    let state = std::env::var_os("CADANGKAN_TEST_SERVERS").map(PathBuf::from);
+    let checked = check(None, state.as_deref())?;
+    println!("{} examples are true", checked.examples);
     Ok(())
 }
 
-/// Says in the summary when no page has an example.
-pub(crate) fn outcome(examples: usize) -> Outcome {
-    match examples {
-        0 => Outcome::Skipped("no page has a runnable example yet".to_owned()),
-        _ => Outcome::Passed,
+/// What was run, and what could not be.
+pub(crate) struct Checked {
+    examples: usize,
+    skipped: Vec<String>,
+}
+
+impl Checked {
+    /// Says in the summary which pages were not run.
+    pub(crate) fn outcome(self) -> Outcome {
+        if self.skipped.is_empty() {
+            return Outcome::Passed;
+        }
+        Outcome::Skipped(format!("no server for {}; the others are true", self.skipped.join(", ")))
     }
 }
 
-/// Builds the program, runs all examples, and returns how many there are.
-pub(crate) fn check(instrumentation: Option<&Instrumentation>) -> Result<usize> {
+/// Builds the program and runs all examples; `servers` is the list of those that pages may use.
+///
+/// # Errors
+/// When an example is not true; on a CI machine also when a page has no server.
+pub(crate) fn check(instrumentation: Option<&Instrumentation>, servers: Option<&Path>) -> Result<Checked> {
     // The whole workspace, so that libraries have the features they had in the tests, and are built once.
     let mut build = project::cargo(&["build", "--quiet", "--workspace", "--bins"])?;
     let mut target = project::target()?;
@@ -42,18 +61,29 @@ pub(crate) fn check(instrumentation: Option<&Instrumentation>) -> Result<usize> 
     process::run(&mut build)?;
 
     let root = project::root()?;
-    let (mut examples, mut failures) = (0, 0);
+    let playground = Playground::find(servers)?;
+    let (mut checked, mut failures) = (Checked { examples: 0, skipped: Vec::new() }, 0);
     for page in pages_of(&root)? {
         let text = fs::read_to_string(&page)?;
         let found = pages::examples(&text);
-        examples += found.len();
         let name = page.strip_prefix(&root).unwrap_or(&page).display().to_string();
-        failures += run_page(&name, &found, &target, instrumentation)?;
+        let needs_server = playground::is_needed(&found);
+        if needs_server && playground.is_none() {
+            println!("{name}: skipped, it needs a server: `cargo xtask servers up` says how to have one");
+            checked.skipped.push(name);
+            continue;
+        }
+        checked.examples += found.len();
+        let playground = playground.as_ref().filter(|_| needs_server);
+        failures += run_page(&name, &found, &target, instrumentation, playground)?;
     }
     if failures > 0 {
-        bail!("{failures} of {examples} examples of the documentation are not true");
+        bail!("{failures} of {} examples of the documentation are not true", checked.examples);
     }
-    Ok(examples)
+    if !checked.skipped.is_empty() && project::in_ci() {
+        bail!("no server for the examples of {}", checked.skipped.join(", "));
+    }
+    Ok(checked)
 }
 
 fn pages_of(root: &Path) -> Result<Vec<PathBuf>> {
@@ -80,14 +110,16 @@ fn run_page(
     examples: &[Example],
     target: &Path,
     instrumentation: Option<&Instrumentation>,
+    playground: Option<&Playground>,
 ) -> Result<usize> {
     if examples.is_empty() {
         return Ok(0);
     }
     let folder = Scratch::new(target, name)?;
+    let _visit = playground.map(|playground| playground.visit(examples)).transpose()?;
     let mut failures = 0;
     for example in examples {
-        let mut command = shell(&folder, target, &example.command);
+        let mut command = shell(&folder, target, &example.command, playground);
         if let Some(instrumentation) = instrumentation {
             instrumentation.apply(&mut command);
         }
@@ -106,15 +138,21 @@ fn run_page(
 }
 
 /// Makes a command with nothing of this machine but its programs; both outputs come as on a terminal.
-fn shell(folder: &Scratch, target: &Path, line: &str) -> Command {
-    let programs = std::env::var_os("PATH").unwrap_or_default();
+fn shell(folder: &Scratch, target: &Path, line: &str, playground: Option<&Playground>) -> Command {
     let mut path = target.join("debug").into_os_string();
+    if let Some(playground) = playground {
+        path.push(":");
+        path.push(playground.programs());
+    }
     path.push(":");
-    path.push(programs);
+    path.push(std::env::var_os("PATH").unwrap_or_default());
     let mut command = Command::new("sh");
     command.arg("-c").arg(format!("exec 2>&1\n{line}")).current_dir(folder.0.join("work"));
     command.env_clear().env("PATH", path).env("HOME", folder.0.join("home"));
     command.env("LANG", "C.UTF-8").env("TZ", "UTC").stdin(Stdio::null());
+    if let Some(playground) = playground {
+        playground.apply(&mut command);
+    }
     command
 }
 
@@ -163,7 +201,7 @@ this
 $ exit 1
 ```
 ";
-        let failures = run_page("docs/a.md", &pages::examples(page), &target, None).unwrap();
+        let failures = run_page("docs/a.md", &pages::examples(page), &target, None, None).unwrap();
         assert_eq!(failures, 2);
         let left = fs::read_dir(target.join("docs")).unwrap().count();
         fs::remove_dir_all(&target).unwrap();

@@ -43,7 +43,7 @@ fn tests_only(all_servers: bool) -> Result<()> {
     let mut servers = None;
     summary.step("servers", || begin_servers(&mut servers, all_servers, all_servers));
     summary.step("tests", || passed(workspace_tests(&[], false, None, servers.as_ref())));
-    summary.step("docs", || docs::check(None).map(docs::outcome));
+    summary.step("docs", || documentation(None, servers.as_ref()));
     summary.step("servers end", || passed(servers.take().map_or(Ok(()), Raised::end)));
     summary.finish()
 }
@@ -70,7 +70,7 @@ pub(crate) fn everything(all_servers: bool) -> Result<()> {
     let mut servers = None;
     summary.step("servers", || begin_servers(&mut servers, all_servers, true));
     summary.step("tests", || passed(workspace_tests(&[], true, instrumentation, servers.as_ref())));
-    summary.step("docs", || docs::check(instrumentation).map(docs::outcome));
+    summary.step("docs", || documentation(instrumentation, servers.as_ref()));
     summary.step("servers end", || passed(servers.take().map_or(Ok(()), Raised::end)));
     if let Some(instrumentation) = instrumentation {
         summary.step("coverage", || passed(instrumentation.report()));
@@ -82,6 +82,11 @@ pub(crate) fn everything(all_servers: bool) -> Result<()> {
 
 fn passed(result: Result<()>) -> Result<Outcome> {
     result.map(|()| Outcome::Passed)
+}
+
+fn documentation(instrumentation: Option<&Instrumentation>, servers: Option<&Raised>) -> Result<Outcome> {
+    let state = servers.map(Raised::state);
+    docs::check(instrumentation, state.as_deref()).map(docs::Checked::outcome)
 }
 
 /// Starts the servers that tests need; with `strict`, all of them or none.

@@ -10,7 +10,7 @@ const WHY: &str = "small files and functions are found and read at once; split i
 pub(super) fn check_file(path: &str, text: &str, findings: &mut Vec<Finding>) {
     let code = [".rs", ".py", ".sh", ".sql"].iter().any(|ending| path.ends_with(ending));
     let lines = text.lines().count();
-    if code && lines > FILE_LINES {
+    if code && lines > FILE_LINES && !super::text::is_fixture(path) {
         findings.push(Finding::new(path, lines, format!("{lines} lines, at most {FILE_LINES}"), WHY));
     }
 }

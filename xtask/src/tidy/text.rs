@@ -13,15 +13,25 @@ const HOME_PATHS: &[&str] = &["/home/", "/Users/"];
 
 /// Hosts that may be named: sources of rules, and places for readers. Where packages come from is a machine's own
 /// configuration, so no other host belongs here.
-const HOSTS: &[&str] =
-    &["host", "no-color.org", "semver.org", "sqlite.org", "trojansource.codes", "www.rust-lang.org"];
+const HOSTS: &[&str] = &[
+    "127.0.0.1",
+    "localhost",
+    "host",
+    "no-color.org",
+    "semver.org",
+    "sqlite.org",
+    "trojansource.codes",
+    "www.rust-lang.org",
+];
 
 /// Holds the lists above, and bad samples.
 const OWN_FILE: &str = "xtask/src/tidy/text.rs";
 
 pub(super) fn check(path: &str, text: &str, findings: &mut Vec<Finding>) {
-    let exact =
-        path.ends_with(".snap") || path.starts_with("golden/") || path.ends_with(".proptest-regressions");
+    let exact = path.ends_with(".snap")
+        || path.starts_with("golden/")
+        || path.ends_with(".proptest-regressions")
+        || is_fixture(path);
     let generated = path.ends_with("Cargo.lock") || path == "LICENSE";
     let is_test = super::source::is_test_path(path);
     for (index, line) in text.split_terminator('\n').enumerate() {
@@ -52,9 +62,16 @@ pub(super) fn check(path: &str, text: &str, findings: &mut Vec<Finding>) {
     }
 }
 
-/// The hosts of the URLs in a line.
+/// Tells whether a file is what some other program wrote, for tests to read.
+pub(super) fn is_fixture(path: &str) -> bool {
+    path.contains("/fixtures/")
+}
+
+/// The hosts of the URLs in a line, without the user before them.
 fn hosts(line: &str) -> impl Iterator<Item = &str> {
     line.split("://").skip(1).map(|rest| {
+        let authority = rest.split(['/', ' ', '"', '`', '?']).next().unwrap_or_default();
+        let rest = authority.rsplit_once('@').map_or(rest, |(_, host)| host);
         let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || ".-".contains(c))).unwrap_or(rest.len());
         rest.get(..end).unwrap_or_default()
     })
