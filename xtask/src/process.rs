@@ -100,6 +100,8 @@ impl Mark {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+
     use super::*;
 
     #[test]
@@ -117,11 +119,15 @@ mod tests {
     #[test]
     fn a_process_that_stays_is_found_and_ended() {
         let mark = Mark("a_process_that_stays".to_owned());
-        let mut command = Command::new("sleep");
-        mark.put_on(command.arg("600"));
-        let mut child = command.spawn().unwrap();
-        assert!(mark.end_leftovers().iter().any(|line| line.contains("sleep 600")));
+        let mut command = Command::new("sh");
+        mark.put_on(command.args(["-c", "echo started; read never"]));
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        // A process that was started a moment ago may not show its environment yet.
+        child.stdout.as_mut().unwrap().read_exact(&mut [0; 8]).unwrap();
+        let input = child.stdin.take();
+        assert!(mark.end_leftovers().iter().any(|line| line.contains("read never")));
         assert!(!child.wait().unwrap().success());
+        drop(input);
         assert!(mark.end_leftovers().is_empty());
     }
 }

@@ -117,9 +117,13 @@ fn measure(contender: &Contender, place: &Place) -> Result<Sample> {
     let mut command = place.shell("time", &["--quiet", "--format", "%M %U %S", "--output"]);
     command.arg(&usage).args(["sh", "-ec", contender.script]);
     let server_before = place.server.map_or(Ok(Duration::ZERO), busy_children)?;
+    let children = place.server.map_or(Ok(Vec::new()), children)?;
     let start = Instant::now();
     process::run(&mut command).with_context(|| contender.name)?;
     let wall = start.elapsed();
+    if let Some(server) = place.server {
+        await_children(server, &children)?;
+    }
     let server_busy = place.server.map_or(Ok(Duration::ZERO), busy_children)?.saturating_sub(server_before);
     let printed = fs::read_to_string(&usage)?;
     let mut fields = printed.split_whitespace();
@@ -127,6 +131,23 @@ fn measure(contender: &Contender, place: &Place) -> Result<Sample> {
     let peak_kib = next()?.parse()?;
     let busy = Duration::from_secs_f64(next()?.parse::<f64>()?) + Duration::from_secs_f64(next()?.parse()?);
     Ok(Sample { wall, peak_kib, busy, server_busy })
+}
+
+/// Waits until those children of a process that are not in `known` have ended, half a minute at most.
+///
+/// A server's process outlives its client by some milliseconds, and counts only when it is gone.
+fn await_children(pid: u32, known: &[String]) -> Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while Instant::now() < deadline && children(pid)?.iter().any(|child| !known.contains(child)) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Ok(())
+}
+
+fn children(pid: u32) -> Result<Vec<String>> {
+    let listed =
+        fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).context("the server is gone")?;
+    Ok(listed.split_whitespace().map(str::to_owned).collect())
 }
 
 /// Returns the time on processors of those children of a process that have ended (proc(5), cutime and cstime).
@@ -149,4 +170,19 @@ fn size_of(path: &Path) -> Result<u64> {
         bytes += size_of(&entry?.path())?;
     }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_of_ended_children_counts() {
+        let own = std::process::id();
+        let (before, known) = (busy_children(own).unwrap(), children(own).unwrap());
+        let burn = "i=0; while [ $i -lt 100000 ]; do i=$((i + 1)); done";
+        assert!(Command::new("sh").args(["-c", burn]).status().unwrap().success());
+        await_children(own, &known).unwrap();
+        assert!(busy_children(own).unwrap() > before);
+    }
 }
