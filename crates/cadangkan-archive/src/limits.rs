@@ -1,7 +1,8 @@
 //! What a file of ours can hold at most. FORMAT.md repeats these numbers.
 
-/// The longest frame before compression: 64 MiB.
-pub const MAX_FRAME: usize = 64 << 20;
+/// The longest frame before compression: 1 GiB for the longest row that a server sends (PostgreSQL manual, Limits),
+/// and 1 MiB for the statement around it. Frames of shorter rows have some MiB.
+pub const MAX_FRAME: usize = (1 << 30) + (1 << 20);
 
 /// The longest frame as stored: what the worst codec makes of [`MAX_FRAME`] random bytes, with room to spare.
 pub const MAX_STORED_FRAME: usize = MAX_FRAME + MAX_FRAME / 8 + (64 << 10);

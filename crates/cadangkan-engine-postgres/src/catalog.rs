@@ -1,5 +1,7 @@
 //! What the system catalogs say of tables and sequences.
 
+use std::collections::HashMap;
+
 use cadangkan_core::{Control, Error, ErrorKind, ObjectName, Pattern, Result, Selection};
 use cadangkan_pgwire::Connection;
 
@@ -57,7 +59,8 @@ impl Table {
 /// Things of these schemas belong to the server.
 const OURS: &str = "n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'";
 
-/// Lists the tables that are meant, those without rows of their own included, by schema and name.
+/// Lists the tables that are meant, those without rows of their own included, by schema and name; how large they are
+/// is not known yet. Waits for no lock.
 pub(crate) fn tables(
     connection: &mut Connection,
     selection: &Selection,
@@ -69,9 +72,7 @@ pub(crate) fn tables(
           (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY a.attnum)
              FROM pg_catalog.pg_attribute a
             WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''),
-          CASE WHEN c.relkind = 'r' THEN pg_catalog.pg_relation_size(c.oid) END,
-          CASE WHEN c.reltoastrelid <> 0 THEN pg_catalog.pg_relation_size(c.reltoastrelid) END,
-          pg_catalog.current_setting('block_size'), c.reltuples::pg_catalog.int8, c.relkind = 'r',
+          c.reltuples::pg_catalog.int8, c.relkind = 'r',
           coalesce(am.amname = 'heap', false),
           e.oid IS NOT NULL, e.extcondition[pg_catalog.array_position(e.extconfig, c.oid)],
           e.extconfig @> ARRAY[c.oid],
@@ -91,11 +92,39 @@ pub(crate) fn tables(
     Ok(tables.into_iter().filter(|table| selection.has_table(&table.name)).collect())
 }
 
+/// Finds out how large tables are. The server locks each for it, so it waits for those that others hold.
+pub(crate) fn measure(
+    connection: &mut Connection,
+    tables: &mut [Table],
+    control: &Control<'_>,
+) -> Result<()> {
+    let oids: Vec<_> = tables.iter().map(|table| table.oid.to_string()).collect();
+    let sql = format!(
+        "SELECT c.oid, pg_catalog.pg_relation_size(c.oid),
+           CASE WHEN c.reltoastrelid <> 0 THEN pg_catalog.pg_relation_size(c.reltoastrelid) END,
+           pg_catalog.current_setting('block_size')
+         FROM pg_catalog.pg_class c
+         WHERE c.relkind = 'r' AND c.oid = ANY ('{{{}}}'::pg_catalog.oid[])",
+        oids.join(",")
+    );
+    let mut sizes = HashMap::new();
+    for row in connection.query(&sql, control)? {
+        let mut row = Row(row.into_iter());
+        // Without a number when it was dropped meanwhile.
+        sizes.insert(row.number()?, (row.number_or(0)?, row.number_or(0)?, row.number()?.max(1)));
+    }
+    for table in tables {
+        if let Some((heap, toast, block)) = sizes.get(&u64::from(table.oid)) {
+            (table.blocks, table.bytes) = (heap.div_ceil(*block), heap.saturating_add(*toast));
+        }
+    }
+    Ok(())
+}
+
 fn table(row: Vec<Option<String>>) -> Result<Table> {
     let mut row = Row(row.into_iter());
     let (oid, schema, name, quoted) = (row.number()?, row.text()?, row.text()?, row.text()?);
     let columns = row.next().unwrap_or_default();
-    let (heap, toast, block) = (row.number_or(0)?, row.number_or(0)?, row.number()?.max(1));
     let estimated_rows = row.text()?.parse().ok();
     let (has_rows, is_heap) = (row.flag(), row.flag());
     let of_extension = row.flag();
@@ -105,8 +134,8 @@ fn table(row: Vec<Option<String>>) -> Result<Table> {
         name: ObjectName { database: None, schema: Some(schema), name },
         quoted,
         columns,
-        blocks: heap.div_ceil(block),
-        bytes: heap.saturating_add(toast),
+        blocks: 0,
+        bytes: 0,
         estimated_rows,
         has_rows,
         is_heap,

@@ -9,7 +9,7 @@ use cadangkan_core::{
 use cadangkan_pgwire::Target;
 
 use crate::dump::{Work, copy_to, works};
-use crate::view::View;
+use crate::view::{Asked, View};
 
 /// How long to wait for a lock on a table.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(60);
@@ -23,7 +23,8 @@ pub(crate) fn tables(
     jobs: usize,
     control: &Control<'_>,
 ) -> Result<Vec<ObjectReport>> {
-    let view = View::begin(target, selection, LOCK_TIMEOUT, control)?;
+    let asked = Asked { selection, lock_timeout: LOCK_TIMEOUT, row_security: false };
+    let view = View::begin(target, &asked, control)?;
     let works = works(&view.tables, selection, view.version);
     let stop = control.cancel.child();
     let control = &Control { cancel: &stop, ..*control };
@@ -70,7 +71,7 @@ fn fingerprint(view: &View, work: Work, control: &Control<'_>) -> Result<Option<
     let Work::Rows { table, range } = work else { return Ok(None) };
     let Some(table) = view.tables.get(table) else { return Ok(None) };
     let mut fingerprint = Fingerprint::default();
-    view.read(control, |connection| {
+    view.read_table(table, control, |connection| {
         connection.copy_out(&copy_to(table, range), control, |row| {
             fingerprint.add_row(row);
             Ok(())

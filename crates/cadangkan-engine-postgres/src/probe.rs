@@ -114,9 +114,20 @@ pub(crate) const ROLES: &str = "SELECT DISTINCT r.rolname FROM pg_catalog.pg_shd
     AND s.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
   ORDER BY 1";
 
-/// The tablespaces, other than the default ones, that things of this database lie in.
-pub(crate) const TABLESPACES: &str = "SELECT t.spcname FROM pg_catalog.pg_tablespace t
-  WHERE t.oid IN (SELECT reltablespace FROM pg_catalog.pg_class) AND t.spcname !~ '^pg_' ORDER BY 1";
+/// The tablespaces, other than the default ones, that things of this database lie in: name, owner, folder, options.
+pub(crate) fn tablespaces(connection: &mut Connection, control: &Control<'_>) -> Result<Value> {
+    let sql =
+        "SELECT t.spcname, pg_catalog.pg_get_userbyid(t.spcowner), pg_catalog.pg_tablespace_location(t.oid),
+         pg_catalog.array_to_string(t.spcoptions, ', ')
+       FROM pg_catalog.pg_tablespace t
+      WHERE t.oid IN (SELECT reltablespace FROM pg_catalog.pg_class) AND t.spcname !~ '^pg_' ORDER BY 1";
+    let rows = connection.query(sql, control)?.into_iter().map(|row| -> Result<Value> {
+        let mut row = Row(row.into_iter());
+        let (name, owner, location) = (row.text()?, row.text()?, row.text()?);
+        Ok(json!({ "name": name, "owner": owner, "location": location, "options": row.next() }))
+    });
+    rows.collect()
+}
 
 /// Runs a query that gives one column, as a list.
 pub(crate) fn names(connection: &mut Connection, sql: &str, control: &Control<'_>) -> Result<Value> {

@@ -25,6 +25,10 @@ pub(crate) struct Tool {
 /// How much of what a program says on stderr is kept.
 const MAX_STDERR: u64 = 64 * 1024;
 
+/// What `pg_dump` was doing when it could not lock a table; it says so in English under `LC_ALL=C`, whatever the
+/// server's language.
+const LOCK: &str = "LOCK TABLE";
+
 /// How long a program may take to say its version.
 const VERSION_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -73,6 +77,11 @@ pub(crate) fn command(tool: &Tool, target: &Target) -> Command {
     command
 }
 
+/// Tells whether a program failed since others had locked a table.
+pub(crate) fn is_locked_out(error: &Error) -> bool {
+    error.failed_operation() == Some(LOCK)
+}
+
 /// A program that runs; its output is read as it comes. Dropped before its end, it is killed.
 pub(crate) struct Running {
     name: &'static str,
@@ -113,6 +122,13 @@ impl Running {
         }
         let said = messages.iter().find(|line| line.contains("error:")).or(messages.last()).cloned();
         let said = said.unwrap_or_else(|| status.to_string());
+        if let Some(line) = messages.iter().find(|line| line.contains(LOCK)) {
+            return Err(Error::new(ErrorKind::Timeout, format!("{} failed: {said}", self.name))
+                .context("statement", line.chars().take(1000).collect::<String>())
+                .operation(LOCK)
+                .hint("another session holds a lock that nobody may read under, or waits for one: wait for it, or raise lock_timeout")
+                .retryable());
+        }
         Err(Error::new(ErrorKind::Io, format!("{} failed: {said}", self.name))
             .hint("run it by hand with the same user to see more; the server's log may tell why"))
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use cadangkan_core::{Control, Error, ErrorKind, Result, ResultExt, Selection};
 use cadangkan_pgwire::{Connection, Target, literal, server_error};
 
-use crate::catalog::{self, Table, one_row};
+use crate::catalog::{self, Row, Table, one_row};
 
 /// How often the list of tables may change between two looks before we give up.
 const TRIES: usize = 10;
@@ -21,6 +21,7 @@ const SILENCE: Duration = Duration::from_secs(900);
 /// (PostgreSQL manual, LOCK, Notes).
 pub(crate) struct View {
     target: Target,
+    row_security: bool,
     coordinator: Mutex<Connection>,
     idle: Mutex<Vec<Connection>>,
     snapshot: String,
@@ -30,22 +31,28 @@ pub(crate) struct View {
     pub(crate) tables: Vec<Table>,
 }
 
+/// What a view is asked to show.
+pub(crate) struct Asked<'a> {
+    /// The tables that are meant.
+    pub(crate) selection: &'a Selection,
+    /// How long to wait for a lock on a table.
+    pub(crate) lock_timeout: Duration,
+    /// Shows only the rows that row security lets this user see; reading others fails without it.
+    pub(crate) row_security: bool,
+}
+
 impl View {
     /// Opens a view. What is committed before this returns is seen; what is committed later is not.
-    pub(crate) fn begin(
-        target: &Target,
-        selection: &Selection,
-        lock_timeout: Duration,
-        control: &Control<'_>,
-    ) -> Result<Self> {
-        let mut connection = open(target, control)?;
+    pub(crate) fn begin(target: &Target, asked: &Asked<'_>, control: &Control<'_>) -> Result<Self> {
+        let mut connection = open_for(target, asked.row_security, control)?;
         let version = supported(connection.server_version())?;
-        connection.execute(&format!("SET lock_timeout = {}", lock_timeout.as_millis()), control)?;
-        let tables = lock(&mut connection, selection, control)?;
-        catalog::check_names(&tables, selection)?;
+        connection.execute(&format!("SET lock_timeout = {}", asked.lock_timeout.as_millis()), control)?;
+        let tables = lock(&mut connection, asked.selection, control)?;
+        catalog::check_names(&tables, asked.selection)?;
         let snapshot = one_row(&mut connection, "SELECT pg_catalog.pg_export_snapshot()", control)?.text()?;
         let (coordinator, idle) = (Mutex::new(connection), Mutex::new(Vec::new()));
-        Ok(View { target: target.clone(), coordinator, idle, snapshot, version, tables })
+        let (target, row_security) = (target.clone(), asked.row_security);
+        Ok(View { target, row_security, coordinator, idle, snapshot, version, tables })
     }
 
     /// The name under which other sessions, `pg_dump` among them, import the snapshot.
@@ -64,10 +71,33 @@ impl View {
         control: &Control<'_>,
         work: impl FnOnce(&mut Connection) -> Result<T>,
     ) -> Result<T> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut connection = idle.map_or_else(|| self.join(control), Ok)?;
+        let mut connection = self.take(control)?;
         let result = work(&mut connection)?;
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        self.give_back(connection);
+        Ok(result)
+    }
+
+    /// Reads one of the view's tables on a connection that sees the view.
+    ///
+    /// Who waits to alter a table lets nobody pass who does not hold a lock on it yet, and itself waits for the
+    /// coordinator: a connection that queued behind it would wait for the end of the dump. So nothing is waited for,
+    /// and such a table is read by the coordinator, which holds its lock already.
+    pub(crate) fn read_table<T>(
+        &self,
+        table: &Table,
+        control: &Control<'_>,
+        work: impl FnOnce(&mut Connection) -> Result<T>,
+    ) -> Result<T> {
+        let mut connection = self.take(control)?;
+        let lock = format!("LOCK TABLE ONLY {} IN ACCESS SHARE MODE NOWAIT", table.quoted);
+        match connection.execute(&lock, control) {
+            Ok(_) => {}
+            // This connection's transaction is over; another one is opened for the next table.
+            Err(error) if is_not_locked(&error) => return self.coordinate(work),
+            Err(error) => return Err(error.context("table", &table.name)),
+        }
+        let result = work(&mut connection)?;
+        self.give_back(connection);
         Ok(result)
     }
 
@@ -83,8 +113,17 @@ impl View {
         Ok(())
     }
 
+    fn take(&self, control: &Control<'_>) -> Result<Connection> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        idle.map_or_else(|| self.join(control), Ok)
+    }
+
+    fn give_back(&self, connection: Connection) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+    }
+
     fn join(&self, control: &Control<'_>) -> Result<Connection> {
-        let mut connection = open(&self.target, control)?;
+        let mut connection = open_for(&self.target, self.row_security, control)?;
         let begin = format!("{BEGIN}; SET TRANSACTION SNAPSHOT {}", literal(&self.snapshot));
         connection.execute(&begin, control)?;
         Ok(connection)
@@ -92,6 +131,14 @@ impl View {
 }
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+fn open_for(target: &Target, row_security: bool, control: &Control<'_>) -> Result<Connection> {
+    let mut connection = open(target, control)?;
+    if row_security {
+        connection.execute("SET row_security = on", control)?;
+    }
+    Ok(connection)
+}
 
 /// Opens a connection whose rows come out as text that restores to the same values, in the order they lie in.
 pub(crate) fn open(target: &Target, control: &Control<'_>) -> Result<Connection> {
@@ -125,13 +172,17 @@ fn lock(connection: &mut Connection, selection: &Selection, control: &Control<'_
         connection.execute(BEGIN, control)?;
         match lock_all(connection, &before, control) {
             Ok(()) => {
-                let tables = catalog::tables(connection, selection, control)?;
+                let mut tables = catalog::tables(connection, selection, control)?;
                 changed = difference(&before, &tables);
                 if changed.is_empty() {
+                    catalog::measure(connection, &mut tables, control)?;
                     return Ok(tables);
                 }
             }
             Err(error) if dropped_meanwhile(&error) => changed = vec![error.message().to_owned()],
+            Err(error) if is_not_locked(&error) => {
+                return Err(name_locked(error, connection, &before, control));
+            }
             Err(error) => return Err(error),
         }
         connection.execute("ROLLBACK", control)?;
@@ -157,12 +208,41 @@ fn lock_all(connection: &mut Connection, tables: &[Table], control: &Control<'_>
 
 fn explain_lock(error: Error) -> Error {
     match server_error(&error).map(|server| server.code.as_str()) {
-        Some("55P03") => error.with_kind(ErrorKind::Timeout).retryable().hint(
+        Some(NOT_LOCKED) => error.with_kind(ErrorKind::Timeout).retryable().hint(
             "another session holds a lock that nobody may read under, such as ALTER TABLE or VACUUM FULL: wait for it, or raise lock_timeout",
         ),
         Some("53200") => error.hint("the server has too little room for locks: raise max_locks_per_transaction"),
         _ => error,
     }
+}
+
+/// SQLSTATE lock_not_available: after lock_timeout, or at once with NOWAIT.
+const NOT_LOCKED: &str = "55P03";
+
+fn is_not_locked(error: &Error) -> bool {
+    server_error(error).is_some_and(|server| server.code == NOT_LOCKED)
+}
+
+/// Adds to an error which of the tables others hold or wait for, and who: the server does not say it.
+fn name_locked(error: Error, connection: &mut Connection, tables: &[Table], control: &Control<'_>) -> Error {
+    let look = |connection: &mut Connection| {
+        connection.execute("ROLLBACK", control)?;
+        connection.query(
+            "SELECT relation, pid FROM pg_catalog.pg_locks
+              WHERE locktype = 'relation' AND mode = 'AccessExclusiveLock' AND database =
+                    (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())",
+            control,
+        )
+    };
+    let mut names = Vec::new();
+    for row in look(connection).unwrap_or_default() {
+        let mut row = Row(row.into_iter());
+        let (oid, pid) = (row.next().unwrap_or_default(), row.next().unwrap_or_default());
+        let held = tables.iter().filter(|table| table.oid.to_string() == oid);
+        names.extend(held.map(|table| format!("{} by process {pid}", table.name)));
+    }
+    // It may be free by now.
+    if names.is_empty() { error } else { error.context("locked", names.join(", ")) }
 }
 
 fn dropped_meanwhile(error: &Error) -> bool {

@@ -254,6 +254,13 @@ impl Failure {
         if !self.incomplete {
             return self.cause;
         }
+        // An engine that knows it better has said it.
+        if self.cause.facts().iter().any(|(fact, _)| *fact == "target") {
+            return match safety {
+                Some(report) => self.cause.context("safety backup", report.manifest.backup_id),
+                None => self.cause,
+            };
+        }
         let or = safety.map(|report| format!(", or restore the safety backup {}", report.manifest.backup_id));
         self.cause.context(TARGET_FACT, format!("it is incomplete: restore again{}", or.unwrap_or_default()))
     }

@@ -1,13 +1,12 @@
 //! Definitions: what `pg_dump` says, on the same snapshot as the rows.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use cadangkan_core::{Control, Error, ErrorKind, Frame, Result, Selection};
 use cadangkan_engine::{FrameSink, Unit};
 use cadangkan_pgwire::Target;
 
-use crate::script::{self, Entry, Script, Selector};
+use crate::script::{self, Entry, Selector};
 use crate::tools::{self, Running, Tool};
 
 /// Definitions are cut into frames of about this size, at the borders of entries.
@@ -26,25 +25,18 @@ pub(super) struct Asked<'a> {
     pub(super) utf8: bool,
 }
 
-/// The definitions of one dump. Those that need rows are read while rows are dumped.
+/// The definitions of one dump.
 pub(super) struct Definitions {
     selection: Selection,
     header: Vec<Vec<u8>>,
     pre_data: Vec<Vec<u8>>,
     warnings: Vec<String>,
-    later: Mutex<Option<(Later, Selector)>>,
-}
-
-/// The definitions that need rows.
-enum Later {
-    /// They are being read.
-    Running(Running),
-    /// They were read, with what `pg_dump` said beside.
-    Read(Script, Vec<String>),
+    post_data: Vec<Vec<u8>>,
 }
 
 impl Definitions {
-    /// Reads the definitions that rows need, and starts to read the others.
+    /// Reads the definitions, those that rows need and those that need rows at the same time. Only then it is sure
+    /// that `pg_dump` got its locks, which a run of hours should not find out at its end.
     pub(super) fn begin(
         asked: &Asked<'_>,
         hidden: &[String],
@@ -61,15 +53,14 @@ impl Definitions {
         let output = before.finish(control)?;
         let script = script::parse(&text(output.stdout)?)?;
         let mut selector = Selector::new(selection);
-        let mut after = after.map(Later::Running);
+        let after = after.map(|running| running.finish(control)).transpose()?;
+        let messages = after.as_ref().map(|output| output.messages.clone()).unwrap_or_default();
+        let later = after.map(|output| script::parse(&text(output.stdout)?)).transpose()?;
         if selection.is_of_tables()
-            && let Some(Later::Running(running)) = after
+            && let Some(script) = &later
         {
             // What only an index or a trigger needs stands before the rows too.
-            let output = running.finish(control)?;
-            let script = script::parse(&text(output.stdout)?)?;
-            selector.look_ahead(&script);
-            after = Some(Later::Read(script, output.messages));
+            selector.look_ahead(script);
         }
         let known = |statement: &&String| {
             !NEWER_SETTINGS.iter().any(|(setting, since)| statement.contains(setting) && version < *since)
@@ -77,14 +68,18 @@ impl Definitions {
         let header: String =
             script.preamble.iter().filter(known).map(|statement| format!("{statement};\n")).collect();
         let selected = selector.pre_data(&script)?;
+        let selected_later = later.map(|script| selector.post_data(&script)).unwrap_or_default();
         let mut warnings = warnings_of(output.messages);
-        warnings.extend(selected.warnings);
+        // What is said of the whole database is said twice.
+        let more: Vec<_> =
+            warnings_of(messages).into_iter().filter(|text| !warnings.contains(text)).collect();
+        warnings.extend(more.into_iter().chain(selected.warnings).chain(selected_later.warnings));
         Ok(Definitions {
             selection: selection.clone(),
             header: vec![format!("--\n-- PostgreSQL database dump\n--\n\n{header}\n").into_bytes()],
             pre_data: cut(&selected.entries),
             warnings,
-            later: Mutex::new(after.map(|later| (later, selector))),
+            post_data: cut(&selected_later.entries),
         })
     }
 
@@ -113,28 +108,14 @@ impl Definitions {
         &self.selection
     }
 
-    /// Waits for the definitions that need rows, and returns them cut into frames, `last` behind them.
-    pub(super) fn post_data(&self, last: &str, control: &Control<'_>) -> Result<(Vec<Vec<u8>>, Vec<String>)> {
-        let later = self.later.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let (later, mut selector) = later.ok_or_else(|| {
-            Error::new(ErrorKind::Internal, "the definitions after the rows were asked for twice")
-        })?;
-        let (script, messages) = match later {
-            Later::Read(script, messages) => (script, messages),
-            Later::Running(running) => {
-                let output = running.finish(control)?;
-                (script::parse(&text(output.stdout)?)?, output.messages)
-            }
-        };
-        let selected = selector.post_data(&script);
-        let mut texts = cut(&selected.entries);
-        if !last.is_empty() {
-            texts.push(last.as_bytes().to_vec());
-        }
-        // What is said of the whole database was said before the rows already.
-        let mut warnings = selected.warnings;
-        warnings.extend(warnings_of(messages).into_iter().filter(|text| !self.warnings.contains(text)));
-        Ok((texts, warnings))
+    /// What needs rows, cut into frames.
+    pub(super) fn post_data(&self) -> &[Vec<u8>] {
+        &self.post_data
+    }
+
+    /// Adds what comes behind everything else.
+    pub(super) fn add_last(&mut self, text: String) {
+        self.post_data.extend((!text.is_empty()).then(|| text.into_bytes()));
     }
 }
 

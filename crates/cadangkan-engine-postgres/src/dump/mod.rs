@@ -10,7 +10,7 @@ mod rows;
 mod sequences;
 mod units;
 
-use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use cadangkan_core::{Control, Error, ErrorKind, Result};
 use cadangkan_engine::{DumpRequest, FrameSink, Snapshot, SnapshotEnd, SnapshotStart, Unit, UnitReport};
@@ -19,11 +19,14 @@ use serde_json::json;
 use crate::config::Config;
 use crate::probe;
 use crate::tools;
-use crate::view::View;
+use crate::view::{Asked, View};
 use definitions::Definitions;
 pub(crate) use plan::plan;
 pub(crate) use rows::copy_to;
 pub(crate) use units::{Work, works};
+
+/// How long `pg_dump` waits for a lock while others may wait behind it.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A snapshot of one database.
 pub(crate) struct PostgresSnapshot {
@@ -35,20 +38,36 @@ pub(crate) struct PostgresSnapshot {
     works: Vec<Work>,
     definitions: Definitions,
     globals: Vec<Vec<u8>>,
-    properties: String,
     jobs: usize,
-    warnings: Mutex<Vec<String>>,
     checksum_failures: Option<u64>,
     check: bool,
 }
 
 impl PostgresSnapshot {
-    /// Opens the view, finds out what there is to dump, and reads the definitions that rows need.
+    /// Opens the view, finds out what there is to dump, and reads the definitions.
+    ///
+    /// Who waits to alter a table may come between our lock and that of `pg_dump`, which then waits for us: we let
+    /// go of everything, so that nobody is held up, and begin again until `lock_timeout` is over.
     pub(crate) fn begin(config: &Config, request: &DumpRequest, control: &Control<'_>) -> Result<Self> {
+        let began = Instant::now();
+        loop {
+            match Self::try_begin(config, request, control) {
+                Err(error) if tools::is_locked_out(&error) && began.elapsed() < config.lock_timeout => {}
+                result => return result,
+            }
+        }
+    }
+
+    fn try_begin(config: &Config, request: &DumpRequest, control: &Control<'_>) -> Result<Self> {
         let target = config.target()?;
         let target = plan::with_encoding(&target, control)?;
         let selection = &request.selection;
-        let view = View::begin(&target, selection, config.lock_timeout, control)?;
+        let asked = Asked {
+            selection,
+            lock_timeout: config.lock_timeout,
+            row_security: request.options.row_security,
+        };
+        let view = View::begin(&target, &asked, control)?;
         let facts = view.coordinate(|connection| probe::look(connection, control))?;
         let unread =
             view.coordinate(|connection| readable::look(connection, &view.tables, request, control))?;
@@ -59,7 +78,7 @@ impl PostgresSnapshot {
             target: &target,
             tool: &tool,
             snapshot: view.snapshot(),
-            lock_timeout: config.lock_timeout,
+            lock_timeout: config.lock_timeout.min(PATIENCE),
             utf8: facts.utf8,
         };
         let hidden = view.coordinate(|connection| readable::hidden(connection, selection, control))?;
@@ -77,7 +96,8 @@ impl PostgresSnapshot {
         } else {
             Vec::new()
         };
-        let properties = view.coordinate(|connection| properties::script(connection, selection, control))?;
+        definitions
+            .add_last(view.coordinate(|connection| properties::script(connection, selection, control))?);
         let (units, works) = units::list(&units::Contents {
             tables: &view.tables,
             selection,
@@ -88,10 +108,10 @@ impl PostgresSnapshot {
         });
 
         let mut attributes = facts.attributes;
-        for (key, sql) in [("roles", probe::ROLES), ("tablespaces", probe::TABLESPACES)] {
-            let names = view.coordinate(|connection| probe::names(connection, sql, control))?;
-            attributes.insert(key.to_owned(), names);
-        }
+        let roles = view.coordinate(|connection| probe::names(connection, probe::ROLES, control))?;
+        let tablespaces = view.coordinate(|connection| probe::tablespaces(connection, control))?;
+        attributes.insert("roles".to_owned(), roles);
+        attributes.insert("tablespaces".to_owned(), tablespaces);
         attributes.insert("globals".to_owned(), json!(request.options.globals));
         let checksum_failures =
             view.coordinate(|connection| readable::checksum_failures(connection, control))?;
@@ -112,9 +132,7 @@ impl PostgresSnapshot {
             works,
             definitions,
             globals,
-            properties,
             jobs: config.jobs,
-            warnings: Mutex::new(Vec::new()),
             checksum_failures,
             check: request.check,
         })
@@ -158,7 +176,9 @@ impl Snapshot for PostgresSnapshot {
                 let table = self.view.tables.get(*table).ok_or_else(|| {
                     Error::new(ErrorKind::Internal, "a unit names a table that is not in the view")
                 })?;
-                self.view.read(control, |connection| rows::dump(connection, table, *range, sink, control))
+                self.view.read_table(table, control, |connection| {
+                    rows::dump(connection, table, *range, sink, control)
+                })
             }
             Work::Sequences => self.view.read(control, |connection| {
                 let texts = sequences::script(connection, self.definitions.selection(), control)?;
@@ -168,9 +188,8 @@ impl Snapshot for PostgresSnapshot {
                 self.view.read(control, |connection| large_objects::dump(connection, unit, sink, control))
             }
             Work::PostData => {
-                let (texts, warnings) = self.definitions.post_data(&self.properties, control)?;
-                self.warnings.lock().unwrap_or_else(PoisonError::into_inner).extend(warnings);
-                self.send(unit, 1 + self.definitions.pre_data().len() as u64, &texts, sink)
+                let first = 1 + self.definitions.pre_data().len() as u64;
+                self.send(unit, first, self.definitions.post_data(), sink)
             }
         }
     }
@@ -186,9 +205,8 @@ impl Snapshot for PostgresSnapshot {
             .hint("look into the server's log for \"page verification failed\", and check the disk"));
         }
         self.view.end(control)?;
-        let warnings = self.warnings.into_inner().unwrap_or_else(PoisonError::into_inner);
         let what = if before.is_some() { "the server's page checksums" } else { "reading every row" };
         let check = self.check.then(|| what.to_owned());
-        Ok(SnapshotEnd { warnings, check, ..SnapshotEnd::default() })
+        Ok(SnapshotEnd { check, ..SnapshotEnd::default() })
     }
 }

@@ -19,12 +19,14 @@ pub(crate) fn plan(config: &Config, request: &DumpRequest, control: &Control<'_>
     let version = supported(connection.server_version())?;
     let facts = probe::look(&mut connection, control)?;
     let selection = &request.selection;
-    let tables = catalog::tables(&mut connection, selection, control)?;
+    let mut tables = catalog::tables(&mut connection, selection, control)?;
     let unread = readable::look(&mut connection, &tables, request, control)?;
     let mut warnings = check(&tables, selection, unread, control)?;
     if let Err(error) = tools::find("pg_dump", version / 10_000, config.pg_bin.as_deref()) {
         warnings.push(format!("{error}: {}", error.advice().unwrap_or_default()));
     }
+    connection.execute(&format!("SET lock_timeout = {}", config.lock_timeout.as_millis()), control)?;
+    catalog::measure(&mut connection, &mut tables, control)?;
     let works = works(&tables, selection, version);
     let mut objects: Vec<ObjectReport> = Vec::new();
     for work in &works {

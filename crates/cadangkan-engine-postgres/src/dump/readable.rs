@@ -1,5 +1,7 @@
 //! What this user may read: found out before anything is dumped.
 
+use std::collections::HashSet;
+
 use cadangkan_core::{Control, Result, Selection};
 use cadangkan_engine::DumpRequest;
 use cadangkan_pgwire::Connection;
@@ -27,7 +29,7 @@ pub(super) fn look(
     let selection = &request.selection;
     let mut unread = Unread::default();
     // Definitions need a lock on every table, which needs the privilege to read it, as in pg_dump.
-    let rows: std::collections::HashSet<usize> = works(tables, selection, 0)
+    let rows: HashSet<usize> = works(tables, selection, 0)
         .into_iter()
         .filter_map(|work| if let Work::Rows { table, .. } = work { Some(table) } else { None })
         .collect();
@@ -64,8 +66,8 @@ const LARGE_OBJECTS: &str = "SELECT m.oid FROM pg_catalog.pg_largeobject_metadat
                        AND (a.grantee = 0 OR pg_catalog.pg_has_role(a.grantee, 'USAGE')))
   ORDER BY 1";
 
-/// Lists the tables that are not meant and may not be read, as patterns that `pg_dump` takes literally: it would
-/// fail to lock them.
+/// Lists the tables and sequences that are not meant and may not be read, as patterns that `pg_dump` takes literally:
+/// it would fail to lock them, and to read the values.
 pub(super) fn hidden(
     connection: &mut Connection,
     selection: &Selection,
@@ -76,12 +78,16 @@ pub(super) fn hidden(
     }
     let quote = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
     let all = catalog::tables(connection, &Selection::default(), control)?;
-    let hidden = all.into_iter().filter(|table| !table.readable && !selection.has_table(&table.name));
-    Ok(hidden
-        .map(|table| {
-            let schema = table.name.schema.as_deref().unwrap_or_default();
-            format!("{}.{}", quote(schema), quote(&table.name.name))
-        })
+    let tables = all.into_iter().filter(|table| !table.readable && !selection.has_table(&table.name));
+    let meant: HashSet<_> = catalog::sequences(connection, selection, control)?
+        .into_iter()
+        .map(|sequence| sequence.name)
+        .collect();
+    let all = catalog::sequences(connection, &Selection::default(), control)?;
+    let sequences = all.into_iter().filter(|sequence| !sequence.readable && !meant.contains(&sequence.name));
+    let names = tables.map(|table| table.name).chain(sequences.map(|sequence| sequence.name));
+    Ok(names
+        .map(|name| format!("{}.{}", quote(name.schema.as_deref().unwrap_or_default()), quote(&name.name)))
         .collect())
 }
 

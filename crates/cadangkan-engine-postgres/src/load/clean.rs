@@ -15,8 +15,9 @@ use crate::script::{Entry, QualifiedName};
 /// What stays where it is: other things may be in it, and it is made only where it is missing.
 const CONTAINERS: &[&str] = &["SCHEMA", "EXTENSION"];
 
-/// What is dropped for a selection of tables; what they share with others stays.
-const RELATIONS: &[&str] = &["TABLE", "VIEW", "MATERIALIZED VIEW", "FOREIGN TABLE", "SEQUENCE"];
+/// What is dropped for a selection of tables; what they share with others stays. A column's default goes before the
+/// sequence that it uses.
+const RELATIONS: &[&str] = &["DEFAULT", "TABLE", "VIEW", "MATERIALIZED VIEW", "FOREIGN TABLE", "SEQUENCE"];
 
 /// What is not part of a table, and comes behind the rows.
 const LATE: &[&str] = &["PUBLICATION", "SUBSCRIPTION", "EVENT TRIGGER"];

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use cadangkan_core::{Control, Error, ErrorKind, Level, ObjectName, Result, Section, Selection};
 use cadangkan_engine::LoadMode;
-use cadangkan_pgwire::Connection;
+use cadangkan_pgwire::{Connection, identifier};
 
 use super::clean;
 use super::entries::Runner;
@@ -16,6 +16,7 @@ use super::pool::Pool;
 use super::rows::{Count, missing};
 use super::sequences;
 use super::statement::explain;
+use super::tablespaces::{self, Tablespace};
 use crate::script::{self, Entry, Selector};
 
 /// So many bytes of definitions are held: far more than a server's catalogs are made for.
@@ -34,6 +35,7 @@ pub(super) struct Definitions {
     selection: Selection,
     header: Texts,
     globals: Texts,
+    tablespaces: Vec<Tablespace>,
     pre_data: Texts,
     sequences: Texts,
     post_data: Texts,
@@ -57,6 +59,7 @@ impl Definitions {
         selection: &Selection,
         mode: LoadMode,
         filter: Filter,
+        tablespaces: Vec<Tablespace>,
         runner: Runner,
         touched: Arc<AtomicBool>,
     ) -> Definitions {
@@ -68,6 +71,7 @@ impl Definitions {
             selection: selection.clone(),
             header: Texts::new(),
             globals: Texts::new(),
+            tablespaces,
             pre_data: Texts::new(),
             sequences: Texts::new(),
             post_data: Texts::new(),
@@ -157,14 +161,33 @@ impl Definitions {
                 clean::drop_all(connection, &entries, self.selection.is_of_tables(), control)?;
             }
             self.touched.store(true, Ordering::Relaxed);
+            self.make_schemas(connection, &entries, control)?;
             entries.iter().try_for_each(|entry| self.runner.run(connection, entry, control))
         })?;
         Ok(selector)
     }
 
+    /// Makes the schemas that get a new name and that no entry makes: a dump takes `public` for granted.
+    fn make_schemas(
+        &self,
+        connection: &mut Connection,
+        entries: &[Entry],
+        control: &Control<'_>,
+    ) -> Result<()> {
+        let made = |name: &str| {
+            let mut schemas = entries.iter().filter(|entry| entry.header.kind == "SCHEMA");
+            schemas.any(|entry| entry.defines().is_some_and(|schema| schema.name == name))
+        };
+        for (_, name) in self.filter.options.rename_schemas.iter().filter(|(_, name)| !made(name)) {
+            let statement = format!("CREATE SCHEMA IF NOT EXISTS {}", identifier(name));
+            connection.execute(&statement, control).map_err(|error| explain(error, "SCHEMA", &statement))?;
+        }
+        Ok(())
+    }
+
     fn run_globals(&mut self, pool: &Pool, control: &Control<'_>) -> Result<()> {
         let text = take(&mut self.globals)?;
-        if !self.filter.options.globals || text.is_empty() {
+        if !self.filter.options.globals {
             return Ok(());
         }
         let script = script::parse(&text)?;
@@ -174,7 +197,9 @@ impl Definitions {
             statements.into_iter().try_for_each(|statement| {
                 connection.execute(statement, control).map_err(|error| explain(error, "roles", statement))?;
                 Ok(())
-            })
+            })?;
+            // Their owners are there by now.
+            tablespaces::make(connection, &self.tablespaces, &mut self.filter.missing_tablespaces, control)
         })
     }
 

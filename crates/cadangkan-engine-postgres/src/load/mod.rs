@@ -30,6 +30,7 @@ mod running;
 mod sequences;
 mod statement;
 mod stream;
+mod tablespaces;
 
 pub(crate) use leftovers::{discard, leftovers};
 pub(crate) use plan::plan;

@@ -126,7 +126,7 @@ impl Place {
                 "the target holds a part of the backup, and its own objects of the same names are gone",
             )
             .context("database", inside.target.database())
-            .hint("restore again with `--mode clean`, or with `--single-transaction`, which leaves the target as it was when it fails")),
+            .hint("restore again with `--mode clean`, or with `--one-transaction`, which leaves the target as it was when it fails")),
         }
     }
 }

@@ -238,7 +238,12 @@ fn tablespaces(
 ) -> Result<()> {
     let present = column(there, "SELECT spcname FROM pg_catalog.pg_tablespace", control)?;
     let missing = without(names(&request.attributes, "tablespaces"), &present);
-    if !missing.is_empty() {
+    if !missing.is_empty() && request.options.globals {
+        let list = missing.join(", ");
+        findings
+            .warnings
+            .push(format!("the tablespaces {list} are made, where their folders are there and empty"));
+    } else if !missing.is_empty() {
         findings.warnings.push(format!(
             "the server does not have the tablespaces {}: what lies there goes to the database's own",
             missing.join(", ")

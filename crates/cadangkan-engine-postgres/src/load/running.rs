@@ -18,6 +18,7 @@ use super::quiet::quietly;
 use super::rows::{Counts, copy, missing};
 use super::statement::explain;
 use super::stream::{Sink, Stream, Wishes};
+use super::tablespaces;
 use crate::config::Config;
 
 /// Begins to carry out a plan.
@@ -52,7 +53,8 @@ pub(crate) fn begin(config: &Config, plan: &LoadPlan, control: &Control<'_>) -> 
     };
     let runner = Runner { among_others: detail.is_among_others() };
     let LoadRequest { selection, mode, .. } = &detail.request;
-    let definitions = Definitions::new(selection, *mode, filter, runner, place.touched());
+    let spaces = tablespaces::of(&detail.request);
+    let definitions = Definitions::new(selection, *mode, filter, spaces, runner, place.touched());
     let load = Box::new(PostgresLoad {
         config: config.clone(),
         version: look.version,

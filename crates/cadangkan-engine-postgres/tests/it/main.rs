@@ -8,9 +8,13 @@
 )]
 
 mod conformance;
+mod consistency;
+mod consistency_odd;
+mod faults;
 mod load_faults;
 mod load_modes;
 mod load_streams;
 mod load_support;
+mod reading;
 mod round_trip;
 mod support;

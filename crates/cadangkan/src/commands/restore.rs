@@ -159,6 +159,7 @@ pub(crate) fn run(app: &App, args: &RestoreArgs) -> Result<()> {
     check_kind(&source, open.engine.as_ref())?;
     let target = Target { name: open.entry.map(|entry| &entry.name), engine: open.engine.as_ref() };
     let plan = plan_wish(app, &context, &source, target, args, &open)?;
+    refuse_part(args, &source, &open, &plan)?;
     if app.global.dry_run {
         context.control.step("read the archive");
         cadangkan_ops::restore::read_through(&context, &source)?;
@@ -189,9 +190,32 @@ pub(crate) fn run(app: &App, args: &RestoreArgs) -> Result<()> {
     app.print(&report, || report_text(app, &report))
 }
 
+/// Refuses to put a part in the place of the whole, where nobody named that backup: the newest one holds a selection
+/// that this database is not usually backed up with.
+fn refuse_part(
+    args: &RestoreArgs,
+    source: &Source<'_>,
+    open: &OpenTarget<'_>,
+    plan: &RestorePlan,
+) -> Result<()> {
+    let whole = args.from.is_none() && !args.selection.selection().is_of_tables();
+    let (Some(manifest), Some(entry)) = (source.manifest(), open.entry) else { return Ok(()) };
+    let usual = manifest.selection.is_everything() || manifest.selection == entry.options.backup.selection();
+    if !whole || !plan.load.destructive || usual || args.file.is_some() {
+        return Ok(());
+    }
+    let id = manifest.backup_id;
+    Err(Error::new(ErrorKind::Usage, "the newest backup holds only a part of the database")
+        .context("backup", id)
+        .hint(format!(
+            "name an earlier one with --from (`cadangkan backups list {}` shows them), or that one with --from {id}; --tables restores tables out of it",
+            manifest.database_name
+        )))
+}
+
 /// Says what else can be restored where only this backup is at fault, and what an interrupted restore leaves.
 fn advise(args: &RestoreArgs, error: Error) -> Error {
-    if error.facts().iter().any(|(key, _)| *key == TARGET_FACT) {
+    if error.facts().iter().any(|(key, _)| [TARGET_FACT, "target"].contains(key)) {
         return error;
     }
     match (error.kind(), &args.database) {

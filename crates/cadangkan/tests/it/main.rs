@@ -9,6 +9,8 @@ mod json;
 mod one_off;
 mod permissions;
 mod pipes;
+mod postgres;
+mod postgres_server;
 mod pty;
 mod signals;
 mod story;
