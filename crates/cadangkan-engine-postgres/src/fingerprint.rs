@@ -8,7 +8,7 @@ use cadangkan_core::{
 };
 use cadangkan_pgwire::Target;
 
-use crate::dump::{Work, copy_to, works};
+use crate::dump::{Work, copy_to, with_encoding, works};
 use crate::view::{Asked, View};
 
 /// How long to wait for a lock on a table.
@@ -24,7 +24,7 @@ pub(crate) fn tables(
     control: &Control<'_>,
 ) -> Result<Vec<ObjectReport>> {
     let asked = Asked { selection, lock_timeout: LOCK_TIMEOUT, row_security: false };
-    let view = View::begin(target, &asked, control)?;
+    let view = View::begin(&with_encoding(target, control)?, &asked, control)?;
     let works = works(&view.tables, selection, view.version);
     let stop = control.cancel.child();
     let control = &Control { cancel: &stop, ..*control };

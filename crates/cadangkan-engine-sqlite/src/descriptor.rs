@@ -67,9 +67,11 @@ fn open(value: &Value) -> Result<Box<dyn Engine>, SettingsError> {
     }
     let busy_timeout = match raw.busy_timeout.as_deref() {
         None => Duration::from_secs(10),
-        Some(text) => settings::parse_duration(text).filter(|time| *time <= MAX_TIMEOUT).ok_or_else(|| {
-            mistake("busy_timeout", "a length of time such as `10s`, at most an hour, is needed")
-        })?,
+        Some(text) => {
+            settings::parse_duration(text).filter(|time| *time <= MAX_TIMEOUT).ok_or_else(|| {
+                mistake("busy_timeout", "a length of time such as `10s`, at most an hour, is needed")
+            })?
+        }
     };
     Ok(Box::new(SqliteEngine::new(Config { path: PathBuf::from(raw.path), busy_timeout })))
 }

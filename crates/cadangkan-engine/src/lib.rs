@@ -6,7 +6,7 @@
 //!
 //! All calls block. An engine whose driver is asynchronous drives it inside, and bounds every wait. Every call
 //! with a [`Control`] asks it at least once per frame whether to stop, and then fails with
-//! [`ErrorKind::Cancelled`](cadangkan_core::ErrorKind::Cancelled).
+//! [`ErrorKind::Cancelled`].
 
 #[cfg(feature = "testing")]
 pub mod conformance;

@@ -21,7 +21,7 @@ use crate::probe;
 use crate::tools;
 use crate::view::{Asked, View};
 use definitions::Definitions;
-pub(crate) use plan::plan;
+pub(crate) use plan::{plan, with_encoding};
 pub(crate) use rows::copy_to;
 pub(crate) use units::{Work, works};
 

@@ -72,7 +72,7 @@ fn some(names: &[String]) -> String {
 }
 
 /// Text comes as UTF-8, but for databases whose bytes have no encoding.
-pub(super) fn with_encoding(target: &Target, control: &Control<'_>) -> Result<Target> {
+pub(crate) fn with_encoding(target: &Target, control: &Control<'_>) -> Result<Target> {
     let mut connection = Connection::open(target, control)?;
     let encoding = one_row(&mut connection, "SELECT pg_catalog.getdatabaseencoding()", control)?.text()?;
     Ok(match encoding.as_str() {

@@ -6,7 +6,7 @@ use cadangkan_core::{
     Cancel, Control, Error, Frame, NoReporter, ObjectName, ObjectReport, Result, Section, Selection,
 };
 use cadangkan_engine::{
-    DumpRequest, Engine, FrameSink, LoadMode, LoadReport, LoadRequest, Piece, SnapshotEnd, SnapshotStart,
+    DumpRequest, Engine, FrameSink, LoadMode, LoadReport, LoadRequest, Piece, SnapshotStart,
 };
 use cadangkan_engine_postgres::POSTGRES;
 use cadangkan_testkit::FakeClock;
@@ -18,7 +18,6 @@ pub(crate) struct Dump {
     pub(crate) frames: Vec<Frame>,
     pub(crate) objects: Vec<ObjectReport>,
     pub(crate) start: SnapshotStart,
-    pub(crate) end: SnapshotEnd,
 }
 
 /// Opens a database by its URL, with more settings.
@@ -99,10 +98,10 @@ pub(crate) fn dump_while(
             })?;
         }
         let start = snapshot.start().clone();
-        let end = snapshot.end(control)?;
+        snapshot.end(control)?;
         let mut frames = frames.0.into_inner().unwrap();
         frames.sort_by_key(|frame| frame.section);
-        Ok(Dump { frames, objects: objects.into_inner().unwrap(), start, end })
+        Ok(Dump { frames, objects: objects.into_inner().unwrap(), start })
     })
 }
 
@@ -178,10 +177,4 @@ pub(crate) fn fingerprints(engine: &dyn Engine) -> Vec<ObjectReport> {
 
 pub(crate) fn table(schema: &str, name: &str) -> ObjectName {
     ObjectName { database: None, schema: Some(schema.into()), name: name.into() }
-}
-
-/// Makes sure that an error tells what to do.
-pub(crate) fn with_hint(error: Error) -> Error {
-    assert!(error.advice().is_some(), "an error without a hint: {error:?}");
-    error
 }

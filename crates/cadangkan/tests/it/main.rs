@@ -10,6 +10,7 @@ mod one_off;
 mod permissions;
 mod pipes;
 mod postgres;
+mod postgres_memory;
 mod postgres_server;
 mod pty;
 mod signals;

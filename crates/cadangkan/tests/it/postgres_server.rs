@@ -1,4 +1,5 @@
 //! A PostgreSQL of its own, which a test may stop as it likes, and a way to it that can be cut.
+#![allow(clippy::disallowed_methods, reason = "a way carries bytes until it is dropped, beside the test")]
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
