@@ -9,6 +9,8 @@ use cadangkan_tunnel::{SshSettings, Tunnel};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::server::{Databases, Names};
+
 /// What can be set, checked.
 #[derive(Clone)]
 pub(crate) struct Config {
@@ -20,6 +22,8 @@ pub(crate) struct Config {
     pub(crate) jobs: usize,
     /// The folder of `pg_dump` and `pg_restore`, when it was given.
     pub(crate) pg_bin: Option<PathBuf>,
+    /// The databases of a whole server, when this is not a single one.
+    pub(crate) whole: Option<Databases>,
     /// The host to go through.
     ssh: Option<SshSettings>,
     /// The way through it, open from its first use until the last copy of this is gone.
@@ -33,6 +37,8 @@ struct RawConfig {
     hostaddr: Option<String>,
     port: Option<u16>,
     database: Option<String>,
+    databases: Option<Names>,
+    exclude_databases: Option<Names>,
     user: Option<String>,
     password: Option<Secret>,
     passfile: Option<PathBuf>,
@@ -80,12 +86,15 @@ impl Config {
         if raw.ssh_key.is_some() && ssh.is_none() {
             return Err(mistake("ssh_key", "a key needs a host: add `ssh`"));
         }
+        let whole = Databases::read(raw.databases, raw.exclude_databases)?;
+        // Every server has this one, for work on others (manual, initdb).
+        let first = whole.as_ref().map(|_| "postgres".to_owned());
         Ok(Config {
             given: Settings {
                 host: raw.host,
                 hostaddr: raw.hostaddr,
                 port: raw.port,
-                database: raw.database,
+                database: raw.database.or(first),
                 user: raw.user,
                 password: raw.password,
                 passfile: raw.passfile,
@@ -102,6 +111,7 @@ impl Config {
             jobs,
             pg_bin: raw.pg_bin,
             ssh: ssh.map(|ssh| SshSettings { key: raw.ssh_key.or(ssh.key), ..ssh }),
+            whole,
             tunnel: Arc::default(),
         })
     }
@@ -109,6 +119,12 @@ impl Config {
     /// Fills in what the environment knows: `PG*` variables, service file, password file.
     pub(crate) fn resolve(&self) -> Result<Target> {
         Target::resolve(&self.given, &SystemEnvironment)
+    }
+
+    /// The settings of one database of the server; they share the way to it.
+    pub(crate) fn single(&self, database: &str) -> Self {
+        let given = Settings { database: Some(database.to_owned()), ..self.given.clone() };
+        Config { given, whole: None, ..self.clone() }
     }
 
     /// What to connect to: through the SSH host where there is one. Good as long as this or a copy of it lives.
@@ -145,7 +161,7 @@ fn duration(key: &str, text: Option<&str>) -> Result<Option<Duration>, SettingsE
     }
 }
 
-fn mistake(key: &str, message: &str) -> SettingsError {
+pub(crate) fn mistake(key: &str, message: &str) -> SettingsError {
     SettingsError { path: vec![key.to_owned()], message: message.to_owned() }
 }
 
@@ -166,12 +182,24 @@ mod tests {
         assert_eq!(wrong(json!({ "ssh": "-oProxyCommand=x" })), ["ssh"]);
         assert_eq!(wrong(json!({ "ssh": { "host": "a b" } })), ["ssh"]);
         assert_eq!(wrong(json!({ "ssh_key": "/k" })), ["ssh_key"]);
+        assert_eq!(wrong(json!({ "databases": [1] })), ["databases"]);
+        assert_eq!(wrong(json!({ "exclude_databases": ["x"] })), ["exclude_databases"]);
         assert!(
             Config::read(&json!({ "ssh": { "host": "bastion", "user": "me" }, "ssh_key": "/k" })).is_ok()
         );
         for bad in ["0s", "10", "2d", "-1s"] {
             assert_eq!(wrong(json!({ "lock_timeout": bad })), ["lock_timeout"], "{bad}");
         }
+    }
+
+    #[test]
+    fn a_whole_server_is_connected_to_by_the_database_that_every_server_has() {
+        let first = |value: Value| Config::read(&value).unwrap().given.database;
+        assert_eq!(first(json!({ "databases": ["*"] })).as_deref(), Some("postgres"));
+        assert_eq!(first(json!({ "databases": "*", "database": "app" })).as_deref(), Some("app"));
+        let whole = Config::read(&json!({ "databases": "*" })).unwrap();
+        assert_eq!(whole.single("x y").given.database.as_deref(), Some("x y"));
+        assert!(whole.single("x y").whole.is_none());
     }
 
     #[test]

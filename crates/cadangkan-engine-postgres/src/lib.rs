@@ -12,6 +12,7 @@ mod fingerprint;
 mod load;
 mod probe;
 mod script;
+mod server;
 mod tools;
 mod view;
 

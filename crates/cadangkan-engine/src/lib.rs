@@ -10,12 +10,14 @@
 
 #[cfg(feature = "testing")]
 pub mod conformance;
+mod databases;
 mod descriptor;
 mod dump;
 mod frame_builder;
 mod load;
 mod server;
 
+pub use databases::Server;
 pub use descriptor::{Capabilities, Descriptor, Layout};
 pub use dump::{
     DumpOptions, DumpPlan, DumpRequest, FrameSink, Snapshot, SnapshotEnd, SnapshotStart, Unit, UnitReport,
@@ -35,6 +37,12 @@ pub trait Engine: Send + Sync {
 
     /// Where the database is, without secrets.
     fn location(&self) -> Location;
+
+    /// The server that this one stands for, when it is not a single database. What is about one database then fails
+    /// with `Usage`: it is asked of [`Server::database`].
+    fn server(&self) -> Option<&dyn Server> {
+        None
+    }
 
     /// Connects, and says what is there.
     ///

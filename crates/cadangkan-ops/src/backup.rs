@@ -44,6 +44,8 @@ pub struct BackupRequest {
 /// What `--dry-run` shows.
 #[derive(Clone, Debug, Serialize)]
 pub struct BackupPlan {
+    /// The database, by its own name.
+    pub database: String,
     /// What would be dumped.
     #[serde(flatten)]
     pub dump: DumpPlan,
@@ -91,6 +93,7 @@ pub fn plan(
     check_without_making(context, places, &key, last_size(context, database)?)?;
     let name = key.as_str().to_owned();
     Ok(BackupPlan {
+        database: database.engine.location().database,
         dump,
         selection: request.dump.selection.clone(),
         archive: name,
@@ -147,7 +150,7 @@ pub(crate) fn backup_locked(
     reap_database(context, database.name)?;
     let storages: Vec<_> = places.iter().map(|place| place.name.as_str()).collect();
     let options = json!({ "storages": storages, "codec": request.codec.kind(), "level": request.codec.level(),
-        "selection": request.dump.selection });
+        "selection": request.dump.selection, "database": database.one_of });
     let description = RunDescription {
         kind: RunKind::Backup,
         database: Some(database.name),
@@ -344,7 +347,8 @@ fn refuse_taken(places: &[Place<'_>], archive: &Key) -> Result<()> {
 }
 
 fn archive_key(database: Database<'_>, request: &BackupRequest, backup_id: BackupId) -> Result<Key> {
-    let fields = FileNameFields { database: database.name, trigger: request.trigger.as_str(), backup_id };
+    let Database { name, one_of, .. } = database;
+    let fields = FileNameFields { database: name, one_of, trigger: request.trigger.as_str(), backup_id };
     let (plain, codec) = (database.engine.descriptor().extension, request.codec.kind().extension());
     let extension = if codec.is_empty() { plain.to_owned() } else { format!("{plain}.{codec}") };
     request.name.key(&fields, &extension)
@@ -366,7 +370,9 @@ fn free_id(context: &Context<'_>, database: Database<'_>, mut id: BackupId) -> R
 /// What the last backup took, and a tenth more.
 fn last_size(context: &Context<'_>, database: Database<'_>) -> Result<Option<u64>> {
     let Some(catalog) = context.catalog else { return Ok(None) };
-    Ok(catalog.last_size(database.name)?.map(|(stored, _)| stored.saturating_add(stored / 10)))
+    Ok(catalog
+        .last_size(database.name, database.one_of)?
+        .map(|(stored, _)| stored.saturating_add(stored / 10)))
 }
 
 fn record_copies(

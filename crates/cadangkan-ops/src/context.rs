@@ -41,6 +41,8 @@ pub struct Database<'a> {
     pub name: &'a Name,
     /// Its engine.
     pub engine: &'a dyn Engine,
+    /// Which one it is, where the configured name stands for a server with many.
+    pub one_of: Option<&'a str>,
 }
 
 /// A storage that a verb works on.

@@ -19,6 +19,7 @@ pub(crate) fn record(
 ) -> BackupRecord {
     BackupRecord {
         database: manifest.database_name.clone(),
+        original: Some(manifest.database.clone()),
         id: manifest.backup_id,
         storage: place.name.clone(),
         archive_key: archive.to_string(),

@@ -18,6 +18,7 @@ pub mod pipeline;
 mod prove;
 pub mod restore;
 mod run;
+pub mod server;
 pub mod source;
 pub mod stored;
 pub mod verify;

@@ -22,6 +22,8 @@ pub struct FileNameTemplate(String);
 pub struct FileNameFields<'a> {
     /// The configured name.
     pub database: &'a Name,
+    /// Which database it is, where that name stands for many.
+    pub one_of: Option<&'a str>,
     /// Why the backup was made.
     pub trigger: &'a str,
     /// Its id.
@@ -65,8 +67,9 @@ impl FileNameTemplate {
 
     /// Fills in the fields.
     fn base(&self, fields: &FileNameFields<'_>) -> String {
+        let one_of = fields.one_of.map(|name| format!(".{}", safe(name))).unwrap_or_default();
         self.0
-            .replace("{database}", fields.database.as_str())
+            .replace("{database}", &format!("{}{one_of}", fields.database))
             .replace("{trigger}", fields.trigger)
             .replace("{type}", fields.trigger)
             .replace("{timestamp}", &fields.backup_id.file_timestamp())
@@ -117,6 +120,12 @@ pub fn database_folder(database: &Name) -> String {
     database.to_string()
 }
 
+/// What of a server's database name may stand in a file name: enough to know it by. The manifest has it whole.
+fn safe(name: &str) -> String {
+    let plain = |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
+    name.chars().take(40).map(|character| if plain(character) { character } else { '_' }).collect()
+}
+
 fn random_hex_digits() -> String {
     // The standard library seeds each hasher at random; six digits only tell apart what one second brought.
     format!("{:06x}", RandomState::new().build_hasher().finish() & 0xff_ffff)
@@ -130,7 +139,7 @@ mod tests {
     fn default_name_is_the_documented_one() {
         let database = Name::new("shop").unwrap();
         let backup_id = "2026-01-15-143022".parse().unwrap();
-        let fields = FileNameFields { database: &database, trigger: "manual", backup_id };
+        let fields = FileNameFields { database: &database, one_of: None, trigger: "manual", backup_id };
         let key = ArchiveName::InFolders(FileNameTemplate::default()).key(&fields, "sqlite.zst").unwrap();
         let (start, id) = key.as_str().rsplit_once('_').unwrap();
         assert_eq!(start, "shop/2026/01/shop_manual_20260115_143022");
@@ -139,10 +148,31 @@ mod tests {
     }
 
     #[test]
+    fn one_of_many_is_known_by_its_file_whatever_its_name_is() {
+        let database = Name::new("prod").unwrap();
+        let backup_id = "2026-01-15-143022".parse().unwrap();
+        let long = "é{id}".repeat(12);
+        for (name, expected) in [
+            ("app", "prod.app_manual_"),
+            ("../../etc", "prod.______etc_manual_"),
+            ("a b\n.partial", "prod.a_b__partial_manual_"),
+            ("{id}", "prod._id__manual_"),
+            ("", "prod._manual_"),
+            (&long, "prod.__id__"),
+        ] {
+            let fields =
+                FileNameFields { database: &database, one_of: Some(name), trigger: "manual", backup_id };
+            let key = ArchiveName::InFolders(FileNameTemplate::default()).key(&fields, "sql.zst").unwrap();
+            assert_eq!(key.folder(), "prod/2026/01", "{name:?}");
+            assert!(key.file_name().starts_with(expected) && key.file_name().len() < 150, "{key}");
+        }
+    }
+
+    #[test]
     fn a_chosen_name_gets_its_ending_once() {
         let database = Name::new("shop").unwrap();
         let backup_id = "2026-01-15-143022".parse().unwrap();
-        let fields = FileNameFields { database: &database, trigger: "manual", backup_id };
+        let fields = FileNameFields { database: &database, one_of: None, trigger: "manual", backup_id };
         for name in ["mine", "mine.sqlite.zst"] {
             let key = ArchiveName::exact(name).unwrap().key(&fields, "sqlite.zst").unwrap();
             assert_eq!(key.as_str(), "mine.sqlite.zst");

@@ -51,6 +51,8 @@ pub struct Safety<'a> {
     pub places: &'a [Place<'a>],
     /// How.
     pub request: BackupRequest,
+    /// Which database it is, where the configured name stands for many.
+    pub one_of: Option<&'a str>,
 }
 
 /// What a restore will do: what `--dry-run` prints and a person confirms.
@@ -227,7 +229,7 @@ fn back_up_first(
     let (Some(safety), Some(name)) = (safety, target.name) else {
         return Err(cannot_back_up());
     };
-    let database = Database { name, engine: target.engine };
+    let database = Database { name, engine: target.engine, one_of: safety.one_of };
     backup_locked(context, database, safety.places, &safety.request)
         .hint("nothing was restored; use --no-backup-first when the target is past saving")
 }

@@ -25,39 +25,70 @@ pub struct Source<'a> {
     index: Option<Index>,
 }
 
+/// Which backup of a configured database is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted<'a> {
+    /// The one with this id.
+    Id(BackupId),
+    /// The newest one.
+    Newest,
+    /// The newest one of this database, where the configured name stands for many.
+    NewestOf(&'a str),
+}
+
+impl Wanted<'_> {
+    fn id(self) -> Option<BackupId> {
+        if let Wanted::Id(id) = self { Some(id) } else { None }
+    }
+
+    fn original(self) -> Option<String> {
+        if let Wanted::NewestOf(name) = self { Some(name.to_owned()) } else { None }
+    }
+
+    fn fits(self, manifest: &Manifest) -> bool {
+        match self {
+            Wanted::Id(id) => manifest.backup_id == id,
+            Wanted::Newest => true,
+            Wanted::NewestOf(name) => manifest.database == name,
+        }
+    }
+}
+
 enum Bytes<'a> {
     Stored { place: Place<'a>, key: Key },
     File(PathBuf),
 }
 
 impl<'a> Source<'a> {
-    /// Opens the backup of `database` with an id, or the newest one that any of `places` has.
+    /// Opens the backup of `database` that is wanted, the newest one that any of `places` has.
     ///
     /// Of several copies the first is taken that is not known to be damaged; when it cannot be opened, the next.
     /// Where the catalog does not help, the storages themselves are searched.
     pub fn stored(
         context: &Context<'_>,
         database: &Name,
-        id: Option<BackupId>,
+        wanted: Wanted<'_>,
         places: &[Place<'a>],
     ) -> Result<Self> {
-        let error = match Source::search(context, database, id, places) {
+        let error = match Source::search(context, database, wanted, places) {
             Err(error) if context.catalog.is_some() && error.kind() != ErrorKind::Cancelled => error,
             found => return found,
         };
-        Source::search(&Context { catalog: None, ..*context }, database, id, places).map_err(|_| error)
+        Source::search(&Context { catalog: None, ..*context }, database, wanted, places).map_err(|_| error)
     }
 
     fn search(
         context: &Context<'_>,
         database: &Name,
-        id: Option<BackupId>,
+        wanted: Wanted<'_>,
         places: &[Place<'a>],
     ) -> Result<Self> {
-        let id = id.map_or_else(|| newest_good(context, database, places), |id| Ok(Some(id)))?;
+        let known =
+            if wanted.id().is_some() { None } else { newest_good(context, database, wanted, places)? };
+        let wanted = known.map_or(wanted, Wanted::Id);
         let (mut copies, mut problems) = (Vec::new(), Vec::new());
         for place in places {
-            match find(context, database, id, *place) {
+            match find(context, database, wanted, *place) {
                 Ok(Some((key, manifest))) => copies.push((*place, key, manifest)),
                 Ok(None) => {}
                 Err(error) => problems.push(error.context("storage", place.name)),
@@ -73,7 +104,7 @@ impl<'a> Source<'a> {
                 Err(error) => problems.push(error),
             }
         }
-        Err(problems.into_iter().next().unwrap_or_else(|| not_found(database, id)))
+        Err(problems.into_iter().next().unwrap_or_else(|| not_found(database, wanted)))
     }
 
     /// Opens the archive under a key, whose manifest was read.
@@ -244,10 +275,10 @@ impl<'a> Source<'a> {
 pub(crate) fn find(
     context: &Context<'_>,
     database: &Name,
-    id: Option<BackupId>,
+    wanted: Wanted<'_>,
     place: Place<'_>,
 ) -> Result<Option<(Key, Manifest)>> {
-    if let Some(key) = known_key(context, database, id, place)? {
+    if let Some(key) = known_key(context, database, wanted, place)? {
         match read_manifest(place, &key) {
             Ok(manifest) => return Ok(Some((key, manifest))),
             // The catalog remembers what is gone; the storage may still have it elsewhere.
@@ -256,21 +287,24 @@ pub(crate) fn find(
         }
     }
     let found = manifests(place, &database_folder(database))?.into_iter().filter_map(|(key, manifest)| {
-        manifest
-            .ok()
-            .filter(|manifest| id.is_none_or(|id| manifest.backup_id == id))
-            .map(|manifest| (key, manifest))
+        manifest.ok().filter(|manifest| wanted.fits(manifest)).map(|manifest| (key, manifest))
     });
     Ok(found.max_by_key(|(_, manifest)| manifest.backup_id))
 }
 
 /// The newest backup that the catalog knows as good in any of `places`.
-fn newest_good(context: &Context<'_>, database: &Name, places: &[Place<'_>]) -> Result<Option<BackupId>> {
+fn newest_good(
+    context: &Context<'_>,
+    database: &Name,
+    wanted: Wanted<'_>,
+    places: &[Place<'_>],
+) -> Result<Option<BackupId>> {
     let Some(catalog) = context.catalog else { return Ok(None) };
     let mut newest = None;
     for place in places {
         let filter = BackupFilter {
             database: Some(database.clone()),
+            original: wanted.original(),
             storage: Some(place.name.clone()),
             status: Some(BackupStatus::Good),
             descending: true,
@@ -293,12 +327,16 @@ fn damaged_copies(context: &Context<'_>, database: &Name, id: BackupId) -> Resul
 fn known_key(
     context: &Context<'_>,
     database: &Name,
-    id: Option<BackupId>,
+    wanted: Wanted<'_>,
     place: Place<'_>,
 ) -> Result<Option<Key>> {
     let Some(catalog) = context.catalog else { return Ok(None) };
-    let newest = || Ok(catalog.newest_backup(database, true)?.map(|newest| newest.id));
-    let Some(id) = id.map_or_else(newest, |id| Ok(Some(id)))? else { return Ok(None) };
+    let id = match wanted {
+        Wanted::Id(id) => Some(id),
+        Wanted::Newest => catalog.newest_backup(database, true)?.map(|newest| newest.id),
+        Wanted::NewestOf(_) => newest_good(context, database, wanted, &[place])?,
+    };
+    let Some(id) = id else { return Ok(None) };
     let copies = catalog.backup_copies(database, id)?;
     let copy = copies.into_iter().find(|copy| copy.storage == *place.name);
     copy.map(|copy| Key::new(copy.archive_key)).transpose()
@@ -346,16 +384,21 @@ fn read_file(path: &Path, range: Option<Range<u64>>) -> Result<Box<dyn Read + Se
     open().map_err(|error| Error::io("cannot read", error).context("path", path.display()))
 }
 
-pub(crate) fn not_found(database: &Name, id: Option<BackupId>) -> Error {
-    let message = match id {
-        Some(id) => format!("\"{database}\" has no backup {id}"),
-        None => format!("\"{database}\" has no backup yet"),
+pub(crate) fn not_found(database: &Name, wanted: Wanted<'_>) -> Error {
+    let message = match wanted {
+        Wanted::Id(id) => format!("\"{database}\" has no backup {id}"),
+        Wanted::Newest => format!("\"{database}\" has no backup yet"),
+        Wanted::NewestOf(name) => {
+            format!("\"{database}\" has no backup of its database {} yet", name.escape_debug())
+        }
     };
-    let hint = match id {
-        Some(_) => format!("`cadangkan backups list {database}` shows what there is"),
-        None => format!(
+    let hint = match wanted {
+        Wanted::Newest => format!(
             "make one with `cadangkan backup {database}`, or bring back what a storage holds with `cadangkan adopt <storage>`"
         ),
+        Wanted::Id(_) | Wanted::NewestOf(_) => {
+            format!("`cadangkan backups list {database}` shows what there is")
+        }
     };
     Error::new(ErrorKind::NotFound, message).hint(hint)
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::naming::{INDEX_SUFFIX, MANIFEST_SUFFIX};
 use crate::run::{Outcome, RunDescription, reap_database, record};
-use crate::source::find;
+use crate::source::{Wanted, find};
 use crate::{Context, Place, index_backup};
 
 /// One copy of a backup in one storage.
@@ -27,19 +27,19 @@ pub struct StoredBackup {
     pub manifest: Manifest,
 }
 
-/// Finds a backup, or the newest one, in each of `places` that has it.
+/// Finds the backup that is wanted in each of `places` that has it.
 ///
 /// Fails with `NotFound` when none has, and with the first storage's error when none could be asked.
 pub fn locate(
     context: &Context<'_>,
     database: &Name,
-    id: Option<BackupId>,
+    wanted: Wanted<'_>,
     places: &[Place<'_>],
 ) -> Result<Vec<StoredBackup>> {
     let mut problem = None;
     let mut copies = Vec::new();
     for place in places {
-        match find(context, database, id, *place).context("storage", place.name) {
+        match find(context, database, wanted, *place).context("storage", place.name) {
             Ok(Some((key, manifest))) => copies.push(StoredBackup {
                 storage: place.name.to_string(),
                 location: index_backup::location(place.storage, &key),
@@ -52,7 +52,7 @@ pub fn locate(
     }
     match problem {
         Some(error) if copies.is_empty() => Err(error),
-        None if copies.is_empty() => Err(crate::source::not_found(database, id)),
+        None if copies.is_empty() => Err(crate::source::not_found(database, wanted)),
         _ => Ok(copies),
     }
 }
@@ -68,7 +68,7 @@ pub fn preserve(
     preserved: bool,
 ) -> Result<()> {
     let _lock = context.lock(database, Duration::ZERO)?;
-    for copy in locate(context, database, Some(id), places)? {
+    for copy in locate(context, database, Wanted::Id(id), places)? {
         let place = place_of(places, &copy)?;
         let key = Key::new(copy.archive_key)?;
         let manifest = Manifest { preserved, ..copy.manifest };
@@ -101,7 +101,7 @@ pub fn delete(
     let description =
         RunDescription { kind: RunKind::Delete, database: Some(database), trigger: "manual", options };
     record(context, &description, |context, _| {
-        let copies = locate(context, database, Some(id), places)?;
+        let copies = locate(context, database, Wanted::Id(id), places)?;
         if copies.iter().any(|copy| copy.manifest.preserved) {
             return Err(Error::new(ErrorKind::Conflict, format!("backup {id} is preserved")).hint(format!(
                 "take the mark away first: cadangkan backups preserve {database} {id} --off"

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::feed::{checksum, feed};
 use crate::run::{Outcome, RunDescription, record};
-use crate::source::{Source, find};
+use crate::source::{Source, Wanted, find};
 use crate::{Context, Place};
 
 /// How deep a verification looks.
@@ -89,7 +89,7 @@ fn check(
 ) -> Result<VerifyReport> {
     let control = &context.control;
     control.step("read the manifest");
-    let (key, manifest) = find(context, database, Some(id), place)?.ok_or_else(|| {
+    let (key, manifest) = find(context, database, Wanted::Id(id), place)?.ok_or_else(|| {
         Error::new(
             ErrorKind::NotFound,
             format!("storage {} has no backup {id} of \"{database}\"", place.name),

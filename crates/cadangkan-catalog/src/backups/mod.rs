@@ -35,6 +35,9 @@ words! {
 pub struct BackupRecord {
     /// The database.
     pub database: Name,
+    /// What it is called where it is: one configured database may stand for a server with many. Not known of backups
+    /// that an older program recorded.
+    pub original: Option<String>,
     /// The backup; unique per database.
     #[serde(rename = "backup_id")]
     pub id: BackupId,
@@ -83,6 +86,8 @@ pub struct BackupRecord {
 pub struct BackupFilter {
     /// Only those of this database.
     pub database: Option<Name>,
+    /// Only those of the database that is called this where it is, to the letter.
+    pub original: Option<String>,
     /// Only those that began at this time or later.
     pub since: Option<Timestamp>,
     /// Only those that began before this time.
@@ -109,6 +114,7 @@ impl Default for BackupFilter {
     fn default() -> Self {
         BackupFilter {
             database: None,
+            original: None,
             since: None,
             until: None,
             status: None,

@@ -1,7 +1,7 @@
 use cadangkan_core::{BackupId, Name, Result, RunId};
 use rusqlite::{params, params_from_iter};
 
-use super::{BackupFilter, BackupRecord, BackupSort};
+use super::{BackupFilter, BackupRecord, BackupSort, BackupStatus};
 use crate::columns::{Column, Columns};
 use crate::conditions::Conditions;
 use crate::{Catalog, convert};
@@ -9,7 +9,7 @@ use crate::{Catalog, convert};
 const COLUMNS: &str =
     "SELECT database, backup_id, storage, archive_key, engine, kind, cause, status, created_at,
     completed_at, size_bytes, raw_bytes, tables, codec, preserved, tags, ticket, verified_at, verified_level,
-    checksum, run_id FROM backups";
+    checksum, run_id, original FROM backups";
 
 impl Catalog {
     /// All copies of a backup, by the names of their storages.
@@ -64,9 +64,26 @@ impl Catalog {
         Ok(self.query_one("cannot look for a backup", sql, parameters, |_| Ok(()))?.is_some())
     }
 
-    /// The stored size and the size before compression of the newest good backup: what the next one may take.
-    pub fn last_size(&self, database: &Name) -> Result<Option<(u64, u64)>> {
-        let newest = self.newest_backup(database, true)?;
+    /// What the databases are called that a configured one has backups of, in order of their names.
+    pub fn originals(&self, database: &Name) -> Result<Vec<String>> {
+        let sql = "SELECT DISTINCT original FROM backups WHERE database = $1 AND original IS NOT NULL ORDER BY original";
+        self.query("cannot list the databases of backups", sql, [database.as_str()], |columns| {
+            columns.plain()
+        })
+    }
+
+    /// The stored size and the size before compression of the newest good backup: what the next one may take. With
+    /// `original` that of one database of many.
+    pub fn last_size(&self, database: &Name, original: Option<&str>) -> Result<Option<(u64, u64)>> {
+        let filter = BackupFilter {
+            database: Some(database.clone()),
+            original: original.map(str::to_owned),
+            status: Some(BackupStatus::Good),
+            descending: true,
+            limit: Some(1),
+            ..BackupFilter::default()
+        };
+        let newest = self.backups(&filter)?.into_iter().next();
         Ok(newest.map(|record| (record.size_bytes, record.raw_bytes)))
     }
 }
@@ -74,6 +91,7 @@ impl Catalog {
 fn conditions(filter: &BackupFilter) -> Conditions {
     let mut conditions = Conditions::default();
     conditions.equal("database", filter.database.as_ref().map(|name| name.as_str().to_owned()));
+    conditions.equal("original", filter.original.clone());
     conditions.equal("status", filter.status.map(|status| status.as_str().to_owned()));
     conditions.equal("cause", filter.trigger.clone());
     conditions.equal("storage", filter.storage.as_ref().map(|name| name.as_str().to_owned()));
@@ -125,5 +143,6 @@ fn read_record(columns: &mut Columns<'_>) -> Column<BackupRecord> {
         verified_level: columns.plain()?,
         checksum: columns.plain()?,
         run: columns.plain::<Option<i64>>()?.map(RunId),
+        original: columns.plain()?,
     })
 }

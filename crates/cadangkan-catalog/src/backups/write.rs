@@ -8,15 +8,16 @@ use crate::{Catalog, convert};
 const UPSERT: &str = "
     INSERT INTO backups (database, backup_id, storage, archive_key, engine, kind, cause, status, created_at,
         completed_at, size_bytes, raw_bytes, tables, codec, preserved, tags, ticket, verified_at, verified_level,
-        checksum, run_id)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
+        checksum, run_id, original)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
     ON CONFLICT (database, backup_id, storage) DO UPDATE SET
         archive_key = excluded.archive_key, engine = excluded.engine, kind = excluded.kind,
         cause = excluded.cause, status = excluded.status, created_at = excluded.created_at,
         completed_at = excluded.completed_at, size_bytes = excluded.size_bytes, raw_bytes = excluded.raw_bytes,
         tables = excluded.tables, codec = excluded.codec, preserved = excluded.preserved, tags = excluded.tags,
         ticket = excluded.ticket, verified_at = excluded.verified_at, verified_level = excluded.verified_level,
-        checksum = excluded.checksum, run_id = excluded.run_id";
+        checksum = excluded.checksum, run_id = excluded.run_id,
+        original = excluded.original";
 
 impl Catalog {
     /// Records a copy of a backup; what was known of it before is replaced.
@@ -112,6 +113,7 @@ fn upsert(transaction: &Transaction<'_>, record: &BackupRecord, numbers: &Number
         record.verified_level,
         record.checksum,
         record.run.map(|RunId(number)| number),
+        record.original,
     ])?;
     replace_tags(transaction, record)
 }

@@ -22,6 +22,7 @@ fn a_record_is_kept_whole_and_replaced_whole() {
     catalog.record_backup(&record).unwrap();
     assert_eq!(catalog.backups(&BackupFilter::default()).unwrap(), [record.clone()]);
     record = BackupRecord {
+        original: None,
         archive_key: "other".into(),
         engine: "mysql".into(),
         kind: "incremental".into(),
@@ -79,6 +80,7 @@ fn each_filter_takes_what_it_says() {
     let all = BackupFilter::default();
     let only_other = [
         BackupFilter { database: Some(name("blog")), ..all.clone() },
+        BackupFilter { original: Some("/srv/blog.db".into()), ..all.clone() },
         BackupFilter { since: Some(at(1)), ..all.clone() },
         BackupFilter { since: Some(at(100)), ..all.clone() },
         BackupFilter { status: Some(BackupStatus::Missing), ..all.clone() },
@@ -121,6 +123,7 @@ fn hostile_texts_match_themselves_and_nothing_else() {
         .zip(HOSTILE)
         .map(|(second, text)| BackupRecord {
             archive_key: text.into(),
+            original: Some(text.into()),
             trigger: text.into(),
             tags: vec![text.into(), format!("{text}{text}x")],
             ticket: Some(text.into()),
@@ -131,7 +134,8 @@ fn hostile_texts_match_themselves_and_nothing_else() {
     for (record, text) in records.iter().zip(HOSTILE) {
         let by_trigger = BackupFilter { trigger: Some(text.into()), ..BackupFilter::default() };
         let by_tag = BackupFilter { tag: Some(text.into()), ..BackupFilter::default() };
-        for filter in [by_trigger, by_tag] {
+        let by_original = BackupFilter { original: Some(text.into()), ..BackupFilter::default() };
+        for filter in [by_trigger, by_tag, by_original] {
             assert_eq!(catalog.backups(&filter).unwrap(), std::slice::from_ref(record), "{text:?}");
         }
         catalog
@@ -195,7 +199,7 @@ fn what_is_not_there_is_not_found() {
     }
     assert!(catalog.backup_copies(&shop, id).unwrap().is_empty());
     assert!(catalog.newest_backup(&shop, false).unwrap().is_none());
-    assert!(catalog.last_size(&shop).unwrap().is_none());
+    assert!(catalog.last_size(&shop, None).unwrap().is_none());
     assert!(!catalog.backup_exists(&shop, id).unwrap());
 }
 
@@ -214,7 +218,9 @@ fn order_is_by_the_time_in_the_backup_not_by_when_it_was_recorded() {
     catalog.set_verified(&shop, BackupId::new(at(100)), &name("home"), damaged, at(0), "read").unwrap();
     assert_eq!(catalog.newest_backup(&shop, true).unwrap().unwrap().id, BackupId::new(at(50)));
     assert_eq!(catalog.newest_backup(&shop, false).unwrap().unwrap().id, BackupId::new(at(100)));
-    assert_eq!(catalog.last_size(&shop).unwrap(), Some((77, 4000)));
+    assert_eq!(catalog.last_size(&shop, None).unwrap(), Some((77, 4000)));
+    assert_eq!(catalog.last_size(&shop, Some("/srv/shop.db")).unwrap(), Some((77, 4000)));
+    assert_eq!(catalog.last_size(&shop, Some("another")).unwrap(), None);
 }
 
 #[test]
@@ -235,4 +241,18 @@ fn backups_of_one_second_are_in_the_order_of_their_numbers() {
     assert_eq!(catalog.newest_backup(&name("shop"), true).unwrap().unwrap().id, expected[11]);
     expected.reverse();
     assert_eq!(order(true), expected);
+}
+
+#[test]
+fn the_databases_of_a_server_are_told_apart() {
+    let (_place, catalog) = catalog();
+    let of = |original: Option<&str>, second| BackupRecord {
+        original: original.map(str::to_owned),
+        ..backup("prod", second)
+    };
+    let records =
+        [of(Some("b'\";--"), 0), of(Some("a"), 1), of(None, 2), of(Some("a"), 3), backup("shop", 4)];
+    catalog.record_backups(&records).unwrap();
+    assert_eq!(catalog.originals(&name("prod")).unwrap(), ["a", "b'\";--"]);
+    assert!(catalog.originals(&name("none")).unwrap().is_empty());
 }

@@ -34,6 +34,7 @@ pub(crate) fn at(second: i64) -> Timestamp {
 pub(crate) fn backup(database: &str, second: i64) -> BackupRecord {
     BackupRecord {
         database: name(database),
+        original: Some(format!("/srv/{database}.db")),
         id: BackupId::new(at(second)),
         storage: name("home"),
         archive_key: format!("{database}/2026/01/{second}.sqlite.zst"),

@@ -9,13 +9,14 @@ use super::marks::{self, Mark};
 use super::quiet::quietly;
 use crate::catalog::Row;
 use crate::config::Config;
+use crate::server::Databases;
 
-/// Lists the databases of the server that restores of this one made or kept, by their comments. One that is still
+/// Lists the databases of the server that restores of this one, or of those of a whole server, made or kept, by their comments. One that is still
 /// filled has a session and is left out.
 pub(crate) fn leftovers(config: &Config, control: &Control<'_>) -> Result<Vec<Leftover>> {
     let target = config.target()?;
     let mut there = open(&Look::maintenance_of(&target, control)?, control)?;
-    marked(&mut there, &target, None, control)
+    marked(&mut there, &target, config.whole.as_ref(), None, control)
 }
 
 /// Drops one of them; done also when it is gone already.
@@ -30,7 +31,7 @@ pub(crate) fn discard(config: &Config, leftover: &Leftover) -> Result<()> {
         if !super::database::exists(&mut there, &leftover.location, control)? {
             return Ok(());
         }
-        let found = marked(&mut there, &target, Some(&leftover.location), control)?;
+        let found = marked(&mut there, &target, config.whole.as_ref(), Some(&leftover.location), control)?;
         if found.is_empty() {
             return Err(Error::new(ErrorKind::Usage, "this is not a leftover of the database")
                 .context("location", &leftover.location)
@@ -43,6 +44,7 @@ pub(crate) fn discard(config: &Config, leftover: &Leftover) -> Result<()> {
 fn marked(
     there: &mut Connection,
     target: &Target,
+    whole: Option<&Databases>,
     only: Option<&str>,
     control: &Control<'_>,
 ) -> Result<Vec<Leftover>> {
@@ -61,7 +63,13 @@ fn marked(
     for row in there.query(&sql, control)? {
         let mut row = Row(row.into_iter());
         let (location, comment, size_bytes, used) = (row.text()?, row.text()?, row.number_or(0)?, row.flag());
-        let description = match marks::read(&comment, target.database()) {
+        let mark = match whole {
+            None => marks::read(&comment, target.database()),
+            Some(whole) => {
+                marks::read_any(&comment).filter(|(_, name)| whole.means_spelled(name)).map(|(mark, _)| mark)
+            }
+        };
+        let description = match mark {
             Some(Mark::Unfinished) if used => continue,
             Some(Mark::Unfinished) => "unfinished restore",
             Some(Mark::Kept) => "content before a restore",

@@ -28,6 +28,20 @@ pub(super) fn kept(before: Option<&str>, name: &str, now: Timestamp) -> String {
     }
 }
 
+/// Reads a mark, with the name of the database that the restore was of as the mark spells it.
+pub(super) fn read_any(comment: &str) -> Option<(Mark, &str)> {
+    let line = comment.lines().next_back()?;
+    let of = |begin: &str, then: &str| Some(line.strip_prefix(begin)?.rsplit_once(then)?.0);
+    let unfinished = of(UNFINISHED, " begun ").map(|name| (Mark::Unfinished, name));
+    unfinished.or_else(|| of(KEPT, " at ").map(|name| (Mark::Kept, name)))
+}
+
+/// Tells whether a restore made or kept a database: by its comment and by the ending of its name, since somebody may
+/// have given one back its own name.
+pub(crate) fn is_ours(name: &str, comment: &str) -> bool {
+    read_any(comment).is_some() && ["_restore_", "_before_"].iter().any(|ending| name.contains(ending))
+}
+
 /// Reads the mark of a database that a restore of `name` made or kept.
 pub(super) fn read(comment: &str, name: &str) -> Option<Mark> {
     let line = comment.lines().next_back()?;
@@ -56,8 +70,14 @@ mod tests {
             assert_eq!(read(&unfinished(name, now), name), Some(Mark::Unfinished), "{name:?}");
             assert_eq!(read(&kept(Some("the shop\nof us"), name, now), name), Some(Mark::Kept), "{name:?}");
             assert_eq!(read(&kept(None, name, now), "other"), None);
+            let spelled = name.escape_debug().to_string();
+            assert_eq!(read_any(&kept(None, name, now)), Some((Mark::Kept, spelled.as_str())));
+            assert_eq!(read_any(&unfinished(name, now)), Some((Mark::Unfinished, spelled.as_str())));
         }
         assert_eq!(read(&unfinished("apple", now), "app"), None);
         assert_eq!(read("somebody's own comment", "app"), None);
+        let mark = unfinished("app", now);
+        assert!(is_ours("app_restore_0a1b2c3d", &mark) && !is_ours("app", &mark));
+        assert!(!is_ours("app_restore_0a1b2c3d", "somebody's own comment"));
     }
 }

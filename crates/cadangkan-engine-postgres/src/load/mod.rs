@@ -33,5 +33,6 @@ mod stream;
 mod tablespaces;
 
 pub(crate) use leftovers::{discard, leftovers};
+pub(crate) use marks::is_ours;
 pub(crate) use plan::plan;
 pub(crate) use running::begin;

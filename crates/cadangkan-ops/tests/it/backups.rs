@@ -5,6 +5,7 @@ use cadangkan_catalog::{BackupFilter, RunFilter, RunKind, RunStatus};
 use cadangkan_core::{ErrorKind, Name};
 use cadangkan_ops::Place;
 use cadangkan_ops::backup::{BackupRequest, backup, plan};
+use cadangkan_ops::source::Wanted;
 use cadangkan_ops::stored::{delete, locate, preserve};
 use cadangkan_ops::verify::VerifyLevel;
 use cadangkan_storage::Memory;
@@ -116,7 +117,7 @@ fn several_storages_get_the_same() {
     let report =
         world.with_context(|context| backup(context, world.database(), &places, &request())).unwrap();
     assert_eq!(report.copies.len(), 2);
-    let copies = world.with_context(|context| locate(context, &world.name, None, &places)).unwrap();
+    let copies = world.with_context(|context| locate(context, &world.name, Wanted::Newest, &places)).unwrap();
     assert_eq!(copies.len(), 2);
     assert_eq!(copies[0].manifest, copies[1].manifest);
 }

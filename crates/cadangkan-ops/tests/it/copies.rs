@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cadangkan_core::{Error, ErrorKind, Name, Result};
 use cadangkan_ops::Place;
 use cadangkan_ops::backup::backup;
-use cadangkan_ops::source::Source;
+use cadangkan_ops::source::{Source, Wanted};
 use cadangkan_ops::verify::{VerifyLevel, verify};
 use cadangkan_storage::{Local, Storage};
 
@@ -41,7 +41,7 @@ impl Two {
             let catalog = context.catalog.filter(|_| with_catalog);
             let context = cadangkan_ops::Context { catalog, ..*context };
             let places = self.places();
-            let source = Source::stored(&context, &self.world.name, None, &places)?;
+            let source = Source::stored(&context, &self.world.name, Wanted::Newest, &places)?;
             let manifest = source.manifest().ok_or_else(|| Error::new(ErrorKind::Internal, "no manifest"))?;
             Ok((manifest.backup_id.to_string(), source.location()))
         })

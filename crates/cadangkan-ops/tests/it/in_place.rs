@@ -12,7 +12,7 @@ use cadangkan_ops::backup::{BackupRequest, backup};
 use cadangkan_ops::restore::{
     RestorePlan, RestoreReport, RestoreRequest, Safety, TARGET_FACT, Target, plan, restore,
 };
-use cadangkan_ops::source::Source;
+use cadangkan_ops::source::{Source, Wanted};
 use cadangkan_ops::{Database, Place};
 use cadangkan_testkit::fake_engine::FakeServer;
 
@@ -49,12 +49,12 @@ fn restore_into(
     let locks = farm.folder.path().join("locks");
     let context = farm.context(&locks, reporter);
     let places = [Place { name: &farm.name, storage: &farm.storage }];
-    let source = Source::stored(&context, &farm.name, None, &places)?;
+    let source = Source::stored(&context, &farm.name, Wanted::Newest, &places)?;
     let engine = into.engine();
     let target = Target { name: Some(&farm.name), engine: engine.as_ref() };
     let plan = plan(&context, &source, target, request)?;
     let how = BackupRequest { trigger: Trigger::Safety, ..crate::support::request() };
-    let safety = Safety { places: &places, request: how };
+    let safety = Safety { places: &places, request: how, one_of: None };
     let report = restore(&context, &source, target, &plan, Some(safety), Duration::ZERO);
     Ok((plan, report))
 }
@@ -151,7 +151,7 @@ fn a_safety_backup_needs_something_to_save_and_a_name() {
     let locks = farm.folder.path().join("locks");
     let context = farm.context(&locks, &NoReporter);
     let places = [Place { name: &farm.name, storage: &farm.storage }];
-    let source = Source::stored(&context, &farm.name, None, &places).unwrap();
+    let source = Source::stored(&context, &farm.name, Wanted::Newest, &places).unwrap();
     let nameless = Target { name: None, engine: farm.engine.as_ref() };
     let error = plan(&context, &source, nameless, &request).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Usage);
@@ -164,7 +164,7 @@ fn a_backup_of_a_selection_is_no_full_copy() {
     let context = farm.context(&locks, &NoReporter);
     let selection = Selection { tables: vec![Pattern("shop_*".into())], ..Selection::default() };
     let dump = DumpRequest { selection: selection.clone(), ..DumpRequest::default() };
-    let database = Database { name: &farm.name, engine: farm.engine.as_ref() };
+    let database = Database { name: &farm.name, engine: farm.engine.as_ref(), one_of: None };
     let places = [Place { name: &farm.name, storage: &farm.storage }];
     let asked = BackupRequest { dump, ..request() };
     let planned = cadangkan_ops::backup::plan(&context, database, &places, &asked).unwrap();

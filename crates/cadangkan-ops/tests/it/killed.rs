@@ -11,7 +11,7 @@ use cadangkan_engine::LoadMode;
 use cadangkan_ops::backup::backup;
 use cadangkan_ops::cleanup;
 use cadangkan_ops::restore::{RestoreRequest, Target, plan, restore};
-use cadangkan_ops::source::Source;
+use cadangkan_ops::source::{Source, Wanted};
 use cadangkan_ops::verify::VerifyLevel;
 
 use crate::support::{World, engine, fingerprints, request};
@@ -69,7 +69,7 @@ fn child_that_restores() {
     let locks = folder.join("locks");
     let context = world.context(&reporter, &locks);
     let places = [world.place()];
-    let source = Source::stored(&context, &world.name, None, &places).unwrap();
+    let source = Source::stored(&context, &world.name, Wanted::Newest, &places).unwrap();
     let request = RestoreRequest { mode: LoadMode::Replace, check: true, ..RestoreRequest::default() };
     let target = Target { name: Some(&world.name), engine: world.engine.as_ref() };
     let plan = plan(&context, &source, target, &request).unwrap();

@@ -22,3 +22,4 @@ mod records;
 mod restore;
 mod servers;
 mod support;
+mod whole_server;

@@ -88,7 +88,14 @@ fn a_safety_backup_holds_what_was_there() {
                 trigger: cadangkan_archive::Trigger::Safety,
                 ..request()
             };
-            restore(context, source, target, &plan, Some(Safety { places: &places, request }), Duration::ZERO)
+            restore(
+                context,
+                source,
+                target,
+                &plan,
+                Some(Safety { places: &places, request, one_of: None }),
+                Duration::ZERO,
+            )
         })
         .unwrap();
     assert_eq!(report.safety.unwrap().manifest.trigger.as_str(), "safety");
@@ -111,7 +118,13 @@ fn a_restore_without_a_catalog_works() {
     world.with_context(|context| {
         let context = cadangkan_ops::Context { catalog: None, ..*context };
         let places = [world.place()];
-        let source = cadangkan_ops::source::Source::stored(&context, &world.name, None, &places).unwrap();
+        let source = cadangkan_ops::source::Source::stored(
+            &context,
+            &world.name,
+            cadangkan_ops::source::Wanted::Newest,
+            &places,
+        )
+        .unwrap();
         crate::support::restore_source(&context, &source, &target).unwrap();
     });
     assert_eq!(fingerprints(engine(&target).as_ref()), expected);
@@ -127,7 +140,13 @@ fn stopping_a_restore_leaves_the_target_as_it_was() {
     let locks = world.folder.join("locks");
     let context = world.context(&stop_at_load, &locks);
     let places = [world.place()];
-    let source = cadangkan_ops::source::Source::stored(&context, &world.name, None, &places).unwrap();
+    let source = cadangkan_ops::source::Source::stored(
+        &context,
+        &world.name,
+        cadangkan_ops::source::Wanted::Newest,
+        &places,
+    )
+    .unwrap();
     let request = RestoreRequest { mode: LoadMode::Replace, ..RestoreRequest::default() };
     let target = Target { name: Some(&world.name), engine: world.engine.as_ref() };
     let plan = plan(&context, &source, target, &request).unwrap();

@@ -12,7 +12,7 @@ use cadangkan_core::{
 use cadangkan_engine::Engine;
 use cadangkan_ops::backup::{BackupReport, backup};
 use cadangkan_ops::restore::{RestoreReport, RestoreRequest, Target, plan, restore};
-use cadangkan_ops::source::Source;
+use cadangkan_ops::source::{Source, Wanted};
 use cadangkan_ops::{Context, Database, Place};
 use cadangkan_storage::{Local, Storage};
 use cadangkan_testkit::FakeClock;
@@ -62,7 +62,7 @@ impl Farm {
     pub(crate) fn back_up(&self, reporter: &dyn Reporter) -> cadangkan_core::Result<BackupReport> {
         let locks = self.folder.path().join("locks");
         let place = Place { name: &self.name, storage: &self.storage };
-        let database = Database { name: &self.name, engine: self.engine.as_ref() };
+        let database = Database { name: &self.name, engine: self.engine.as_ref(), one_of: None };
         backup(&self.context(&locks, reporter), database, &[place], &request())
     }
 
@@ -70,7 +70,7 @@ impl Farm {
         let locks = self.folder.path().join("locks");
         let context = self.context(&locks, &NoReporter);
         let places = [Place { name: &self.name, storage: &self.storage }];
-        let source = Source::stored(&context, &self.name, None, &places)?;
+        let source = Source::stored(&context, &self.name, Wanted::Newest, &places)?;
         let tables = tables.iter().map(|table| Pattern((*table).to_owned())).collect();
         let selection = Selection { tables, ..Selection::default() };
         let engine = into.engine();

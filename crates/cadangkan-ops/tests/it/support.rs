@@ -12,7 +12,7 @@ use cadangkan_engine_sqlite::SQLITE;
 use cadangkan_ops::backup::{BackupReport, BackupRequest, backup};
 use cadangkan_ops::naming::{ArchiveName, FileNameTemplate};
 use cadangkan_ops::restore::{RestoreReport, RestoreRequest, Target, plan, restore};
-use cadangkan_ops::source::Source;
+use cadangkan_ops::source::{Source, Wanted};
 use cadangkan_ops::verify::{VerifyLevel, VerifyReport, verify};
 use cadangkan_ops::{Context, Database, Place};
 use cadangkan_storage::{Local, Storage};
@@ -97,7 +97,7 @@ impl World {
     }
 
     pub(crate) fn database(&self) -> Database<'_> {
-        Database { name: &self.name, engine: self.engine.as_ref() }
+        Database { name: &self.name, engine: self.engine.as_ref(), one_of: None }
     }
 
     pub(crate) fn place(&self) -> Place<'_> {
@@ -118,7 +118,7 @@ impl World {
     ) -> Result<T> {
         self.with_context(|context| {
             let places = [self.place()];
-            let source = Source::stored(context, &self.name, None, &places)?;
+            let source = Source::stored(context, &self.name, Wanted::Newest, &places)?;
             work(context, &source)
         })
     }

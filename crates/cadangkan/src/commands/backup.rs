@@ -1,3 +1,5 @@
+mod server;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -136,8 +138,13 @@ fn back_up(app: &App, session: &Session, entry: &DatabaseEntry, args: &BackupArg
     request.tags = entry.options.tags.iter().chain(&args.tag).cloned().collect();
     request.tags.dedup();
     request.wait = args.wait;
-    let database = Database { name: &entry.name, engine: engine.as_ref() };
-    carry_out(app, &session.context(app), database, &places, &request)
+    let context = session.context(app);
+    if let Some(server) = engine.server() {
+        let server = (engine.as_ref(), server);
+        return server::back_up(app, &context, &entry.name, server, &places, &request);
+    }
+    let database = Database { name: &entry.name, engine: engine.as_ref(), one_of: None };
+    carry_out(app, &context, database, &places, &request)
 }
 
 /// Backs up a database that is not configured; the catalog hears nothing of it.
@@ -156,7 +163,7 @@ fn back_up_once(app: &App, session: &Session, url: &DatabaseUrl, args: &BackupAr
     };
     (request.tags, request.wait) = (args.tag.clone(), args.wait);
     let context = Context { catalog: None, ..session.context(app) };
-    let database = Database { name: &name, engine: engine.as_ref() };
+    let database = Database { name: &name, engine: engine.as_ref(), one_of: None };
     carry_out(app, &context, database, &places, &request)
 }
 

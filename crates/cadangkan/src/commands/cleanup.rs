@@ -26,7 +26,7 @@ pub(crate) fn run(app: &App, args: &CleanupArgs) -> Result<()> {
     let places = session.places_for(&entry.name, &args.storage)?;
     let list = places.list();
     let context = session.context(app);
-    let database = Database { name: &entry.name, engine: engine.as_ref() };
+    let database = Database { name: &entry.name, engine: engine.as_ref(), one_of: None };
     let plan = cleanup::plan(&context, database, &list)?;
     let text = |plan: &cleanup::CleanupPlan| {
         if plan.items.is_empty() {

@@ -13,7 +13,7 @@ use cadangkan_engine_sqlite::sample;
 use cadangkan_ops::backup::{BackupReport, BackupRequest, backup};
 use cadangkan_ops::naming::{ArchiveName, FileNameTemplate};
 use cadangkan_ops::restore::{RestoreRequest, Target, plan, restore};
-use cadangkan_ops::source::Source;
+use cadangkan_ops::source::{Source, Wanted};
 use cadangkan_ops::verify::{VerifyLevel, verify};
 use cadangkan_ops::{Context, Database, Place};
 use serde_json::{Value, json};
@@ -104,7 +104,7 @@ fn tell(app: &App, args: &DemoArgs, folder: &Path) -> Result<Value> {
             initiator: "demo",
             holder: "the demo",
         },
-        database: Database { name: &name, engine: engine.as_ref() },
+        database: Database { name: &name, engine: engine.as_ref(), one_of: None },
         file,
         places: &places,
     };
@@ -192,7 +192,7 @@ impl Stage<'_> {
         self.heading("5. Restore it over the damaged one");
         let list: Vec<Place<'_>> = self.places.list();
         let source =
-            Source::stored(&self.context, self.database.name, Some(report.manifest.backup_id), &list)?;
+            Source::stored(&self.context, self.database.name, Wanted::Id(report.manifest.backup_id), &list)?;
         let request = RestoreRequest { mode: LoadMode::Replace, check: true, ..RestoreRequest::default() };
         let target = Target { name: Some(self.database.name), engine: self.database.engine };
         let plan = plan(&self.context, &source, target, &request)?;

@@ -1,3 +1,4 @@
+mod target;
 mod text;
 
 use std::path::PathBuf;
@@ -13,14 +14,15 @@ use cadangkan_ops::source::Source;
 use crate::app::{App, CatalogNeed, Places, Session};
 use crate::commands::selection::SelectionArgs;
 use crate::commands::{DatabaseUrl, backup, parse_wait};
-use crate::inventory::{DatabaseEntry, Wishes};
+use crate::inventory::Wishes;
+use target::OpenTarget;
 use text::plan_text;
 pub(crate) use text::report_text;
 
 /// Arguments of `restore`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  cadangkan restore shop --dry-run                         # what would happen\n  cadangkan restore shop                                   # the newest, over the present one; asks\n  cadangkan restore shop --from 2026-01-15-143022 --to /tmp/shop.db\n  cadangkan restore shop --tables orders,customers --to /tmp/some.db\n  cadangkan restore prod --tables 'public.*' --no-owner --to scratch\n  cadangkan restore --file shop.sqlite.zst --to shop.db    # needs nothing but the file"
+    after_help = "Examples:\n  cadangkan restore shop --dry-run                         # what would happen\n  cadangkan restore shop                                   # the newest, over the present one; asks\n  cadangkan restore shop --from 2026-01-15-143022 --to /tmp/shop.db\n  cadangkan restore shop --tables orders,customers --to /tmp/some.db\n  cadangkan restore prod --tables 'public.*' --no-owner --to scratch\n  cadangkan restore server --database app                  # one of a whole server\n  cadangkan restore --file shop.sqlite.zst --to shop.db    # needs nothing but the file"
 )]
 pub(crate) struct RestoreArgs {
     /// The database whose backup is restored
@@ -29,6 +31,9 @@ pub(crate) struct RestoreArgs {
     /// The backup [default: the newest]
     #[arg(long, value_name = "ID")]
     from: Option<BackupId>,
+    /// Which of a server's databases; its newest backup is taken [needed without --from]
+    #[arg(long = "database", value_name = "NAME", conflicts_with = "from")]
+    one_of: Option<String>,
     /// An archive file, instead of a backup that is known
     #[arg(long, value_name = "FILE", conflicts_with_all = ["database", "from", "storage"])]
     file: Option<PathBuf>,
@@ -132,13 +137,6 @@ fn parse_rename(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// Where a restore goes.
-struct OpenTarget<'a> {
-    /// Its entry, when it is configured.
-    entry: Option<&'a DatabaseEntry>,
-    engine: Box<dyn Engine>,
-}
-
 /// Restores a backup: plans, shows, asks, carries out.
 pub(crate) fn run(app: &App, args: &RestoreArgs) -> Result<()> {
     let session = app.session(CatalogNeed::Optional)?;
@@ -149,13 +147,16 @@ pub(crate) fn run(app: &App, args: &RestoreArgs) -> Result<()> {
     };
     let list = places.list();
     let source = match (&args.database, &args.file) {
-        (Some(database), _) => Source::stored(&context, database, args.from, &list)
-            .map_err(|error| session.no_backup_yet(database, error))?,
+        (Some(database), _) => {
+            let wanted = target::wanted(&session, &context, database, args)?;
+            Source::stored(&context, database, wanted, &list)
+                .map_err(|error| session.no_backup_yet(database, error))?
+        }
         (None, Some(file)) => Source::file(file, &context.control)
             .hint("name the archive itself, as `backups info` shows it")?,
         (None, None) => return Err(Error::new(ErrorKind::Usage, "no backup is named")),
     };
-    let open = target(app, &session, args)?;
+    let open = target::open(app, &session, &source, args)?;
     check_kind(&source, open.engine.as_ref())?;
     let target = Target { name: open.entry.map(|entry| &entry.name), engine: open.engine.as_ref() };
     let plan = plan_wish(app, &context, &source, target, args, &open)?;
@@ -183,7 +184,7 @@ pub(crate) fn run(app: &App, args: &RestoreArgs) -> Result<()> {
     let safety_entry = open.entry.filter(|_| plan.backup_first);
     let safety_places = safety_entry.map(|entry| session.places(entry, &[])).transpose()?;
     let safety_list = safety_places.as_ref().map(Places::list);
-    let safety = safety(&session, safety_entry, safety_list.as_deref())?;
+    let safety = safety(&session, &open, safety_list.as_deref())?;
     let report =
         restore(&context, &source, target, &plan, safety, args.wait).map_err(|error| advise(args, error))?;
     app.finish_progress();
@@ -227,33 +228,6 @@ fn advise(args: &RestoreArgs, error: Error) -> Error {
     }
 }
 
-fn target<'a>(app: &App, session: &'a Session, args: &RestoreArgs) -> Result<OpenTarget<'a>> {
-    let configured = |name: &str| -> Result<OpenTarget<'a>> {
-        let entry = session.inventory.database(name)?;
-        Ok(OpenTarget { entry: Some(entry), engine: entry.open()? })
-    };
-    match (&args.to, &args.database) {
-        (Some(to), _)
-            if session.inventory.databases().iter().any(|entry| entry.name.as_str() == to.as_str()) =>
-        {
-            configured(to.as_str())
-        }
-        (Some(to), _) => {
-            let (engine, _) = backup::open_url(app, to)?;
-            // A path of a configured database is that database: it has its lock and its questions.
-            let same = session
-                .inventory
-                .databases()
-                .iter()
-                .find(|entry| entry.location().is_ok_and(|other| other == engine.location()));
-            Ok(OpenTarget { entry: same, engine })
-        }
-        (None, Some(name)) => configured(name.as_str()),
-        (None, None) => Err(Error::new(ErrorKind::Usage, "it is not said where the file is restored to")
-            .hint("name a path or a configured database with --to")),
-    }
-}
-
 /// Refuses a file that holds something else than the target's engine reads, before anything is made.
 fn check_kind(source: &Source<'_>, engine: &dyn Engine) -> Result<()> {
     let descriptor = engine.descriptor();
@@ -278,7 +252,7 @@ fn plan_wish(
     args: &RestoreArgs,
     open: &OpenTarget<'_>,
 ) -> Result<RestorePlan> {
-    let mode = args.mode.map_or_else(|| default_mode(args, open), Mode::load_mode);
+    let mode = args.mode.map_or_else(|| default_mode(args, source, open), Mode::load_mode);
     let planned = plan(context, source, target, &request(args, open, mode));
     let cannot = |error: &Error| matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::Denied);
     match planned {
@@ -292,9 +266,8 @@ fn plan_wish(
     }
 }
 
-fn default_mode(args: &RestoreArgs, open: &OpenTarget<'_>) -> LoadMode {
-    let over_itself = open.entry.is_some_and(|entry| args.database.as_ref() == Some(&entry.name));
-    match (over_itself, args.selection.selection().is_of_tables()) {
+fn default_mode(args: &RestoreArgs, source: &Source<'_>, open: &OpenTarget<'_>) -> LoadMode {
+    match (open.is_the_source(source, args), args.selection.selection().is_of_tables()) {
         (false, _) => LoadMode::Fresh,
         (true, true) => LoadMode::Clean,
         (true, false) if open.engine.descriptor().capabilities.replace => LoadMode::Replace,
@@ -318,10 +291,11 @@ fn request(args: &RestoreArgs, open: &OpenTarget<'_>, mode: LoadMode) -> Restore
 
 fn safety<'a>(
     session: &Session,
-    entry: Option<&DatabaseEntry>,
+    open: &'a OpenTarget<'_>,
     places: Option<&'a [cadangkan_ops::Place<'a>]>,
 ) -> Result<Option<Safety<'a>>> {
-    let (Some(entry), Some(places)) = (entry, places) else { return Ok(None) };
+    let (Some(entry), Some(places)) = (open.entry, places) else { return Ok(None) };
     let effective = session.inventory.effective(entry, &Wishes::default());
-    Ok(Some(Safety { places, request: backup::request(&effective, Trigger::Safety)? }))
+    let request = backup::request(&effective, Trigger::Safety)?;
+    Ok(Some(Safety { places, request, one_of: open.one_of.as_deref() }))
 }

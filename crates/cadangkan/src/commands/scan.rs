@@ -25,6 +25,15 @@ pub(crate) fn run(app: &App, args: &ScanArgs) -> Result<()> {
     let entry = session.inventory.database(&args.database)?;
     let engine = entry.open()?;
     let databases = engine.scan(&app.control())?;
+    if let Some(server) = engine.server() {
+        let meant = server.databases(&app.control())?;
+        let value = json!({ "databases": databases, "meant": meant });
+        return app.print(&value, || {
+            let names: String = meant.iter().map(|name| format!("  {}\n", escape(name))).collect();
+            let takes = format!("A backup of {} takes {} of them:", entry.name, meant.len());
+            format!("{}\n{takes}\n{names}", listed(app, &databases))
+        });
+    }
     let wishes = session.inventory.effective(entry, &Wishes::default()).backup.value;
     let selection = wishes.selection();
     let options = DumpOptions { globals: wishes.globals, row_security: false };

@@ -1,5 +1,7 @@
+use cadangkan_catalog::{BackupFilter, Catalog};
 use cadangkan_core::{BackupId, Error, ErrorKind, Name, Result, format_bytes};
 use cadangkan_ops::Context;
+use cadangkan_ops::source::Wanted;
 use cadangkan_ops::stored::locate;
 use cadangkan_ops::verify::{VerifyLevel, VerifyReport, verify};
 
@@ -15,6 +17,9 @@ pub(crate) struct VerifyArgs {
     database: Name,
     /// The backup [default: the newest]
     id: Option<BackupId>,
+    /// Which of a server's databases; its newest backup is read
+    #[arg(long = "database", value_name = "NAME", conflicts_with = "id")]
+    one_of: Option<String>,
     /// How deep to look
     #[arg(long, value_enum, default_value = "read")]
     level: Level,
@@ -38,33 +43,39 @@ pub(crate) fn run(app: &App, args: &VerifyArgs) -> Result<()> {
         Level::Checksum => VerifyLevel::Checksum,
         Level::Read => VerifyLevel::Read,
     };
-    verify_copies(app, &args.database, args.id, &args.storage, level)
+    let wanted = match (args.id, &args.one_of) {
+        (Some(id), _) => Wanted::Id(id),
+        (None, Some(one)) => Wanted::NewestOf(one),
+        (None, None) => Wanted::Newest,
+    };
+    verify_copies(app, &args.database, wanted, &args.storage, level)
 }
 
 /// Verifies the copies of a backup in the named storages, or in all that have it.
 pub(crate) fn verify_copies(
     app: &App,
     database: &Name,
-    id: Option<BackupId>,
+    wanted: Wanted<'_>,
     storages: &[Name],
     level: VerifyLevel,
 ) -> Result<()> {
     let session = app.session(CatalogNeed::Required)?;
     let places = session.places_for(database, storages)?;
     let list = places.list();
-    let located = |id| {
-        let copies = locate(&session.context(app), database, id, &list);
+    let located = |wanted| {
+        let copies = locate(&session.context(app), database, wanted, &list);
         copies.map_err(|error| session.no_backup_yet(database, error))
     };
     // The newest one, also when it is known as damaged: passing over it would say that all is well.
-    let newest_known = || Ok(session.catalog()?.newest_backup(database, false)?.map(|backup| backup.id));
-    let id = match id.map_or_else(newest_known, |id| Ok(Some(id)))? {
-        Some(id) => id,
-        None => newest(&located(None)?)?,
+    let known = match wanted {
+        Wanted::Id(id) => Some(id),
+        Wanted::Newest => session.catalog()?.newest_backup(database, false)?.map(|backup| backup.id),
+        Wanted::NewestOf(name) => newest_known(session.catalog()?, database, name)?,
     };
+    let id = known.map_or_else(|| newest(&located(wanted)?), Ok)?;
     let recorded = session.catalog()?.backup_copies(database, id)?;
     let held: Vec<_> = match recorded.is_empty() {
-        true => located(Some(id))?.into_iter().map(|copy| copy.storage).collect(),
+        true => located(Wanted::Id(id))?.into_iter().map(|copy| copy.storage).collect(),
         false => recorded.iter().map(|copy| copy.storage.to_string()).collect(),
     };
     // A backup that the catalog does not know is read all the same; only its state has no place to be kept.
@@ -110,6 +121,17 @@ fn outcome(database: &Name, held: &[String], whole: usize, failures: Vec<Error>)
         (ErrorKind::DamagedBackup, _) => first.hint("a restore from the whole copy works: name its storage with --storage"),
         _ => first,
     })
+}
+
+fn newest_known(catalog: &Catalog, database: &Name, original: &str) -> Result<Option<BackupId>> {
+    let filter = BackupFilter {
+        database: Some(database.clone()),
+        original: Some(original.to_owned()),
+        descending: true,
+        limit: Some(1),
+        ..BackupFilter::default()
+    };
+    Ok(catalog.backups(&filter)?.first().map(|backup| backup.id))
 }
 
 fn newest(copies: &[cadangkan_ops::stored::StoredBackup]) -> Result<BackupId> {

@@ -112,8 +112,17 @@ impl DatabaseEntry {
 
     /// Says where it is, without fetching secrets.
     pub(crate) fn location(&self) -> Result<Location> {
-        let settings = without_fetching(self.engine.fields, &self.settings);
-        self.open_with(&settings).map(|engine| engine.location())
+        self.open_without_secrets().map(|engine| engine.location())
+    }
+
+    /// Tells whether it stands for a server with many databases.
+    pub(crate) fn is_server(&self) -> bool {
+        self.open_without_secrets().is_ok_and(|engine| engine.server().is_some())
+    }
+
+    /// Makes its engine for questions that need no connection.
+    pub(crate) fn open_without_secrets(&self) -> Result<Box<dyn Engine>> {
+        self.open_with(&without_fetching(self.engine.fields, &self.settings))
     }
 
     fn open_with(&self, settings: &Value) -> Result<Box<dyn Engine>> {

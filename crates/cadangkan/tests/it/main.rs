@@ -16,4 +16,5 @@ mod pty;
 mod signals;
 mod story;
 mod support;
+mod whole_server;
 mod wrong;

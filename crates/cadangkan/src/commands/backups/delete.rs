@@ -1,4 +1,5 @@
 use cadangkan_core::{Error, ErrorKind, Result, format_bytes};
+use cadangkan_ops::source::Wanted;
 use cadangkan_ops::stored::{StoredBackup, delete, locate};
 
 use super::Which;
@@ -21,7 +22,7 @@ pub(super) fn run(app: &App, args: &DeleteArgs) -> Result<()> {
     let Which { database, id, storage } = &args.which;
     let places = session.places_for(database, storage)?;
     let context = session.context(app);
-    let copies = locate(&context, database, Some(*id), &places.list())
+    let copies = locate(&context, database, Wanted::Id(*id), &places.list())
         .map_err(|error| session.no_backup_yet(database, error))?;
     if copies.iter().any(|copy| copy.manifest.preserved) {
         return Err(Error::new(ErrorKind::Conflict, format!("backup {id} is preserved"))

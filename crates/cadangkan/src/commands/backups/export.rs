@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use cadangkan_archive::{Codec, CodecKind};
 use cadangkan_core::{Error, ErrorKind, Result, format_bytes};
 use cadangkan_ops::export::{Destination, ExportFormat, export};
-use cadangkan_ops::source::Source;
+use cadangkan_ops::source::{Source, Wanted};
 use cadangkan_storage::Key;
 use serde_json::json;
 
@@ -42,7 +42,7 @@ pub(super) fn run(app: &App, args: &ExportArgs) -> Result<()> {
     let context = session.context(app);
     let places = session.places_for(database, storage)?;
     let list = places.list();
-    let source = Source::stored(&context, database, Some(*id), &list)
+    let source = Source::stored(&context, database, Wanted::Id(*id), &list)
         .map_err(|error| session.no_backup_yet(database, error))?;
     let exists = destination.stat(&key)?;
     if app.global.dry_run {

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use cadangkan_archive::Manifest;
 use cadangkan_core::{Result, format_bytes, format_duration};
+use cadangkan_ops::source::Wanted;
 use cadangkan_ops::stored::{StoredBackup, locate};
 use jiff::tz::TimeZone;
 
@@ -27,8 +28,9 @@ pub(super) struct InfoArgs {
 pub(super) fn run(app: &App, args: &InfoArgs) -> Result<()> {
     let session = app.session(CatalogNeed::Required)?;
     let places = session.places_for(&args.which.database, &args.which.storage)?;
-    let copies = locate(&session.context(app), &args.which.database, Some(args.which.id), &places.list())
-        .map_err(|error| session.no_backup_yet(&args.which.database, error))?;
+    let copies =
+        locate(&session.context(app), &args.which.database, Wanted::Id(args.which.id), &places.list())
+            .map_err(|error| session.no_backup_yet(&args.which.database, error))?;
     app.print(&copies, || text(app, &copies, &session.zone()))
 }
 

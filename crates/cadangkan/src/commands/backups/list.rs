@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use cadangkan_catalog::{BackupFilter, BackupRecord, BackupSort, BackupStatus};
 use cadangkan_core::{BackupId, Clock, Name, Result, Timestamp, format_bytes};
 use serde::Serialize;
@@ -16,6 +18,9 @@ use crate::ui::time::{format_time, parse_moment};
 pub(super) struct ListArgs {
     /// The database [default: all]
     database: Option<Name>,
+    /// Only backups of this one of a server's databases
+    #[arg(long = "database", value_name = "NAME")]
+    one_of: Option<String>,
     /// Only backups from then on: 2026-01-15, 2026-01-15T14:30, or 7d, 24h ago
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
@@ -76,6 +81,7 @@ pub(super) fn run(app: &App, args: &ListArgs) -> Result<()> {
     }
     let filter = BackupFilter {
         database: args.database.clone(),
+        original: args.one_of.clone(),
         since: moment(&args.since)?,
         until: moment(&args.until)?,
         status: args.status.map(|status| match status {
@@ -99,8 +105,11 @@ pub(super) fn run(app: &App, args: &ListArgs) -> Result<()> {
     let values: Vec<_> = backups.iter().map(Listed::new).collect();
     app.print(&values, || {
         let Some(first) = backups.first() else { return nothing(args) };
-        let mut table = table(args);
-        backups.iter().for_each(|backup| table.row(row(app, args, backup, &format_time(backup.created_at, &zone))));
+        let several = of_several(&backups);
+        let mut table = table(args, several);
+        for backup in &backups {
+            table.row(row(app, args, several, backup, &format_time(backup.created_at, &zone)));
+        }
         let shown = if backups.len() as u64 == found { String::new() } else { format!(", {} shown", backups.len()) };
         let database = args.database.as_ref().map_or("<database>", |_| first.database.as_str());
         format!(
@@ -113,7 +122,9 @@ pub(super) fn run(app: &App, args: &ListArgs) -> Result<()> {
 }
 
 fn nothing(args: &ListArgs) -> String {
-    let filters = [&args.since, &args.until, &args.trigger, &args.tag].iter().any(|filter| filter.is_some());
+    let filters = [&args.since, &args.until, &args.trigger, &args.tag, &args.one_of]
+        .iter()
+        .any(|filter| filter.is_some());
     if filters || args.status.is_some() || args.storage.is_some() || args.offset > 0 {
         return "No such backups.\n".to_owned();
     }
@@ -121,7 +132,15 @@ fn nothing(args: &ListArgs) -> String {
     format!("No backups yet. Make one with `cadangkan backup {database}`.\n")
 }
 
-fn table(args: &ListArgs) -> Table {
+/// Tells whether a configured database has backups of several: then each row says of which.
+fn of_several(backups: &[BackupRecord]) -> bool {
+    let mut first = BTreeMap::new();
+    backups
+        .iter()
+        .any(|backup| *first.entry(&backup.database).or_insert(&backup.original) != &backup.original)
+}
+
+fn table(args: &ListArgs, several: bool) -> Table {
     let mut columns = vec![
         ("id", Align::Left),
         ("date", Align::Left),
@@ -131,13 +150,17 @@ fn table(args: &ListArgs) -> Table {
         ("storage", Align::Left),
         ("tags", Align::Left),
     ];
+    if several {
+        let title = if args.database.is_none() { "of" } else { "database" };
+        columns.insert(0, (title, Align::Left));
+    }
     if args.database.is_none() {
         columns.insert(0, ("database", Align::Left));
     }
     Table::new(columns)
 }
 
-fn row(app: &App, args: &ListArgs, backup: &BackupRecord, date: &str) -> Vec<Cell> {
+fn row(app: &App, args: &ListArgs, several: bool, backup: &BackupRecord, date: &str) -> Vec<Cell> {
     let (mark, paint) = match backup.status {
         BackupStatus::Good if app.style.has_unicode() => ("✓", Paint::Green),
         BackupStatus::Damaged if app.style.has_unicode() => ("✗ damaged", Paint::Red),
@@ -157,6 +180,9 @@ fn row(app: &App, args: &ListArgs, backup: &BackupRecord, date: &str) -> Vec<Cel
         backup.storage.to_string().into(),
         backup.tags.join(", ").into(),
     ];
+    if several {
+        cells.insert(0, backup.original.clone().unwrap_or_default().into());
+    }
     if args.database.is_none() {
         cells.insert(0, backup.database.to_string().into());
     }
@@ -168,6 +194,7 @@ fn row(app: &App, args: &ListArgs, backup: &BackupRecord, date: &str) -> Vec<Cel
 struct Listed<'a> {
     backup_id: BackupId,
     database_name: &'a Name,
+    database: Option<&'a str>,
     storage: &'a Name,
     archive_key: &'a str,
     engine: &'a str,
@@ -193,6 +220,7 @@ impl<'a> Listed<'a> {
         Listed {
             backup_id: backup.id,
             database_name: &backup.database,
+            database: backup.original.as_deref(),
             storage: &backup.storage,
             archive_key: &backup.archive_key,
             engine: &backup.engine,

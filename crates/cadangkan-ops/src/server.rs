@@ -1,0 +1,123 @@
+//! A whole server: one backup per database, one after the other.
+
+use cadangkan_catalog::RunKind;
+use cadangkan_core::{Error, ErrorKind, Level, Name, Result, ResultExt};
+use cadangkan_engine::Server;
+use serde_json::json;
+
+use crate::backup::{self, BackupPlan, BackupReport, BackupRequest, backup_locked};
+use crate::run::{Outcome, RunDescription, record};
+use crate::{Context, Database, Place};
+
+/// What was done for each database of a server.
+#[derive(Debug)]
+pub struct ServerReport<T> {
+    /// What went well, in order of the databases' names.
+    pub done: Vec<T>,
+    /// The databases that failed, and why.
+    pub failed: Vec<(String, Error)>,
+}
+
+impl<T> ServerReport<T> {
+    /// The error that all failures make together: `Partial` when something was done, else of the first one's kind.
+    pub fn error(&self) -> Option<Error> {
+        let (name, first) = self.failed.first()?;
+        let kind = if self.done.is_empty() { first.kind() } else { ErrorKind::Partial };
+        let all = self.done.len() + self.failed.len();
+        let message = format!("{} of {all} databases failed", self.failed.len());
+        let mut error = Error::new(kind, message);
+        for (name, failure) in &self.failed {
+            error = error.context("failed", format!("{name}: {failure}"));
+        }
+        let advice = first.advice().unwrap_or("run it again when that is repaired");
+        Some(error.hint(format!("{name}: {advice}")))
+    }
+}
+
+/// Says what a backup of each database would do; as [`backup::plan`] does for one.
+pub fn plan(
+    context: &Context<'_>,
+    name: &Name,
+    server: &dyn Server,
+    places: &[Place<'_>],
+    request: &BackupRequest,
+) -> Result<ServerReport<BackupPlan>> {
+    each(context, server, |database| backup::plan(context, of(name, database), places, request))
+}
+
+/// Backs up every database that is meant at this moment, under the one lock of the configured name.
+///
+/// One that fails does not stop the others; then a run of its own says so, as the last one. Fails as a whole with
+/// `Locked`, `Cancelled`, and when the databases cannot be listed; backups that were made by then stay.
+pub fn backup(
+    context: &Context<'_>,
+    name: &Name,
+    server: &dyn Server,
+    places: &[Place<'_>],
+    request: &BackupRequest,
+) -> Result<ServerReport<BackupReport>> {
+    let _lock = context.lock(name, request.wait)?;
+    let report =
+        each(context, server, |database| backup_locked(context, of(name, database), places, request));
+    let failure = match &report {
+        Ok(report) => report.error(),
+        // A list that could not be read would leave no trace; what was stopped has left its own.
+        Err(error) if error.kind() != ErrorKind::Cancelled => {
+            Some(Error::new(error.kind(), error.to_string()))
+        }
+        Err(_) => None,
+    };
+    if let Some(failure) = failure {
+        leave_trace(context, name, request, failure);
+    }
+    report
+}
+
+/// One of a server's databases, opened.
+struct Opened<'a> {
+    name: &'a str,
+    engine: Box<dyn cadangkan_engine::Engine>,
+}
+
+fn of<'a>(name: &'a Name, opened: &'a Opened<'a>) -> Database<'a> {
+    Database { name, engine: opened.engine.as_ref(), one_of: Some(opened.name) }
+}
+
+fn each<T>(
+    context: &Context<'_>,
+    server: &dyn Server,
+    mut work: impl FnMut(&Opened<'_>) -> Result<T>,
+) -> Result<ServerReport<T>> {
+    let control = &context.control;
+    control.step("list databases");
+    let databases = server.databases(control)?;
+    let mut report = ServerReport { done: Vec::new(), failed: Vec::new() };
+    for (number, name) in databases.iter().enumerate() {
+        control.check()?;
+        let text = format!("database {} of {}: {}", number + 1, databases.len(), name.escape_debug());
+        control.message(Level::Info, &text);
+        match work(&Opened { name, engine: server.database(name) }) {
+            Ok(done) => report.done.push(done),
+            Err(error) if error.kind() == ErrorKind::Cancelled => {
+                return Err(error).context("database", name);
+            }
+            Err(error) => {
+                control.message(Level::Error, &format!("{}: {error}", name.escape_debug()));
+                report.failed.push((name.clone(), error));
+            }
+        }
+    }
+    Ok(report)
+}
+
+/// Records a run that failed, so that whoever looks at the last run sees it, whichever database came last.
+fn leave_trace(context: &Context<'_>, name: &Name, request: &BackupRequest, failure: Error) {
+    let description = RunDescription {
+        kind: RunKind::Backup,
+        database: Some(name),
+        trigger: request.trigger.as_str(),
+        options: json!({ "databases": "all" }),
+    };
+    // The failure is told anyway: it comes back with the report.
+    let _ = record(context, &description, |_, _| -> Result<Outcome<()>> { Err(failure) });
+}

@@ -1,0 +1,156 @@
+//! One configured name that stands for many databases: here each file of a folder.
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use cadangkan_archive::Manifest;
+use cadangkan_catalog::{BackupFilter, RunFilter, RunKind, RunStatus};
+use cadangkan_core::{Control, Error, ErrorKind, Event, NoReporter, Reporter, Result};
+use cadangkan_engine::{Engine, Server};
+use cadangkan_engine_sqlite::SQLITE;
+use cadangkan_ops::backup::BackupReport;
+use cadangkan_ops::server::{ServerReport, backup, plan};
+use cadangkan_ops::source::{Source, Wanted};
+use serde_json::json;
+
+use crate::support::{World, request};
+
+struct Folder(PathBuf);
+
+impl Folder {
+    fn in_world(world: &World, names: &[&str]) -> Self {
+        let folder = Folder(world.folder.join("server"));
+        std::fs::create_dir(&folder.0).unwrap();
+        names.iter().for_each(|name| folder.make(name));
+        folder
+    }
+
+    fn make(&self, name: &str) {
+        rusqlite::Connection::open(self.0.join(name)).unwrap().execute_batch("CREATE TABLE t (a)").unwrap();
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).display().to_string()
+    }
+}
+
+impl Server for Folder {
+    fn databases(&self, control: &Control<'_>) -> Result<Vec<String>> {
+        control.check()?;
+        let entries = std::fs::read_dir(&self.0).map_err(|error| Error::io("cannot list", error))?;
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().path().display().to_string()).collect();
+        names.retain(|name| self.means(name));
+        names.sort();
+        Ok(names)
+    }
+
+    fn means(&self, name: &str) -> bool {
+        Path::new(name).extension().is_some_and(|end| end == "db")
+    }
+
+    fn database(&self, name: &str) -> Box<dyn Engine> {
+        (SQLITE.open)(&json!({ "path": name })).unwrap()
+    }
+}
+
+fn back_up(world: &World, server: &Folder, reporter: &dyn Reporter) -> Result<ServerReport<BackupReport>> {
+    let locks = world.folder.join("locks");
+    backup(&world.context(reporter, &locks), &world.name, server, &[world.place()], &request())
+}
+
+fn last_run(world: &World) -> (RunStatus, String) {
+    let filter = RunFilter { kind: Some(RunKind::Backup), limit: Some(1), ..RunFilter::default() };
+    let run = world.catalog.runs(&filter).unwrap().remove(0);
+    (run.status, run.error.map(|error| error.message).unwrap_or_default())
+}
+
+#[test]
+fn each_database_is_a_backup_of_its_own_and_a_new_one_is_in_the_next() {
+    let world = World::new();
+    let server = Folder::in_world(&world, &["a.db", "b.db"]);
+    let first = back_up(&world, &server, &NoReporter).unwrap();
+    assert!(first.error().is_none());
+    server.make("c.db");
+    let second = back_up(&world, &server, &NoReporter).unwrap();
+    let manifests: Vec<&Manifest> =
+        first.done.iter().chain(&second.done).map(|report| &report.manifest).collect();
+    let of: Vec<_> = manifests.iter().map(|manifest| manifest.database.rsplit('/').next().unwrap()).collect();
+    assert_eq!(of, ["a.db", "b.db", "a.db", "b.db", "c.db"]);
+    let mut ids: Vec<_> = manifests.iter().map(|manifest| manifest.backup_id).collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 5, "every backup has an id of its own, also within one second");
+    assert_eq!(world.catalog.originals(&world.name).unwrap().len(), 3);
+    assert_eq!(world.catalog.backups(&BackupFilter::default()).unwrap().len(), 5);
+    assert_eq!(last_run(&world).0, RunStatus::Completed);
+    let (place, newest) = (world.place(), first.done[0].manifest.backup_id);
+    world.with_context(|context| {
+        for catalog in [context.catalog, None] {
+            let context = cadangkan_ops::Context { catalog, ..*context };
+            let open = |name: &str| {
+                let path = server.path(name);
+                let source = Source::stored(&context, &world.name, Wanted::NewestOf(&path), &[place]);
+                source.map(|source| source.manifest().unwrap().clone())
+            };
+            let found = open("a.db").unwrap();
+            assert_eq!((found.database, found.backup_id > newest), (server.path("a.db"), true));
+            assert_eq!(open("c.db").unwrap().database, server.path("c.db"));
+            assert_eq!(open("gone.db").unwrap_err().kind(), ErrorKind::NotFound);
+        }
+    });
+}
+
+#[test]
+fn one_that_fails_does_not_stop_the_others_and_is_not_forgotten() {
+    let world = World::new();
+    let server = Folder::in_world(&world, &["a.db", "c.db"]);
+    std::fs::write(server.0.join("b.db"), "SQLite format 3\0 and nothing else").unwrap();
+    let report = back_up(&world, &server, &NoReporter).unwrap();
+    assert_eq!((report.done.len(), report.failed.len()), (2, 1));
+    let error = report.error().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Partial);
+    assert!(error.to_string().contains("1 of 3") && error.to_string().contains("b.db"), "{error}");
+    assert!(error.advice().is_some_and(|advice| advice.contains("b.db")));
+    // The last database was fine; the last run says that not all were.
+    assert_eq!(last_run(&world), (RunStatus::Partial, "1 of 3 databases failed".to_owned()));
+    let dry = world.with_context(|context| plan(context, &world.name, &server, &[world.place()], &request()));
+    let dry = dry.unwrap();
+    assert_eq!((dry.done.len(), dry.failed.len()), (2, 1));
+    assert_eq!(world.catalog.backups(&BackupFilter::default()).unwrap().len(), 2, "a dry run makes nothing");
+}
+
+#[test]
+fn when_all_fail_it_is_not_partial_and_a_list_that_cannot_be_had_leaves_a_run() {
+    let world = World::new();
+    let server = Folder::in_world(&world, &[]);
+    std::fs::write(server.0.join("b.db"), "SQLite format 3\0 and nothing else").unwrap();
+    let error = back_up(&world, &server, &NoReporter).unwrap().error().unwrap();
+    assert_ne!(error.kind(), ErrorKind::Partial, "{error}");
+    std::fs::remove_dir_all(&server.0).unwrap();
+    assert_eq!(back_up(&world, &server, &NoReporter).unwrap_err().kind(), ErrorKind::NotFound);
+    let (status, message) = last_run(&world);
+    assert_eq!(status, RunStatus::Failed);
+    assert!(message.contains("cannot list"), "{message}");
+}
+
+#[test]
+fn a_stop_stops_all_and_keeps_what_was_complete() {
+    struct StopAtSecond<'a>(&'a World, Mutex<u32>);
+    impl Reporter for StopAtSecond<'_> {
+        fn report(&self, event: &Event<'_>) {
+            if matches!(event, Event::Step { name: "dump" }) {
+                let mut dumps = self.1.lock().unwrap();
+                *dumps += 1;
+                if *dumps == 2 {
+                    self.0.cancel.cancel();
+                }
+            }
+        }
+    }
+    let world = World::new();
+    let server = Folder::in_world(&world, &["a.db", "b.db", "c.db"]);
+    let error = back_up(&world, &server, &StopAtSecond(&world, Mutex::new(0))).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Cancelled);
+    assert_eq!(world.catalog.backups(&BackupFilter::default()).unwrap().len(), 1);
+    assert_eq!(last_run(&world).0, RunStatus::Cancelled);
+}

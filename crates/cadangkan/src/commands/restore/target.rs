@@ -1,0 +1,117 @@
+//! Where a restore goes, and which of a server's databases it is about.
+
+use cadangkan_core::{Error, ErrorKind, Name, Result};
+use cadangkan_engine::{Engine, Location};
+use cadangkan_ops::Context;
+use cadangkan_ops::source::{Source, Wanted};
+
+use super::RestoreArgs;
+use crate::app::{App, Session};
+use crate::commands::backup;
+use crate::inventory::DatabaseEntry;
+
+/// Where a restore goes.
+pub(super) struct OpenTarget<'a> {
+    /// Its entry, when it is configured.
+    pub(super) entry: Option<&'a DatabaseEntry>,
+    /// Which database it is, where the entry stands for a server with many.
+    pub(super) one_of: Option<String>,
+    pub(super) engine: Box<dyn Engine>,
+}
+
+/// Says which backup is meant. The newest one of a server needs the name of a database.
+pub(super) fn wanted<'a>(
+    session: &Session,
+    context: &Context<'_>,
+    database: &Name,
+    args: &'a RestoreArgs,
+) -> Result<Wanted<'a>> {
+    if let Some(id) = args.from {
+        return Ok(Wanted::Id(id));
+    }
+    if let Some(one) = &args.one_of {
+        return Ok(Wanted::NewestOf(one));
+    }
+    let originals =
+        context.catalog.map(|catalog| catalog.originals(database)).transpose()?.unwrap_or_default();
+    let is_server = match session.inventory.database(database.as_str()) {
+        Ok(entry) => entry.is_server(),
+        // Not configured any more: what it stood for shows in its backups.
+        Err(_) => originals.len() > 1,
+    };
+    if !is_server {
+        return Ok(Wanted::Newest);
+    }
+    let hint = match originals.is_empty() {
+        true => "add --database with its name there".to_owned(),
+        false => format!("add --database with one of: {}", originals.join(", ")),
+    };
+    Err(Error::new(ErrorKind::Usage, format!("\"{database}\" is a server with many databases")).hint(hint))
+}
+
+/// Opens what a restore goes to.
+pub(super) fn open<'a>(
+    app: &App,
+    session: &'a Session,
+    source: &Source<'_>,
+    args: &RestoreArgs,
+) -> Result<OpenTarget<'a>> {
+    match (&args.to, &args.database) {
+        (Some(to), _)
+            if session.inventory.databases().iter().any(|entry| entry.name.as_str() == to.as_str()) =>
+        {
+            configured(session, source, args, to.as_str())
+        }
+        (Some(to), _) => {
+            let (engine, _) = backup::open_url(app, to)?;
+            let location = engine.location();
+            // A path of a configured database is that database: it has its lock and its questions.
+            let mut entries = session.inventory.databases().iter();
+            let found = entries.find_map(|entry| Some((entry, is_at(entry, &location)?)));
+            let (entry, one_of) = found.unzip();
+            Ok(OpenTarget { entry, one_of: one_of.flatten(), engine })
+        }
+        (None, Some(name)) => configured(session, source, args, name.as_str()),
+        (None, None) => Err(Error::new(ErrorKind::Usage, "it is not said where the file is restored to")
+            .hint("name a path or a configured database with --to")),
+    }
+}
+
+fn configured<'a>(
+    session: &'a Session,
+    source: &Source<'_>,
+    args: &RestoreArgs,
+    name: &str,
+) -> Result<OpenTarget<'a>> {
+    let entry = session.inventory.database(name)?;
+    let engine = entry.open()?;
+    let Some(server) = engine.server() else {
+        return Ok(OpenTarget { entry: Some(entry), one_of: None, engine });
+    };
+    let original = source.manifest().map(|manifest| manifest.database.clone());
+    let one_of = args.one_of.clone().or(original).ok_or_else(|| {
+        Error::new(ErrorKind::Usage, format!("\"{name}\" is a server with many databases"))
+            .hint("add --database with the name of the one to restore into")
+    })?;
+    Ok(OpenTarget { entry: Some(entry), engine: server.database(&one_of), one_of: Some(one_of) })
+}
+
+/// Tells whether an entry is what lies at a location; on a server also which of its databases.
+fn is_at(entry: &DatabaseEntry, location: &Location) -> Option<Option<String>> {
+    let engine = entry.open_without_secrets().ok()?;
+    let Some(server) = engine.server() else {
+        return (engine.location() == *location).then_some(None);
+    };
+    let name = &location.database;
+    let same = server.means(name) && server.database(name).location() == *location;
+    same.then(|| Some(name.clone()))
+}
+
+impl OpenTarget<'_> {
+    /// Tells whether the target is what the backup was made of.
+    pub(super) fn is_the_source(&self, source: &Source<'_>, args: &RestoreArgs) -> bool {
+        let same_entry = self.entry.is_some_and(|entry| args.database.as_ref() == Some(&entry.name));
+        let original = source.manifest().map(|manifest| manifest.database.as_str());
+        same_entry && self.one_of.as_deref().is_none_or(|name| Some(name) == original)
+    }
+}
