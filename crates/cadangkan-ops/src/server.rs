@@ -102,7 +102,8 @@ fn each<T>(
                 return Err(error).context("database", name);
             }
             Err(error) => {
-                control.message(Level::Error, &format!("{}: {error}", name.escape_debug()));
+                // Its own run has the error, and the report; this tells who watches.
+                control.message(Level::Info, &format!("database {} failed: {error}", name.escape_debug()));
                 report.failed.push((name.clone(), error));
             }
         }
