@@ -22,6 +22,7 @@ pub(crate) mod status;
 pub(crate) mod test;
 pub(crate) mod verify;
 pub(crate) mod version;
+mod wanted;
 
 use cadangkan_core::Result;
 

@@ -13,6 +13,7 @@ use cadangkan_ops::source::Source;
 
 use crate::app::{App, CatalogNeed, Places, Session};
 use crate::commands::selection::SelectionArgs;
+use crate::commands::wanted::wanted;
 use crate::commands::{DatabaseUrl, backup, parse_wait};
 use crate::inventory::Wishes;
 use target::OpenTarget;
@@ -148,7 +149,7 @@ pub(crate) fn run(app: &App, args: &RestoreArgs) -> Result<()> {
     let list = places.list();
     let source = match (&args.database, &args.file) {
         (Some(database), _) => {
-            let wanted = target::wanted(&session, &context, database, args)?;
+            let wanted = wanted(&session, context.catalog, database, args.from, args.one_of.as_deref())?;
             Source::stored(&context, database, wanted, &list)
                 .map_err(|error| session.no_backup_yet(database, error))?
         }

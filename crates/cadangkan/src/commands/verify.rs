@@ -6,6 +6,7 @@ use cadangkan_ops::stored::locate;
 use cadangkan_ops::verify::{VerifyLevel, VerifyReport, verify};
 
 use crate::app::{App, CatalogNeed};
+use crate::commands::wanted::wanted;
 
 /// Arguments of `verify`.
 #[derive(Debug, clap::Args)]
@@ -43,25 +44,22 @@ pub(crate) fn run(app: &App, args: &VerifyArgs) -> Result<()> {
         Level::Checksum => VerifyLevel::Checksum,
         Level::Read => VerifyLevel::Read,
     };
-    let wanted = match (args.id, &args.one_of) {
-        (Some(id), _) => Wanted::Id(id),
-        (None, Some(one)) => Wanted::NewestOf(one),
-        (None, None) => Wanted::Newest,
-    };
-    verify_copies(app, &args.database, wanted, &args.storage, level)
+    verify_copies(app, &args.database, (args.id, args.one_of.as_deref()), &args.storage, level)
 }
 
-/// Verifies the copies of a backup in the named storages, or in all that have it.
+/// Verifies the copies of a backup in the named storages, or in all that have it: the one with an id, or the newest
+/// one, of a server that of one of its databases.
 pub(crate) fn verify_copies(
     app: &App,
     database: &Name,
-    wanted: Wanted<'_>,
+    (id, one_of): (Option<BackupId>, Option<&str>),
     storages: &[Name],
     level: VerifyLevel,
 ) -> Result<()> {
     let session = app.session(CatalogNeed::Required)?;
     let places = session.places_for(database, storages)?;
     let list = places.list();
+    let wanted = wanted(&session, session.context(app).catalog, database, id, one_of)?;
     let located = |wanted| {
         let copies = locate(&session.context(app), database, wanted, &list);
         copies.map_err(|error| session.no_backup_yet(database, error))

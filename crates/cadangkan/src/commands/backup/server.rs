@@ -34,7 +34,7 @@ pub(super) fn back_up(
         ErrorKind::Cancelled => error.hint("backups that were complete by then stay"),
         _ => error,
     })?;
-    show(app, &report, |made| report_text(app, display_name, made, true))
+    show(app, &report, |made| report_text(app, display_name, made, false))
 }
 
 fn show<T: Serialize>(app: &App, report: &ServerReport<T>, text: impl Fn(&T) -> String) -> Result<()> {

@@ -7,7 +7,6 @@ mod list;
 mod preserve;
 
 use cadangkan_core::{BackupId, Name, Result};
-use cadangkan_ops::source::Wanted;
 use cadangkan_ops::verify::VerifyLevel;
 
 use crate::app::App;
@@ -67,7 +66,7 @@ pub(crate) fn run(app: &App, args: &BackupsArgs) -> Result<()> {
         Command::List(args) => list::run(app, args),
         Command::Info(args) => info::run(app, args),
         Command::Validate(ValidateArgs { which }) => {
-            verify_copies(app, &which.database, Wanted::Id(which.id), &which.storage, VerifyLevel::Read)
+            verify_copies(app, &which.database, (Some(which.id), None), &which.storage, VerifyLevel::Read)
         }
         Command::Delete(args) => delete::run(app, args),
         Command::Preserve(args) => preserve::run(app, args),

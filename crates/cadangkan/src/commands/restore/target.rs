@@ -1,9 +1,8 @@
 //! Where a restore goes, and which of a server's databases it is about.
 
-use cadangkan_core::{Error, ErrorKind, Name, Result};
+use cadangkan_core::{Error, ErrorKind, Result};
 use cadangkan_engine::{Engine, Location};
-use cadangkan_ops::Context;
-use cadangkan_ops::source::{Source, Wanted};
+use cadangkan_ops::source::Source;
 
 use super::RestoreArgs;
 use crate::app::{App, Session};
@@ -17,36 +16,6 @@ pub(super) struct OpenTarget<'a> {
     /// Which database it is, where the entry stands for a server with many.
     pub(super) one_of: Option<String>,
     pub(super) engine: Box<dyn Engine>,
-}
-
-/// Says which backup is meant. The newest one of a server needs the name of a database.
-pub(super) fn wanted<'a>(
-    session: &Session,
-    context: &Context<'_>,
-    database: &Name,
-    args: &'a RestoreArgs,
-) -> Result<Wanted<'a>> {
-    if let Some(id) = args.from {
-        return Ok(Wanted::Id(id));
-    }
-    if let Some(one) = &args.one_of {
-        return Ok(Wanted::NewestOf(one));
-    }
-    let originals =
-        context.catalog.map(|catalog| catalog.originals(database)).transpose()?.unwrap_or_default();
-    let is_server = match session.inventory.database(database.as_str()) {
-        Ok(entry) => entry.is_server(),
-        // Not configured any more: what it stood for shows in its backups.
-        Err(_) => originals.len() > 1,
-    };
-    if !is_server {
-        return Ok(Wanted::Newest);
-    }
-    let hint = match originals.is_empty() {
-        true => "add --database with its name there".to_owned(),
-        false => format!("add --database with one of: {}", originals.join(", ")),
-    };
-    Err(Error::new(ErrorKind::Usage, format!("\"{database}\" is a server with many databases")).hint(hint))
 }
 
 /// Opens what a restore goes to.
