@@ -78,7 +78,7 @@ fn names_that_need_quotes() {
         "Ünï🐘",
         "-rf ",
         "$(x) %s",
-        "postgres://x/ ",
+        "postgres://host/ ",
     ] {
         let source = Absent::new(&server, name);
         server.psql("postgres", &format!("CREATE DATABASE \"{}\"", source.name.replace('"', "\"\"")));

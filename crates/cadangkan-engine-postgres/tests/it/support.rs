@@ -3,7 +3,7 @@ use std::sync::Mutex;
 use std::thread::scope;
 
 use cadangkan_core::{
-    Cancel, Control, Error, Frame, NoReporter, ObjectName, ObjectReport, Result, Section, Selection,
+    Cancel, Control, Frame, NoReporter, ObjectName, ObjectReport, Result, Section, Selection,
 };
 use cadangkan_engine::{
     DumpRequest, Engine, FrameSink, LoadMode, LoadReport, LoadRequest, Piece, SnapshotStart,
