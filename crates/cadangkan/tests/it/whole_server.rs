@@ -156,6 +156,10 @@ fn elsewhere(all: &Databases, home: &Home) {
     all.server.psql(&odd, "INSERT INTO who VALUES ('by mistake')");
     home.good(&["restore", "prod", "--from", id, "--yes", "--drop-old"]);
     assert_eq!(all.who(ODD), odd);
+    // Also one that is gone comes back.
+    all.server.drop_database(&all.name("new")).unwrap();
+    home.good(&["restore", "prod", "--database", &all.name("new"), "--yes"]);
+    assert_eq!(all.who("new"), all.name("new"));
     // What the catalog knew comes back from the storage.
     for file in ["catalog.db", "catalog.db-wal", "catalog.db-shm"] {
         let _ = std::fs::remove_file(home.path(".cadangkan").join(file));
