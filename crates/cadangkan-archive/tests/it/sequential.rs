@@ -130,7 +130,8 @@ fn a_scan_refuses_what_no_index_can_say() {
         assert!(read_sequentially(CodecKind::Zstd, &archive).unwrap() == built.raw);
         assert_eq!(scan(&archive).unwrap_err().kind(), ErrorKind::Unsupported);
     }
-    let long = zstd::encode_all(std::io::Read::take(std::io::repeat(1), MAX_FRAME as u64 + 1), 1).unwrap();
+    let long =
+        zstd::encode_all(std::io::Read::take(std::io::repeat(1), MAX_FRAME as u64 + (3 << 20)), 1).unwrap();
     assert_eq!(scan(&long).unwrap_err().kind(), ErrorKind::Unsupported);
     assert_eq!(scan(&long[..long.len() - 1]).unwrap_err().kind(), ErrorKind::Unsupported);
     assert_eq!(scan(&built.archive[..100]).unwrap_err().kind(), ErrorKind::DamagedBackup);

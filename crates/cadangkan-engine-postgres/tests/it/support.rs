@@ -3,7 +3,7 @@ use std::sync::Mutex;
 use std::thread::scope;
 
 use cadangkan_core::{
-    Cancel, Control, Frame, NoReporter, ObjectName, ObjectReport, Result, Section, Selection,
+    Cancel, Control, ErrorKind, Frame, NoReporter, ObjectName, ObjectReport, Result, Section, Selection,
 };
 use cadangkan_engine::{
     DumpRequest, Engine, FrameSink, LoadMode, LoadReport, LoadRequest, Piece, SnapshotStart,
@@ -94,7 +94,7 @@ pub(crate) fn dump_while(
             };
             scope(|scope| {
                 let threads: Vec<_> = (0..2).map(|_| scope.spawn(work)).collect();
-                threads.into_iter().try_for_each(|thread| thread.join().unwrap())
+                first_cause(threads.into_iter().map(|thread| thread.join().unwrap()).collect())
             })?;
         }
         let start = snapshot.start().clone();
@@ -162,7 +162,7 @@ pub(crate) fn load(
             scope(|scope| {
                 let threads = loading.connections().min(2);
                 let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-                threads.into_iter().try_for_each(|thread| thread.join().unwrap())
+                first_cause(threads.into_iter().map(|thread| thread.join().unwrap()).collect())
             })?;
         }
         let report = load.finish(control)?;
@@ -177,4 +177,11 @@ pub(crate) fn fingerprints(engine: &dyn Engine) -> Vec<ObjectReport> {
 
 pub(crate) fn table(schema: &str, name: &str) -> ObjectName {
     ObjectName { database: None, schema: Some(schema.into()), name: name.into() }
+}
+
+/// Of the errors of several threads, the one that made the others happen.
+fn first_cause(results: Vec<Result<()>>) -> Result<()> {
+    let mut errors: Vec<_> = results.into_iter().filter_map(Result::err).collect();
+    errors.sort_by_key(|error| error.kind() == ErrorKind::Cancelled || error.advice().is_none());
+    errors.into_iter().next().map_or(Ok(()), Err)
 }

@@ -254,13 +254,23 @@ fn a_run_that_is_killed() {
         assert!(!status.contains("running"), "{what}: {status}");
     }
     let bytes = world.bytes(&RESTORE);
+    let mut killed = 0;
     for place in places(7, 10, bytes * 95 / 100) {
         let what = format!("killed after {place} of {bytes} bytes");
         world.way.stall_after(place);
         let child = world.start(&RESTORE);
-        kill_process(Pid::from_child(&child), Signal::KILL).unwrap();
+        match kill_process(Pid::from_child(&child), Signal::KILL) {
+            Ok(()) => killed += 1,
+            // What a restore sends is not the same to the byte each time: this one was through before.
+            Err(error) if error == rustix::io::Errno::SRCH => {
+                ended(child);
+                continue;
+            }
+            Err(error) => panic!("{what}: {error}"),
+        }
         world.check_restore(&what, &ended(child), &world.content);
     }
+    assert!(killed >= 7, "{killed} of 10 restores were killed");
     assert_eq!(world.restore().code, 0);
 }
 
