@@ -246,9 +246,37 @@ impl<T> ResultExt<T> for Result<T> {
     }
 }
 
+/// Collects what siblings gave; of their errors, returns the one that made the others happen: whoever was only
+/// stopped by them says so with [`ErrorKind::Cancelled`].
+pub fn first_cause<T>(results: Vec<Result<T>>) -> Result<Vec<T>> {
+    let (mut values, mut cause) = (Vec::new(), None::<Error>);
+    for result in results {
+        match result {
+            Ok(value) => values.push(value),
+            Err(error) if cause.as_ref().is_none_or(|known| known.kind() == ErrorKind::Cancelled) => {
+                cause = Some(error);
+            }
+            Err(_) => {}
+        }
+    }
+    cause.map_or(Ok(values), Err)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_cause_comes_before_what_it_stopped() {
+        let error = |kind| Err(Error::new(kind, "x"));
+        let found = |results| first_cause::<u8>(results).map_err(|error| error.kind());
+        assert_eq!(
+            found(vec![error(ErrorKind::Cancelled), Ok(1), error(ErrorKind::Conflict), error(ErrorKind::Io)]),
+            Err(ErrorKind::Conflict)
+        );
+        assert_eq!(found(vec![Ok(1), error(ErrorKind::Cancelled)]), Err(ErrorKind::Cancelled));
+        assert_eq!(found(vec![Ok(1), Ok(2)]), Ok(vec![1, 2]));
+    }
 
     #[test]
     fn codes_are_unique_and_stable() {

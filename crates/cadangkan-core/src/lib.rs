@@ -20,7 +20,7 @@ mod size;
 pub use cancel::Cancel;
 pub use clock::Clock;
 pub use control::Control;
-pub use error::{Error, ErrorKind, Result, ResultExt};
+pub use error::{Error, ErrorKind, Result, ResultExt, first_cause};
 pub use event::{Event, Level, NoReporter, Progress, Reporter};
 pub use fingerprint::Fingerprint;
 pub use frame::{Frame, Section};

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use cadangkan_core::{
     Control, Error, ErrorKind, Fingerprint, ObjectKind, ObjectName, ObjectReport, Result, Selection,
+    first_cause,
 };
 use cadangkan_pgwire::Target;
 
@@ -44,19 +45,8 @@ pub(crate) fn tables(
         workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| panicked())).collect::<Vec<_>>()
     });
     let mut sums: BTreeMap<ObjectName, Fingerprint> = BTreeMap::new();
-    let mut failure: Option<Error> = None;
-    for result in found {
-        match result {
-            Ok(found) => found.into_iter().for_each(|(name, part)| sums.entry(name).or_default().merge(part)),
-            // Those that were only stopped by the others do not know why.
-            Err(error) => {
-                let better = failure.as_ref().is_none_or(|known| known.kind() == ErrorKind::Cancelled);
-                failure = if better { Some(error) } else { failure };
-            }
-        }
-    }
-    if let Some(error) = failure {
-        return Err(error);
+    for (name, part) in first_cause(found)?.into_iter().flatten() {
+        sums.entry(name).or_default().merge(part);
     }
     view.end(control)?;
     let report = |(name, fingerprint): (ObjectName, Fingerprint)| ObjectReport {

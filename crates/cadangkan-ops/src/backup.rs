@@ -10,7 +10,7 @@ use cadangkan_archive::{ArchiveSummary, Codec, Manifest, Trigger};
 use cadangkan_catalog::RunKind;
 use cadangkan_core::{
     BackupId, Control, Error, ErrorKind, Fingerprint, Level, ObjectName, ObjectReport, Result, ResultExt,
-    RunId, Section, Selection, format_bytes,
+    RunId, Section, Selection, first_cause, format_bytes,
 };
 use cadangkan_engine::{DumpPlan, DumpRequest, FrameSink, Snapshot, Unit, UnitReport};
 use cadangkan_storage::Key;
@@ -289,7 +289,7 @@ fn dump_sections(
             let results = dumpers.into_iter().map(|dumper| {
                 dumper.join().unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "a dump panicked")))
             });
-            pipeline::first_cause(results.collect::<Vec<_>>())
+            first_cause(results.collect()).map(drop)
         })?;
     }
     Ok(())

@@ -5,11 +5,11 @@ use std::sync::Mutex;
 use std::thread::scope;
 
 use cadangkan_archive::{Checksum, ChecksumHasher, CodecKind, IndexEntry, SequentialReader};
-use cadangkan_core::{Control, Error, ErrorKind, Event, ObjectName, Progress, Result, Section};
+use cadangkan_core::{Control, Error, ErrorKind, Event, ObjectName, Progress, Result, Section, first_cause};
 use cadangkan_engine::Piece;
 use crossbeam_channel::{Receiver, bounded};
 
-use crate::pipeline::{first_cause, panicked, torn_down};
+use crate::pipeline::{panicked, torn_down};
 use crate::source::Source;
 
 /// What was seen of an archive that was read whole.
@@ -188,7 +188,7 @@ fn by_index(
             drop(sender);
             let joined = workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| Err(panicked())));
             results.extend(joined);
-            first_cause(results)
+            first_cause(results).map(drop)
         })?;
     }
     Ok(progress.lock().map_or(0, |progress| progress.bytes))

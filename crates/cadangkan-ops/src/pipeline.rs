@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{ScopedJoinHandle, scope};
 
 use cadangkan_archive::{ArchiveSummary, ArchiveWriter, Codec, EncodedFrame};
-use cadangkan_core::{Control, Error, ErrorKind, Event, Frame, Progress, Result};
+use cadangkan_core::{Control, Error, ErrorKind, Event, Frame, Progress, Result, first_cause};
 use cadangkan_engine::FrameSink;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
@@ -131,7 +131,7 @@ where
             (Err(error), Ok(())) | (Ok(_), Err(error)) => Err(error),
             (Err(stored), Err(produced)) => {
                 // Of two that were stopped, the writer knows why.
-                first_cause(vec![Err(stored), Err(produced)]).and(Err(panicked()))
+                first_cause::<()>(vec![Err(stored), Err(produced)]).and(Err(panicked()))
             }
         }
     })
@@ -232,12 +232,4 @@ pub(crate) fn panicked() -> Error {
 
 pub(crate) fn torn_down() -> Error {
     Error::new(ErrorKind::Cancelled, "another part of the run failed")
-}
-
-/// Picks, of the errors of siblings, the one that made the others happen.
-pub(crate) fn first_cause(results: Vec<Result<()>>) -> Result<()> {
-    let mut errors: Vec<_> = results.into_iter().filter_map(Result::err).collect();
-    // Whoever was only stopped by the others says so.
-    errors.sort_by_key(|error| error.kind() == ErrorKind::Cancelled);
-    errors.into_iter().next().map_or(Ok(()), Err)
 }

@@ -5,12 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::scope;
 
 use cadangkan_core::{
-    Control, Error, ErrorKind, Level, ObjectKind, ObjectName, ObjectReport, Result, Selection,
+    Control, Error, ErrorKind, Level, ObjectKind, ObjectName, ObjectReport, Result, Selection, first_cause,
 };
 use cadangkan_engine::{LoadMode, LoadRequest};
 use cadangkan_pgwire::Target;
 
-use super::jobs::first_cause;
 use super::plan::{renamed, tables};
 use super::pool::Pool;
 use super::rows::{Count, missing};
@@ -71,7 +70,7 @@ pub(super) fn analyze(pool: &Pool, request: &LoadRequest, control: &Control<'_>)
         let panicked = || Err(Error::new(ErrorKind::Internal, "a thread that gathers statistics panicked"));
         workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| panicked())).collect::<Vec<_>>()
     });
-    first_cause(results)
+    first_cause(results).map(drop)
 }
 
 fn analyze_one(pool: &Pool, name: &str, control: &Control<'_>) -> Result<()> {

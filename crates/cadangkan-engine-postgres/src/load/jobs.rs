@@ -6,7 +6,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread::scope;
 use std::time::Duration;
 
-use cadangkan_core::{Control, Error, ErrorKind, ObjectName, Result};
+use cadangkan_core::{Control, Error, ErrorKind, ObjectName, Result, first_cause};
 
 use super::entries::Runner;
 use super::look::code;
@@ -65,14 +65,7 @@ pub(super) fn run(
         let panicked = || Err(Error::new(ErrorKind::Internal, "a thread that builds definitions panicked"));
         workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| panicked())).collect::<Vec<_>>()
     });
-    first_cause(results)
-}
-
-/// The error that stopped the others, not one of those that were stopped.
-pub(super) fn first_cause(results: Vec<Result<()>>) -> Result<()> {
-    let mut errors: Vec<_> = results.into_iter().filter_map(Result::err).collect();
-    errors.sort_by_key(|error| error.kind() == ErrorKind::Cancelled);
-    errors.into_iter().next().map_or(Ok(()), Err)
+    first_cause(results).map(drop)
 }
 
 fn run_one(pool: &Pool, job: &Job, runner: &Runner, control: &Control<'_>) -> Result<()> {
@@ -257,12 +250,5 @@ mod tests {
         assert!(take(&board).is_none());
         board.done(&first.unwrap());
         assert_eq!(name(&take(&board)), Some("b"));
-    }
-
-    #[test]
-    fn the_cause_comes_before_what_it_stopped() {
-        let error = |kind| Err(Error::new(kind, "x"));
-        let found = first_cause(vec![error(ErrorKind::Cancelled), Ok(()), error(ErrorKind::Conflict)]);
-        assert_eq!(found.unwrap_err().kind(), ErrorKind::Conflict);
     }
 }
