@@ -54,10 +54,13 @@ pub(crate) fn find(program: &str, server_major: u32, pg_bin: Option<&Path>) -> R
         .context("path", tool.path.display())
         .hint(install)),
         None => {
-            let error = Error::new(ErrorKind::Unsupported, format!("there is no {program} on this machine"));
+            let missing =
+                |place| Error::new(ErrorKind::Unsupported, format!("there is no {program} {place}"));
             let error = match pg_bin {
-                Some(folder) => error.context("pg_bin", folder.display()),
-                None => error,
+                Some(folder) => {
+                    missing("in the folder that pg_bin names").context("pg_bin", folder.display())
+                }
+                None => missing("on this machine"),
             };
             Err(error.hint(install))
         }
