@@ -14,6 +14,27 @@ use crate::transport::Transport;
 /// How long a server that closed the connection may take to say why.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
+/// Once so many bytes of rows came, more are sure to come.
+const MANY: usize = 1 << 20;
+/// So many bytes are then awaited at a time: a few of the server's own 8 KiB pieces, and a quarter of what the inbox
+/// holds at rest. More gains nothing; without it a backup takes 7 % longer on two cores that are busy.
+const GATHERED: i32 = 64 << 10;
+
+/// Whether a stream of rows is long enough that gathering pays: the end of each costs one short wait.
+#[derive(Default)]
+struct Gathering {
+    came: usize,
+    is_on: bool,
+}
+
+impl Gathering {
+    /// Counts bytes; true when it is time to begin.
+    fn begins(&mut self, came: usize) -> bool {
+        self.came = self.came.saturating_add(came);
+        self.came >= MANY && !std::mem::replace(&mut self.is_on, self.came >= MANY)
+    }
+}
+
 /// Messages to and from the server, with limits on every wait.
 pub(crate) struct Channel {
     transport: Transport,
@@ -77,6 +98,20 @@ impl Channel {
         if let Some(message) = self.early.take() {
             return Ok(Received::Message(message));
         }
+        let mut gathering = Gathering::default();
+        let received = self.receive_rows_with(&mut gathering, control, row);
+        if gathering.is_on {
+            self.transport.gather(None).map_err(|error| self.lost(error))?;
+        }
+        received
+    }
+
+    fn receive_rows_with(
+        &mut self,
+        gathering: &mut Gathering,
+        control: &Control<'_>,
+        row: &mut impl FnMut(&[u8]) -> Result<()>,
+    ) -> Result<Received> {
         loop {
             loop {
                 match self.inbox.next() {
@@ -94,7 +129,10 @@ impl Channel {
                     Err(what) => return Err(self.broken_by(not_postgres(what))),
                 }
             }
-            self.fill(control)?;
+            let came = self.fill(control)?;
+            if gathering.begins(came) {
+                self.transport.gather(Some(GATHERED)).map_err(|error| self.lost(error))?;
+            }
         }
     }
 
@@ -149,7 +187,7 @@ impl Channel {
     }
 
     /// Waits for bytes. Asks for cancellation, and looks at the limits, once for each piece that arrives.
-    fn fill(&mut self, control: &Control<'_>) -> Result<()> {
+    fn fill(&mut self, control: &Control<'_>) -> Result<usize> {
         let begin = Instant::now();
         loop {
             control.check()?;
@@ -157,7 +195,7 @@ impl Channel {
             let transport = &mut self.transport;
             match self.inbox.fill(|room| transport.read(room, true)) {
                 Ok(0) => return Err(self.broken_by(lost(self.doing))),
-                Ok(_) => return Ok(()),
+                Ok(came) => return Ok(came),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(self.broken_by(network(error, self.doing))),
             }

@@ -10,6 +10,7 @@ mod connection;
 mod copy_in;
 mod environment;
 mod explain;
+mod gather;
 mod inbox;
 mod login;
 mod notice;

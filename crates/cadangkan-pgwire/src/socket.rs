@@ -12,8 +12,13 @@ use rustix::net::{
     connect, recv, sendmsg, socket_with,
 };
 
+use crate::gather;
+
 /// The longest time that one wait lasts before cancellation is looked at.
 pub(crate) const ONE_WAIT: Duration = Duration::from_millis(200);
+
+/// The longest time that a read waits for more while bytes are gathered.
+const ONE_GATHERING: Duration = Duration::from_millis(10);
 
 /// Where a server listens.
 #[derive(Clone, Debug)]
@@ -65,6 +70,14 @@ impl Socket {
     pub(crate) fn read(&self, buffer: &mut [u8], wait: bool) -> io::Result<usize> {
         let flags = if wait { RecvFlags::empty() } else { RecvFlags::DONTWAIT };
         recv(&self.descriptor, buffer, flags).map(|(_, length)| length).map_err(interrupted_is_nothing)
+    }
+
+    /// Reads that wait return only when this many bytes are there, or after a short while with fewer: each time the
+    /// reader is woken costs both sides. `None` puts things back.
+    pub(crate) fn gather(&self, bytes: Option<i32>) -> io::Result<()> {
+        let limit = if bytes.is_some() { ONE_GATHERING } else { ONE_WAIT };
+        sockopt::set_socket_timeout(&self.descriptor, Timeout::Recv, Some(limit))?;
+        gather::set_least(&self.descriptor, bytes.unwrap_or(1))
     }
 
     /// Writes as much as fits.

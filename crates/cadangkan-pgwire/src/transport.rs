@@ -46,6 +46,14 @@ impl Transport {
         }
     }
 
+    /// Lets reads gather bytes, as [`Socket::gather`] does.
+    pub(crate) fn gather(&self, bytes: Option<i32>) -> io::Result<()> {
+        match self {
+            Transport::Plain(socket) => socket.gather(bytes),
+            Transport::Tls(stream) => stream.socket.gather(bytes),
+        }
+    }
+
     pub(crate) fn is_tls(&self) -> bool {
         matches!(self, Transport::Tls(_))
     }

@@ -66,6 +66,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("flate2", &["cadangkan-archive"]),
     ("indicatif", &["cadangkan"]),
     ("inquire", &["cadangkan"]),
+    ("libc", &["cadangkan-pgwire"]),
     ("liblzma", &["cadangkan-archive"]),
     ("postgres-protocol", &["cadangkan-pgwire"]),
     ("rusqlite", &["cadangkan-engine-sqlite", "cadangkan-catalog", "cadangkan-testkit"]),
