@@ -63,6 +63,11 @@ enum RawSsh {
     Parts(SshSettings),
 }
 
+/// As many connections as this machine has cores, from 2 to 4: most servers are where the backup runs, or have as many.
+fn default_jobs() -> usize {
+    std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 4))
+}
+
 impl Config {
     /// Reads settings; nothing is looked up or connected to.
     pub(crate) fn read(value: &Value) -> Result<Self, SettingsError> {
@@ -73,7 +78,7 @@ impl Config {
                 mistake("sslmode", "one of disable, allow, prefer, require, verify-ca, verify-full is needed")
             })?),
         };
-        let jobs = raw.jobs.unwrap_or(4);
+        let jobs = raw.jobs.unwrap_or_else(default_jobs);
         if !(1..=64).contains(&jobs) {
             return Err(mistake("jobs", "a number of connections from 1 to 64 is needed"));
         }
@@ -205,6 +210,7 @@ mod tests {
     #[test]
     fn nothing_needs_to_be_given() {
         let config = Config::read(&json!({})).unwrap();
-        assert_eq!((config.jobs, config.lock_timeout), (4, Duration::from_secs(60)));
+        assert!((2..=4).contains(&config.jobs));
+        assert_eq!(config.lock_timeout, Duration::from_secs(60));
     }
 }

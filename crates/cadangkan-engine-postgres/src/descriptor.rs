@@ -33,7 +33,12 @@ pub static POSTGRES: Descriptor = Descriptor {
         text("hostaddr", None, "the server's address, where host is only the name in its certificate"),
         field("connect_timeout", FieldKind::Duration, Some("10s"), "how long one try to connect may take"),
         field("lock_timeout", FieldKind::Duration, Some("60s"), "how long to wait for a lock on a table"),
-        field("jobs", FieldKind::Integer, Some("4"), "how many connections dump or load at once, at most"),
+        field(
+            "jobs",
+            FieldKind::Integer,
+            None,
+            "how many connections dump or load at once, at most; as many as there are cores, from 2 to 4",
+        ),
         text("ssh", None, "an SSH host to go through: user@host or user@host:22"),
         field("ssh_key", FieldKind::Path, None, "the private key for the SSH host"),
         field("pg_bin", FieldKind::Path, None, "the folder of pg_dump, when it is not where it usually is"),

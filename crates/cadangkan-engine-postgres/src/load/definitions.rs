@@ -1,6 +1,6 @@
 //! The definitions of the backup: kept until it is their turn, then run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -17,7 +17,7 @@ use super::rows::{Count, missing};
 use super::sequences;
 use super::statement::explain;
 use super::tablespaces::{self, Tablespace};
-use crate::script::{self, Entry, Selector};
+use crate::script::{self, Entry, QualifiedName, Selector};
 
 /// So many bytes of definitions are held: far more than a server's catalogs are made for.
 const MAX_BYTES: usize = 1 << 30;
@@ -203,17 +203,17 @@ impl Definitions {
         })
     }
 
-    /// Sets sequences, then runs what needs rows, in parallel where that is possible. Returns whether the backup
-    /// gave the database itself properties.
+    /// Sets sequences, then runs what needs rows, in parallel where that is possible; beside it, gathers statistics of
+    /// the tables with rows.
     pub(super) fn after_rows(
         &mut self,
         pool: &Pool,
         counts: &BTreeMap<ObjectName, Count>,
         control: &Control<'_>,
-    ) -> Result<Vec<Entry>> {
+    ) -> Result<Rest> {
         self.before_rows(pool, control)?;
         let Stage::Running(mut selector) = std::mem::replace(&mut self.stage, Stage::Over) else {
-            return Ok(Vec::new());
+            return Ok(Rest::default());
         };
         let sequences = script::parse(&take(&mut self.sequences)?)?;
         if self.mode == LoadMode::Data {
@@ -222,7 +222,7 @@ impl Definitions {
                 let entries = sequences::of_selection(connection, entries, &self.selection, control)?;
                 self.run(connection, &entries, control)
             })?;
-            return Ok(Vec::new());
+            return Ok(Rest::default());
         }
         let entries = self.filter.apply(selector.post_data(&sequences).entries);
         pool.with(control, |connection| self.run(connection, &entries, control))?;
@@ -234,8 +234,30 @@ impl Definitions {
         if self.mode == LoadMode::Clean {
             pool.with(control, |connection| clean::drop_late(connection, &entries, control))?;
         }
-        jobs::run(pool, entries, &self.runner, counts, control)?;
-        Ok(if self.selection.is_of_tables() { Vec::new() } else { of_database })
+        let analyzed = self.analyzed(pool, &entries, counts);
+        jobs::run(pool, entries, &self.runner, counts, &analyzed, control)?;
+        let of_database = if self.selection.is_of_tables() { Vec::new() } else { of_database };
+        let analyzed = analyzed.iter().map(QualifiedName::object).collect();
+        Ok(Rest { of_database, analyzed })
+    }
+
+    /// The tables, as they are called here, whose statistics may be gathered while indexes of others are made: not
+    /// where statistics are still to be declared, and not within one transaction.
+    fn analyzed(
+        &self,
+        pool: &Pool,
+        entries: &[Entry],
+        counts: &BTreeMap<ObjectName, Count>,
+    ) -> Vec<QualifiedName> {
+        if pool.is_held() || entries.iter().any(|entry| entry.header.kind == "STATISTICS") {
+            return Vec::new();
+        }
+        let here = |name: &ObjectName| {
+            let schema = name.schema.as_ref()?;
+            let renamed = self.filter.options.rename_schemas.iter().find(|(from, _)| from == schema);
+            Some(QualifiedName::of(renamed.map_or(schema, |(_, to)| to), &name.name))
+        };
+        counts.keys().filter_map(here).collect()
     }
 
     /// Runs the entries that [`after_rows`](Definitions::after_rows) left over.
@@ -247,6 +269,15 @@ impl Definitions {
     ) -> Result<()> {
         entries.iter().try_for_each(|entry| self.runner.run(connection, entry, control))
     }
+}
+
+/// What is left to do when all that needs rows is there.
+#[derive(Default)]
+pub(super) struct Rest {
+    /// What the backup says of the database itself.
+    pub(super) of_database: Vec<Entry>,
+    /// The tables whose statistics were gathered, as they are called here.
+    pub(super) analyzed: BTreeSet<ObjectName>,
 }
 
 /// Joins texts, which are gone afterwards.

@@ -1,6 +1,6 @@
 //! What is left to do when all rows are there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::scope;
 
@@ -41,9 +41,14 @@ pub(super) fn refuse_missing_bytes(request: &LoadRequest, seen: u64) -> Result<(
     }
 }
 
-/// Gathers statistics of what was loaded, several tables at once; without them the first queries are slow. What
-/// cannot be analyzed is only a warning.
-pub(super) fn analyze(pool: &Pool, request: &LoadRequest, control: &Control<'_>) -> Result<()> {
+/// Gathers statistics of what was loaded and is not in `done`, several tables at once; without them the first queries
+/// are slow. What cannot be analyzed is only a warning.
+pub(super) fn analyze(
+    pool: &Pool,
+    request: &LoadRequest,
+    done: &BTreeSet<ObjectName>,
+    control: &Control<'_>,
+) -> Result<()> {
     let sql = "SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname), n.nspname, c.relname
                  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
                 WHERE c.relkind IN ('r', 'p', 'm') AND c.relpersistence <> 't'
@@ -53,8 +58,8 @@ pub(super) fn analyze(pool: &Pool, request: &LoadRequest, control: &Control<'_>)
     let wanted = |row: &[Option<String>]| -> Option<String> {
         let [Some(quoted), schema, Some(name)] = row else { return None };
         let here = ObjectName { schema: schema.clone(), ..ObjectName::new(name) };
-        let selected =
-            !request.selection.is_of_tables() || request.selection.has_table(&original(&here, request));
+        let selected = !done.contains(&here)
+            && (!request.selection.is_of_tables() || request.selection.has_table(&original(&here, request)));
         selected.then(|| quoted.clone())
     };
     let names: Vec<String> = rows.iter().filter_map(|row| wanted(row)).collect();
@@ -73,7 +78,8 @@ pub(super) fn analyze(pool: &Pool, request: &LoadRequest, control: &Control<'_>)
     first_cause(results).map(drop)
 }
 
-fn analyze_one(pool: &Pool, name: &str, control: &Control<'_>) -> Result<()> {
+/// Gathers statistics of one table, by its quoted name.
+pub(super) fn analyze_one(pool: &Pool, name: &str, control: &Control<'_>) -> Result<()> {
     pool.with(control, |connection| {
         let held = connection.in_transaction();
         if held {

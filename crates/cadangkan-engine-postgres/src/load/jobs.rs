@@ -9,10 +9,11 @@ use std::time::Duration;
 use cadangkan_core::{Control, Error, ErrorKind, ObjectName, Result, first_cause};
 
 use super::entries::Runner;
+use super::finish::analyze_one;
 use super::look::code;
 use super::pool::Pool;
 use super::rows::Count;
-use crate::script::{self, Entry, Job, QualifiedName, REFRESH_STAGE};
+use crate::script::{self, Entry, FOREIGN_KEY_STAGE, INDEX_STAGE, Job, QualifiedName, REFRESH_STAGE};
 
 /// How long to wait before the control is asked again.
 const TURN: Duration = Duration::from_millis(200);
@@ -20,38 +21,27 @@ const TURN: Duration = Duration::from_millis(200);
 /// How often a statement is tried that lost to another one.
 const TRIES: usize = 4;
 
-/// The stage of indexes and of constraints that have one.
-const INDEX_STAGE: u8 = 1;
-
 /// So many waiting jobs are looked at for one that may run beside the others.
 const WINDOW: usize = 1000;
 
 /// Runs entries over all connections of the pool: stage after stage, and never two at once that lock the same table
-/// against each other. Those of the tables with most rows begin first.
+/// against each other. Those begin first that most is waiting for.
+///
+/// Statistics of the tables in `analyzed` are gathered beside, as soon as nothing else is to be made for each.
 pub(super) fn run(
     pool: &Pool,
     entries: Vec<Entry>,
     runner: &Runner,
     counts: &BTreeMap<ObjectName, Count>,
+    analyzed: &[QualifiedName],
     control: &Control<'_>,
 ) -> Result<()> {
     let mut waiting = script::jobs(entries);
-    let weight = |job: &Job| {
-        let tables = job.exclusive.iter().chain(&job.shared);
-        tables
-            .filter_map(|table| counts.get(&table.object()))
-            .map(|count| count.bytes)
-            .max()
-            .unwrap_or_default()
-    };
-    // Indexes take longest, and do not depend on each other.
-    waiting.sort_by_key(|job| (job.stage, Reverse(if job.stage == INDEX_STAGE { weight(job) } else { 0 })));
+    waiting.extend(analyzed.iter().cloned().map(Job::analyze));
+    order(&mut waiting, counts);
     let stop = control.cancel.child();
     let control = &Control { cancel: &stop, ..*control };
-    let board = Board {
-        state: Mutex::new(State { waiting: waiting.into(), ..State::default() }),
-        changed: Condvar::new(),
-    };
+    let board = Board::new(waiting);
     let worker = || -> Result<()> {
         while let Some(job) = board.next(control)? {
             let result = run_one(pool, &job, runner, control);
@@ -68,7 +58,33 @@ pub(super) fn run(
     first_cause(results).map(drop)
 }
 
+/// Puts jobs in the order of their stages; within that of indexes those first whose tables have foreign keys that read
+/// more than they do, then the largest: the way from a table's rows to its last foreign key is the longest.
+fn order(jobs: &mut [Job], counts: &BTreeMap<ObjectName, Count>) {
+    let weight = |job: &Job| {
+        let known = job.tables().filter_map(|table| counts.get(&table.object()));
+        known.map(|count| count.bytes).max().unwrap_or_default()
+    };
+    let mut behind: HashMap<QualifiedName, u64> = HashMap::new();
+    for job in jobs.iter().filter(|job| job.stage == FOREIGN_KEY_STAGE && job.exclusive.len() > 1) {
+        for table in &job.exclusive {
+            *behind.entry(table.clone()).or_default() += weight(job);
+        }
+    }
+    let place = |job: &Job| {
+        if job.stage != INDEX_STAGE {
+            return (false, Reverse(0));
+        }
+        let (own, after) = (weight(job), job.tables().filter_map(|table| behind.get(table)).sum::<u64>());
+        (own > after, Reverse(own.saturating_add(after)))
+    };
+    jobs.sort_by_key(|job| (job.stage, place(job)));
+}
+
 fn run_one(pool: &Pool, job: &Job, runner: &Runner, control: &Control<'_>) -> Result<()> {
+    if job.is_analyze() {
+        return job.entry.statements.iter().try_for_each(|statement| analyze_one(pool, statement, control));
+    }
     pool.with(control, |connection| {
         for _ in 1..TRIES {
             match runner.run(connection, &job.entry, control) {
@@ -99,11 +115,19 @@ struct State {
     waiting: VecDeque<Job>,
     running: usize,
     stage: u8,
+    /// Whether there are indexes of partitions to be put together.
+    attaches: bool,
     exclusive: Vec<QualifiedName>,
     shared: HashMap<QualifiedName, usize>,
 }
 
 impl Board {
+    fn new(waiting: Vec<Job>) -> Board {
+        let attaches = waiting.iter().any(|job| job.stage > INDEX_STAGE && job.stage < FOREIGN_KEY_STAGE);
+        let state = State { waiting: waiting.into(), attaches, ..State::default() };
+        Board { state: Mutex::new(state), changed: Condvar::new() }
+    }
+
     /// The next job that is in nobody's way; none when all are done.
     fn next(&self, control: &Control<'_>) -> Result<Option<Job>> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -141,7 +165,7 @@ impl State {
     /// materialized views may read each other, and privileges depend on those before them.
     fn take(&mut self) -> Option<Job> {
         let first = self.waiting.front()?.stage;
-        if self.running > 0 && (first != self.stage || first >= REFRESH_STAGE) {
+        if self.running > 0 && (!self.is_together(first, self.stage) || first >= REFRESH_STAGE) {
             return None;
         }
         self.stage = first;
@@ -155,22 +179,33 @@ impl State {
         Some(job)
     }
 
+    /// Whether jobs of two stages may run beside each other. Foreign keys need the indexes of their own two tables
+    /// only, unless indexes of partitions are first put together: that names no tables.
+    fn is_together(&self, one: u8, other: u8) -> bool {
+        let early = |stage| matches!(stage, INDEX_STAGE | FOREIGN_KEY_STAGE);
+        one == other || (!self.attaches && early(one) && early(other))
+    }
+
     /// The place of the first waiting job that is in the way of nothing that runs, and of no job before it: of two
     /// that want the same table, the first one may be what the other needs. Indexes never need each other.
     fn free_place(&self) -> Option<usize> {
         let (mut exclusive, mut shared): (HashSet<&QualifiedName>, HashSet<&QualifiedName>) =
             Default::default();
+        let mut indexed: HashSet<&QualifiedName> = HashSet::new();
         exclusive.extend(&self.exclusive);
         shared.extend(self.shared.iter().filter(|(_, count)| **count > 0).map(|(table, _)| table));
         let waiting = self.waiting.iter().enumerate().take(WINDOW);
-        for (place, job) in waiting.take_while(|(_, job)| job.stage == self.stage) {
+        for (place, job) in waiting.take_while(|(_, job)| self.is_together(job.stage, self.stage)) {
             let held = |table: &QualifiedName| exclusive.contains(table);
             let is_free = !job.exclusive.iter().any(|table| held(table) || shared.contains(table))
-                && !job.shared.iter().any(held);
+                && !job.shared.iter().any(held)
+                && (job.stage == INDEX_STAGE || !job.tables().any(|table| indexed.contains(table)));
             if is_free {
                 return Some(place);
             }
-            if job.stage != INDEX_STAGE {
+            if job.stage == INDEX_STAGE {
+                indexed.extend(job.tables());
+            } else {
                 exclusive.extend(&job.exclusive);
                 shared.extend(&job.shared);
             }
@@ -191,13 +226,6 @@ mod tests {
         Job { entry, stage, exclusive: tables(exclusive), shared: tables(shared) }
     }
 
-    fn board(waiting: Vec<Job>) -> Board {
-        Board {
-            state: Mutex::new(State { waiting: waiting.into(), ..State::default() }),
-            changed: Condvar::new(),
-        }
-    }
-
     fn take(board: &Board) -> Option<Job> {
         board.state.lock().unwrap().take()
     }
@@ -207,8 +235,61 @@ mod tests {
     }
 
     #[test]
+    fn a_foreign_key_waits_for_the_indexes_of_its_own_tables_only() {
+        let jobs = || {
+            vec![
+                job("index of t", 1, &[], &["t"]),
+                job("key of u", 1, &["u"], &[]),
+                job("other index of t", 1, &[], &["t"]),
+                job("foreign key", 3, &["u", "v"], &[]),
+                job("foreign key of t", 3, &["t", "v"], &[]),
+            ]
+        };
+        let board = Board::new(jobs());
+        let (index, key, other) = (take(&board).unwrap(), take(&board).unwrap(), take(&board).unwrap());
+        assert!(take(&board).is_none());
+        board.done(&key);
+        let foreign = take(&board);
+        assert_eq!(name(&foreign), Some("foreign key"));
+        board.done(&index);
+        board.done(&foreign.unwrap());
+        assert!(take(&board).is_none(), "an index of t is still made");
+        board.done(&other);
+        assert_eq!(name(&take(&board)), Some("foreign key of t"));
+
+        let mut partitioned = jobs();
+        partitioned.insert(3, job("attach", 2, &["i"], &[]));
+        let board = Board::new(partitioned);
+        let (index, key) = (take(&board).unwrap(), take(&board).unwrap());
+        let other = take(&board).unwrap();
+        [&index, &key].into_iter().for_each(|job| board.done(job));
+        assert!(take(&board).is_none(), "indexes are put together when all are there");
+        board.done(&other);
+        assert_eq!(name(&take(&board)), Some("attach"));
+        assert!(take(&board).is_none());
+    }
+
+    #[test]
+    fn what_most_waits_for_begins_first() {
+        let of = |name: &str| QualifiedName::of("s", name).object();
+        let count = |bytes| Count { rows: 1, bytes };
+        let counts =
+            BTreeMap::from([(of("big"), count(100)), (of("linked"), count(90)), (of("small"), count(1))]);
+        let mut jobs = vec![
+            job("big", 1, &[], &["big"]),
+            job("linked", 1, &[], &["linked"]),
+            job("small", 1, &["small"], &[]),
+            job("foreign key", 3, &["linked", "small"], &[]),
+            job("statistics", 3, &["big"], &[]),
+        ];
+        order(&mut jobs, &counts);
+        let names: Vec<_> = jobs.iter().map(|job| job.entry.header.name.as_str()).collect();
+        assert_eq!(names, ["linked", "small", "big", "foreign key", "statistics"]);
+    }
+
+    #[test]
     fn jobs_that_lock_each_other_out_wait() {
-        let board = board(vec![
+        let board = Board::new(vec![
             job("a", 1, &[], &["t"]),
             job("b", 1, &["t"], &[]),
             job("c", 1, &[], &["t"]),
@@ -229,7 +310,7 @@ mod tests {
 
     #[test]
     fn a_job_does_not_pass_one_that_it_may_need() {
-        let board = board(vec![
+        let board = Board::new(vec![
             job("a", 4, &["t"], &[]),
             job("view", 4, &["v"], &["t"]),
             job("view of it", 4, &["w"], &["v"]),
@@ -245,7 +326,7 @@ mod tests {
 
     #[test]
     fn late_stages_run_one_after_the_other() {
-        let board = board(vec![job("a", 5, &[], &["t"]), job("b", 5, &[], &["u"])]);
+        let board = Board::new(vec![job("a", 5, &[], &["t"]), job("b", 5, &[], &["u"])]);
         let first = take(&board);
         assert!(take(&board).is_none());
         board.done(&first.unwrap());

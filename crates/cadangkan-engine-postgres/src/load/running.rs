@@ -300,9 +300,10 @@ impl PostgresLoad {
         }
         let counts = self.counts.all();
         finish::refuse_missing_rows(self.request(), &counts)?;
-        let of_database = self.definitions().after_rows(&self.pool, &counts, control)?;
-        finish::analyze(&self.pool, self.request(), control)?;
-        self.pool.with(control, |connection| self.definitions().run(connection, &of_database, control))?;
+        let rest = self.definitions().after_rows(&self.pool, &counts, control)?;
+        finish::analyze(&self.pool, self.request(), &rest.analyzed, control)?;
+        self.pool
+            .with(control, |connection| self.definitions().run(connection, &rest.of_database, control))?;
         self.report(control)
     }
 

@@ -18,7 +18,6 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    #[cfg(test)]
     /// Makes a header that says no more than what it is given.
     pub(crate) fn new(name: &str, kind: &str, schema: Option<&str>, owner: Option<&str>) -> Header {
         Header {

@@ -1,6 +1,9 @@
 //! Puts the definitions that come behind the rows in an order in which several connections can make them.
 
+use cadangkan_pgwire::identifier;
+
 use super::entry::Entry;
+use super::header::Header;
 use super::name::QualifiedName;
 use super::statement::Statement;
 use super::subject::{Action, Subject};
@@ -18,6 +21,41 @@ pub(crate) struct Job {
     pub(crate) shared: Vec<QualifiedName>,
 }
 
+/// The stage of indexes and of constraints that have one.
+pub(crate) const INDEX_STAGE: u8 = 1;
+
+/// The stage in which indexes of partitions are put together.
+const ATTACH_STAGE: u8 = 2;
+
+/// The stage of foreign keys, which need indexes on both sides.
+pub(crate) const FOREIGN_KEY_STAGE: u8 = 3;
+
+/// What is run to gather statistics, as a kind of entry.
+const ANALYZE: &str = "ANALYZE";
+
+impl Job {
+    /// Gathers statistics of a table, when nothing else is to be made for it before the next stage.
+    pub(crate) fn analyze(table: QualifiedName) -> Job {
+        let quoted: Vec<_> = table.schema.iter().chain([&table.name]).map(|part| identifier(part)).collect();
+        let entry = Entry {
+            header: Header::new(&table.name, ANALYZE, table.schema.as_deref(), None),
+            statements: vec![quoted.join(".")],
+            settings: Vec::new(),
+        };
+        Job { entry, stage: FOREIGN_KEY_STAGE, exclusive: vec![table], shared: Vec::new() }
+    }
+
+    /// Whether this gathers statistics; its statement is then the table's name.
+    pub(crate) fn is_analyze(&self) -> bool {
+        self.entry.header.kind == ANALYZE
+    }
+
+    /// All tables that it locks.
+    pub(crate) fn tables(&self) -> impl Iterator<Item = &QualifiedName> {
+        self.exclusive.iter().chain(&self.shared)
+    }
+}
+
 /// The last stage: privileges, comments and all that is not known to be safe beside others. In order, one at a time.
 pub(super) const LAST_STAGE: u8 = 6;
 
@@ -27,7 +65,7 @@ pub(crate) const REFRESH_STAGE: u8 = 5;
 /// Puts entries in order: stages from 1 to [`LAST_STAGE`], and within a stage the order of the script.
 ///
 /// Jobs of the stages 1 to 4 may run at the same time when no table that one has exclusively is named by another; of
-/// two that may not, the earlier one goes first.
+/// two that may not, the earlier one goes first. A stage begins when the one before has ended, but for foreign keys.
 /// The rule is that of pg_restore -j, which looks at locks as well (manual, "pg_restore", `--jobs`).
 pub(crate) fn jobs(entries: Vec<Entry>) -> Vec<Job> {
     let mut jobs: Vec<Job> = entries.into_iter().map(job).collect();
@@ -67,9 +105,9 @@ fn job(entry: Entry) -> Job {
 
 fn stage(subject: &Subject<'_>, is_foreign_key: bool) -> u8 {
     match (subject.action, subject.kind) {
-        (Action::Make, "CONSTRAINT") if is_foreign_key => 3,
-        (Action::Make, "INDEX" | "CONSTRAINT") => 1,
-        (Action::Attach, "INDEX") => 2,
+        (Action::Make, "CONSTRAINT") if is_foreign_key => FOREIGN_KEY_STAGE,
+        (Action::Make, "INDEX" | "CONSTRAINT") => INDEX_STAGE,
+        (Action::Attach, "INDEX") => ATTACH_STAGE,
         (
             Action::Make,
             "TRIGGER" | "RULE" | "POLICY" | "STATISTICS" | "PUBLICATION" | "SUBSCRIPTION" | "VIEW",

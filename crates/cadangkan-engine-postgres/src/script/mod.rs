@@ -19,7 +19,7 @@ mod subject;
 
 pub(crate) use entry::{Entry, parse, write};
 pub(crate) use header::Header;
-pub(crate) use jobs::{Job, REFRESH_STAGE, jobs};
+pub(crate) use jobs::{FOREIGN_KEY_STAGE, INDEX_STAGE, Job, REFRESH_STAGE, jobs};
 pub(crate) use name::QualifiedName;
 pub(crate) use select::Selector;
 pub(crate) use split::{Part, Splitter};
