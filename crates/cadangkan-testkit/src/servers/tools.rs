@@ -1,7 +1,7 @@
 //! Client programs of the newest version, which talk to every server.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use super::{PostgresServer, postgres};
@@ -15,7 +15,16 @@ impl PostgresServer {
     /// # Panics
     /// When no server that is up brought client programs along.
     pub fn tool(&self, program: &str, database: &str) -> Command {
-        let mut command = Command::new(newest_bin().join(program));
+        self.tool_in(&newest_bin(), program, database)
+    }
+
+    /// Makes a command of the server's own version of a client program, or of the newest where it has none.
+    pub(super) fn own_tool(&self, program: &str, database: &str) -> Command {
+        self.tool_in(&self.bin.clone().unwrap_or_else(newest_bin), program, database)
+    }
+
+    fn tool_in(&self, bin: &Path, program: &str, database: &str) -> Command {
+        let mut command = Command::new(bin.join(program));
         command.env("PGHOST", "127.0.0.1").env("PGPORT", self.port.to_string());
         command.env("PGUSER", Self::USER).env("PGPASSWORD", Self::PASSWORD).env("PGDATABASE", database);
         command.env("PGCONNECT_TIMEOUT", "10").env("PGOPTIONS", TIMEOUT).env("LC_ALL", "C.UTF-8");
