@@ -23,6 +23,9 @@ struct Options {
     peers: bool,
 }
 
+/// The profile of what is shipped, and so of what is measured.
+pub(super) const SHIPPED: &str = "dist";
+
 pub(crate) fn run(arguments: &mut lexopt::Parser) -> Result<()> {
     let subject = match arguments.next()? {
         Some(Value(subject)) if subject == "sqlite" || subject == "postgres" => subject,
@@ -31,7 +34,14 @@ pub(crate) fn run(arguments: &mut lexopt::Parser) -> Result<()> {
     let options = parse(arguments, if subject == "sqlite" { "1G" } else { "2G" })?;
     workplace::install(workplace::FOR_BENCH)?;
     if !options.peers {
-        process::run(&mut project::cargo(&["build", "--release", "--quiet", "--package", "cadangkan"])?)?;
+        process::run(&mut project::cargo(&[
+            "build",
+            "--profile",
+            SHIPPED,
+            "--quiet",
+            "--package",
+            "cadangkan",
+        ])?)?;
     }
 
     let folder = project::cache()?.join("bench");

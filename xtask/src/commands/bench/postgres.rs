@@ -59,7 +59,7 @@ pub(super) fn run(options: &Options, folder: &Path, work: PathBuf) -> Result<()>
     let port = server.port.to_string();
     let place = Place {
         work,
-        programs: vec![project::target()?.join("release"), server.bin.clone().context("no client programs")?],
+        programs: vec![project::target()?.join(super::SHIPPED), server.bin.clone().context("no client programs")?],
         environment: vec![
             ("PGHOST", "127.0.0.1".into()),
             ("PGPORT", port.clone().into()),
