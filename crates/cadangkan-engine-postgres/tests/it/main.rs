@@ -17,4 +17,5 @@ mod load_streams;
 mod load_support;
 mod reading;
 mod round_trip;
+mod security_labels;
 mod support;
