@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use super::Options;
 use super::contest::{Contender, Discipline, Place};
 use super::report::{Bar, Bound, Subject};
-use crate::servers::{Raised, Settings, State};
+use crate::servers::{Choice, Raised, Settings, State};
 use crate::{process, project, workplace};
 
 const OURS: &str = "cadangkan backup";
@@ -53,7 +53,7 @@ const BYTES_OF_DOCUMENT: u64 = 2_000;
 
 pub(super) fn run(options: &Options, folder: &Path, work: PathBuf) -> Result<()> {
     let tables = tables(folder)?;
-    let servers = Raised::up(&[VERSION], SETTINGS, true)?;
+    let servers = Raised::up(Choice::postgres(&[VERSION]), SETTINGS, true)?;
     let state = State::read(servers.state().parent().context("the list is in a folder")?)?;
     let server = state.servers.first().context("one server was started")?;
     let port = server.port.to_string();
