@@ -1,0 +1,85 @@
+//! The table by which databases that a restore fills or kept are known again: a database itself has no comment on
+//! every server.
+
+use cadangkan_core::{Control, Result, ResultExt, Timestamp};
+use cadangkan_mywire::{Connection, identifier, literal};
+
+/// The name of that table. Its comment says the rest.
+pub(crate) const MARKER: &str = "_cadangkan";
+
+const UNFINISHED: &str = "cadangkan: unfinished restore of ";
+const KEPT: &str = "cadangkan: content before a restore of ";
+
+/// What a marked database is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// A restore began to fill it; whether the database itself was made by it.
+    Unfinished(bool),
+    /// A restore put another one in its place.
+    Kept,
+}
+
+impl Mark {
+    /// The comment for a restore of the database `name`.
+    pub(super) fn comment(self, name: &str, now: Timestamp) -> String {
+        let when = now.strftime("%Y-%m-%d %H:%M:%S UTC");
+        let name = name.escape_debug();
+        match self {
+            Mark::Unfinished(true) => format!("{UNFINISHED}{name} begun {when}, database made"),
+            Mark::Unfinished(false) => format!("{UNFINISHED}{name} begun {when}, database was empty"),
+            Mark::Kept => format!("{KEPT}{name} at {when}"),
+        }
+    }
+
+    /// Reads a comment, with the name of the database that the restore was of, as it is spelled there.
+    pub(super) fn read(comment: &str) -> Option<(Mark, &str)> {
+        if let Some(rest) = comment.strip_prefix(KEPT) {
+            return Some((Mark::Kept, rest.rsplit_once(" at ")?.0));
+        }
+        let (name, when) = comment.strip_prefix(UNFINISHED)?.rsplit_once(" begun ")?;
+        Some((Mark::Unfinished(when.ends_with("database made")), name))
+    }
+
+    /// Marks a database.
+    pub(super) fn put(
+        self,
+        connection: &mut Connection,
+        database: &str,
+        of: &str,
+        now: Timestamp,
+        control: &Control<'_>,
+    ) -> Result<()> {
+        let sql = format!(
+            "CREATE TABLE IF NOT EXISTS {}.{} (id INT NOT NULL PRIMARY KEY) COMMENT = {}",
+            identifier(database),
+            identifier(MARKER),
+            literal(&self.comment(of, now)),
+        );
+        connection.execute(sql, control).context("during", "marking the database as being restored")?;
+        Ok(())
+    }
+}
+
+/// Takes the mark of a database away.
+pub(super) fn remove(connection: &mut Connection, database: &str, control: &Control<'_>) -> Result<()> {
+    let sql = format!("DROP TABLE IF EXISTS {}.{}", identifier(database), identifier(MARKER));
+    connection.execute(sql, control).context("during", "taking the mark of the restore away")?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_are_read_back() {
+        for name in ["app", "a at b begun c", "x'y"] {
+            for mark in [Mark::Unfinished(true), Mark::Unfinished(false), Mark::Kept] {
+                let comment = mark.comment(name, Timestamp::UNIX_EPOCH);
+                let spelled = name.escape_debug().to_string();
+                assert_eq!(Mark::read(&comment), Some((mark, spelled.as_str())));
+            }
+        }
+        assert_eq!(Mark::read("somebody's own"), None);
+    }
+}
