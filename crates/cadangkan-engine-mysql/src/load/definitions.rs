@@ -15,7 +15,7 @@ use super::portable;
 use super::rows::Count;
 use super::statement::{code, explain};
 use super::tables::{self, Later};
-use crate::script::{About, Kind, definer};
+use crate::script::{About, CreateTable, Kind, definer};
 
 /// So many bytes of definitions are held: far more than a server's catalogs are made for.
 const MAX_BYTES: usize = 1 << 30;
@@ -39,6 +39,8 @@ pub(super) struct Definitions {
     others: Vec<Entry>,
     /// Tables that the backup has.
     seen: BTreeSet<String>,
+    /// Those that were made, of an engine with transactions.
+    transactional: BTreeSet<String>,
     /// What the target had before, for mode clean.
     present: Option<Vec<Object>>,
     stage: Stage,
@@ -70,6 +72,7 @@ impl Definitions {
             later: Later::default(),
             others: Vec::new(),
             seen: BTreeSet::new(),
+            transactional: BTreeSet::new(),
             present: None,
             stage: Stage::Collecting,
         }
@@ -152,6 +155,8 @@ impl Definitions {
             }
             first.iter().try_for_each(|entry| entry.run(connection, control))
         })?;
+        self.transactional
+            .extend(tables.iter().filter(|entry| has_transactions(entry)).map(|entry| entry.name.clone()));
         let tables = tables::plan(tables, &self.rows);
         self.later.make(pool, tables, control)
     }
@@ -356,6 +361,11 @@ impl Definitions {
         self.seen.insert(table.to_owned());
     }
 
+    /// Whether rows that came into a table can be taken back: it was made here, and its engine is known for that.
+    pub(super) fn can_roll_back(&self, table: &str) -> bool {
+        self.transactional.contains(table)
+    }
+
     /// Number of tables of the backup that are meant.
     pub(super) fn tables(&self) -> u64 {
         self.seen.iter().filter(|table| self.selection.has_table(&ObjectName::new(table.as_str()))).count()
@@ -387,6 +397,11 @@ impl Definitions {
             None => Ok(()),
         }
     }
+}
+
+/// Tells whether a table is of the usual engine, and of a kind that takes rows in any way.
+fn has_transactions(entry: &Entry) -> bool {
+    entry.main().and_then(|text| CreateTable::read(text)).is_some_and(|table| table.can_wait())
 }
 
 /// Tells whether a view could not be made since something that it reads is not there.

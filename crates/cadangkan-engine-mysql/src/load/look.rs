@@ -23,8 +23,8 @@ pub(super) struct Look {
     pub(super) grants: Grants,
     /// Whether nobody but those of higher rights may write.
     pub(super) read_only: bool,
-    /// Whether the events of the server run.
-    pub(super) events_run: bool,
+    /// Whether the server takes files of a client.
+    pub(super) local_infile: bool,
     /// What the database is now; none when there is none.
     pub(super) present: Option<Present>,
 }
@@ -54,12 +54,12 @@ impl Look {
         let server = target.with_database(None);
         let mut there = open(&server, control)?;
         let variables = there.query(
-            "SELECT @@lower_case_table_names, @@max_allowed_packet, @@read_only, @@event_scheduler",
+            "SELECT @@lower_case_table_names, @@max_allowed_packet, @@read_only, @@local_infile",
             control,
         )?;
         let mut variables = variables.into_iter().flatten().map(Option::unwrap_or_default);
         let mut next = || variables.next().unwrap_or_default();
-        let (lower_case, max_packet, read_only, scheduler) = (next(), next(), next(), next());
+        let (lower_case, max_packet, read_only, local_infile) = (next(), next(), next(), next());
         let grants = Grants::of(&mut there, control)?;
         let present = present(&mut there, name, control)?;
         Ok(Look {
@@ -70,7 +70,7 @@ impl Look {
             max_packet: max_packet.parse().unwrap_or(1 << 20),
             grants,
             read_only: read_only != "0" && !read_only.eq_ignore_ascii_case("off"),
-            events_run: scheduler.eq_ignore_ascii_case("on"),
+            local_infile: local_infile == "1" || local_infile.eq_ignore_ascii_case("on"),
             present,
         })
     }

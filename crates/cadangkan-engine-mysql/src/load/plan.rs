@@ -46,6 +46,8 @@ pub(super) struct Detail {
     pub(super) lowers: bool,
     /// The longest statement that the server takes.
     pub(super) max_packet: usize,
+    /// Whether the server takes files of a client.
+    pub(super) local_infile: bool,
 }
 
 /// What the target was when the load was planned.
@@ -79,6 +81,7 @@ pub(crate) fn plan(config: &Config, request: &LoadRequest, control: &Control<'_>
         was: Was::of(&look),
         lowers: look.lower_case == 1,
         max_packet: look.max_packet,
+        local_infile: look.local_infile,
     };
     Ok(LoadPlan {
         steps: steps(&look, &detail),

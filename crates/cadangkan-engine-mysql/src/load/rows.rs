@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use cadangkan_core::{Control, Error, ErrorKind, ObjectName, Result};
-use cadangkan_mywire::Connection;
+use cadangkan_mywire::{Connection, identifier};
 
 use super::statement::explain;
-use crate::script::{Insert, Inserts};
+use crate::script::{Insert, Inserts, Shapes};
 
 /// What the packet of a statement has besides its text, and some room.
 const PACKET_ROOM: usize = 64;
@@ -40,6 +40,15 @@ impl Counts {
     }
 }
 
+/// How rows are given to the server.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sending {
+    /// The longest statement that the server takes.
+    pub(super) max_packet: usize,
+    /// Whether the server takes files of a client, and the table can take rows back: see [`as_file`].
+    pub(super) as_file: bool,
+}
+
 /// Sends the rows of a frame, all or none unless the engine has no transactions; returns how many the server took.
 ///
 /// # Errors
@@ -48,16 +57,21 @@ pub(super) fn send_frame(
     connection: &mut Connection,
     table: &ObjectName,
     data: &[u8],
-    max_packet: usize,
+    sending: Sending,
     control: &Control<'_>,
 ) -> Result<u64> {
     let inserts: Option<Vec<Insert<'_>>> = Inserts::new(data).collect();
     let inserts = inserts.filter(|inserts| inserts.iter().all(|insert| insert.is_for(&table.name)));
     let inserts =
         inserts.ok_or_else(|| missing("a frame of rows is not what it should be").context("table", table))?;
+    if sending.as_file && data.len() < sending.max_packet {
+        if let Some(rows) = as_file(connection, table, &inserts, control)? {
+            return Ok(rows);
+        }
+    }
     let mut rows = 0;
     for insert in inserts {
-        let taken = send(connection, table, insert.text, max_packet, control)?;
+        let taken = send(connection, table, insert.text, sending.max_packet, control)?;
         if taken != insert.rows {
             return Err(Error::new(ErrorKind::NotEqual, "the server took another number of rows than it was given")
                 .context("table", table)
@@ -68,6 +82,73 @@ pub(super) fn send_frame(
         rows += taken;
     }
     Ok(rows)
+}
+
+/// Sends rows as a file by `LOAD DATA LOCAL INFILE`, which takes half the time of `INSERT`: the server need not parse
+/// a statement. The file is the text of the rows as it stands in the archive; its lines begin with a bracket and end
+/// with one (manual, "LOAD DATA Statement", "Field and Line Handling"). Columns in hexadecimal are turned into bytes
+/// by the server.
+///
+/// Returns `None` when these rows cannot go this way: some value is written in a way that only a statement knows, or
+/// the server had anything to say, since it turns errors into warnings then. The transaction is rolled back.
+fn as_file(
+    connection: &mut Connection,
+    table: &ObjectName,
+    inserts: &[Insert<'_>],
+    control: &Control<'_>,
+) -> Result<Option<u64>> {
+    let Some(sql) = file_statement(table, inserts) else { return Ok(None) };
+    let mut parts = inserts.iter().map(Insert::values);
+    let given: u64 = inserts.iter().map(|insert| insert.rows).sum();
+    let mut next = |buffer: &mut Vec<u8>| {
+        let Some(part) = parts.next() else { return Ok(false) };
+        buffer.extend_from_slice(part);
+        buffer.extend_from_slice(b",\n");
+        Ok(parts.len() > 0)
+    };
+    let taken = connection.load_data(&sql, control, &mut next);
+    match taken {
+        Ok(taken) if taken == given && connection.warnings() == 0 => Ok(Some(taken)),
+        Err(error) if connection.is_broken() || error.kind() == ErrorKind::Cancelled => {
+            Err(explain(error, &format!("TABLE {table}"), sql.as_bytes()))
+        }
+        // What it is, the statement says.
+        _ => {
+            connection.execute("ROLLBACK", control)?;
+            Ok(None)
+        }
+    }
+}
+
+/// The statement for rows that can go as a file.
+fn file_statement(table: &ObjectName, inserts: &[Insert<'_>]) -> Option<String> {
+    let columns = inserts.first()?.columns();
+    let mut shapes = Shapes::default();
+    for insert in inserts {
+        insert.shapes(&mut shapes)?;
+    }
+    let hexadecimal = shapes.hexadecimal()?;
+    let is_same = inserts.iter().all(|insert| insert.columns() == columns);
+    if columns.is_empty() || !is_same || hexadecimal.len() > columns.len() {
+        return None;
+    }
+    let (mut list, mut sets) = (Vec::new(), Vec::new());
+    for (place, column) in columns.iter().enumerate() {
+        if hexadecimal.get(place) == Some(&true) {
+            list.push(format!("@c{place}"));
+            sets.push(format!("{} = UNHEX(SUBSTR(@c{place}, 3))", identifier(column)));
+        } else {
+            list.push(identifier(column));
+        }
+    }
+    let set = if sets.is_empty() { String::new() } else { format!(" SET {}", sets.join(", ")) };
+    Some(format!(
+        "LOAD DATA LOCAL INFILE 'rows' INTO TABLE {} CHARACTER SET utf8mb4
+         FIELDS TERMINATED BY ',' OPTIONALLY ENCLOSED BY '\\'' ESCAPED BY '\\\\'
+         LINES STARTING BY '(' TERMINATED BY '),\\n' ({}){set}",
+        identifier(&table.name),
+        list.join(", ")
+    ))
 }
 
 /// Sends one `INSERT`, in parts where the server would not take it whole.
@@ -103,4 +184,33 @@ pub(super) fn send(
 pub(super) fn missing(message: &str) -> Error {
     Error::new(ErrorKind::DamagedBackup, message)
         .hint("restore another backup, or another storage's copy of it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_go_as_files_where_they_can() {
+        let table = ObjectName::new("t`");
+        let statement = |text: &'static [u8]| {
+            let inserts: Vec<_> = Inserts::new(text).collect::<Option<_>>().unwrap();
+            file_statement(&table, &inserts)
+        };
+        let sql = statement(b"INSERT INTO `t``` (`a`,`b`) VALUES\n(1,0xFF),\n(2,NULL);\n").unwrap();
+        assert!(
+            sql.contains("INTO TABLE `t``` ")
+                && sql.contains("TERMINATED BY '),\\n' (`a`, @c1) SET `b` = UNHEX(SUBSTR(@c1, 3))"),
+            "{sql}"
+        );
+        assert!(sql.contains("ENCLOSED BY '\\'' ESCAPED BY '\\\\'"), "{sql}");
+        for other in [
+            &b"INSERT INTO `t``` (`a`,`b`) VALUES\n(1,_latin1 0xFF);\n"[..],
+            b"INSERT INTO `t``` VALUES\n(1);\n",
+            b"INSERT INTO `t``` (`a`) VALUES\n(1);\nINSERT INTO `t``` (`b`) VALUES\n(1);\n",
+            b"",
+        ] {
+            assert_eq!(statement(other), None);
+        }
+    }
 }

@@ -13,7 +13,7 @@ use super::place::Place;
 use super::plan::{Detail, Was, Way, needs, tables};
 use super::pool::{Hold, Pool};
 use super::quiet::quietly;
-use super::rows::{Counts, send_frame};
+use super::rows::{Counts, Sending, send_frame};
 use super::session::Session;
 use super::stream::{Sink, Stream};
 use super::swap::swap;
@@ -173,11 +173,16 @@ impl MysqlLoad {
         if !self.request().selection.has_rows(table) {
             return Ok(());
         }
-        self.definitions().before_rows(&self.pool, &self.place, control)?;
+        let can_roll_back = {
+            let mut definitions = self.definitions();
+            definitions.before_rows(&self.pool, &self.place, control)?;
+            definitions.can_roll_back(&table.name)
+        };
         self.place.touch();
-        let max_packet = self.detail.max_packet;
+        let Detail { max_packet, local_infile, .. } = self.detail;
+        let sending = Sending { max_packet, as_file: local_infile && can_roll_back };
         let rows =
-            self.pool.with(control, |connection| send_frame(connection, table, data, max_packet, control))?;
+            self.pool.with(control, |connection| send_frame(connection, table, data, sending, control))?;
         self.counts.add(table, rows, data.len());
         Ok(())
     }

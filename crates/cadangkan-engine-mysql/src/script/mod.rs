@@ -16,5 +16,5 @@ pub(crate) use create::{CreateTable, Key, Taken};
 pub(crate) use definer::{definer, without_definer};
 pub(crate) use entry::Header;
 pub(crate) use lexer::{Token, Tokens};
-pub(crate) use rows::{Insert, Inserts};
+pub(crate) use rows::{Insert, Inserts, Shapes};
 pub(crate) use split::{Splitter, Statement};

@@ -13,6 +13,39 @@ pub(crate) struct Insert<'a> {
     pub(crate) rows: u64,
 }
 
+/// How the values of each column are written, in a statement or in several.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Shapes(Vec<u8>);
+
+impl Shapes {
+    /// As text or as a number.
+    const TEXT: u8 = 1;
+    /// As `0x…`.
+    const HEX: u8 = 2;
+    /// In any other way.
+    const OTHER: u8 = 4;
+
+    /// Which columns are written as `0x…` throughout, but for NULL and the empty text; `None` where a column is
+    /// written in several ways, or in others.
+    pub(crate) fn hexadecimal(&self) -> Option<Vec<bool>> {
+        let is_hex = |shape: &u8| match *shape {
+            0 | Shapes::TEXT => Some(false),
+            Shapes::HEX => Some(true),
+            _ => None,
+        };
+        self.0.iter().map(is_hex).collect()
+    }
+
+    fn add(&mut self, column: usize, shape: u8) {
+        if self.0.len() <= column {
+            self.0.resize(column + 1, 0);
+        }
+        if let Some(known) = self.0.get_mut(column) {
+            *known |= shape;
+        }
+    }
+}
+
 impl<'a> Insert<'a> {
     /// Reads a statement whole; `None` when it is anything else: nothing but literals is ever run from it.
     pub(crate) fn read(text: &'a [u8]) -> Option<Insert<'a>> {
@@ -26,9 +59,35 @@ impl<'a> Insert<'a> {
         self.text.get(..self.head).unwrap_or_default()
     }
 
-    /// The table that it adds rows to, without the database where one is named.
-    pub(crate) fn table(&self) -> Option<String> {
-        About::read(self.head()).name
+    /// The names of its columns, where it has them.
+    pub(crate) fn columns(&self) -> Vec<String> {
+        let mut tokens = Tokens::new(self.head());
+        for _ in tokens.by_ref().take_while(|token| !token.is_char(b'(')) {}
+        tokens
+            .take_while(|token| !token.is_char(b')'))
+            .filter(Token::is_name)
+            .map(|token| token.name())
+            .collect()
+    }
+
+    /// Its rows, each in brackets, with commas between them.
+    pub(crate) fn values(&self) -> &'a [u8] {
+        self.text.get(self.head..).unwrap_or_default().trim_ascii()
+    }
+
+    /// Takes note of how its values are written; `None` where rows are not on lines of their own.
+    pub(crate) fn shapes(&self, shapes: &mut Shapes) -> Option<()> {
+        let mut rest = self.values();
+        loop {
+            let (begin, end) = tuple(rest, Some(shapes))?;
+            if begin != 0 {
+                return None;
+            }
+            match rest.get(end..)? {
+                [] => return Some(()),
+                after => rest = after.strip_prefix(b",\n")?,
+            }
+        }
     }
 
     /// Tells whether it is for a table, which it names alone.
@@ -42,7 +101,7 @@ impl<'a> Insert<'a> {
         let head = self.head();
         let mut statements = vec![head.to_vec()];
         let mut rest = self.text.get(self.head..).unwrap_or_default();
-        while let Some((begin, end)) = tuple(rest) {
+        while let Some((begin, end)) = tuple(rest, None) {
             let row = rest.get(begin..end).unwrap_or_default();
             rest = rest.get(end..).unwrap_or_default();
             let open = statements.last().map_or(0, Vec::len);
@@ -76,7 +135,7 @@ impl<'a> Inserts<'a> {
         let head = head(text)?;
         let (mut at, mut rows) = (head, 0);
         loop {
-            let (_, end) = tuple(text.get(at..)?)?;
+            let (_, end) = tuple(text.get(at..)?, None)?;
             at += end;
             rows += 1;
             let rest = text.get(at..)?;
@@ -137,32 +196,49 @@ fn head(text: &[u8]) -> Option<usize> {
 }
 
 /// Where the next row begins and ends: brackets with literals and commas between them.
-fn tuple(text: &[u8]) -> Option<(usize, usize)> {
+fn tuple(text: &[u8], mut shapes: Option<&mut Shapes>) -> Option<(usize, usize)> {
     let begin = text.iter().position(|byte| !byte.is_ascii_whitespace() && *byte != b',')?;
     if text.get(begin) != Some(&b'(') {
         return None;
     }
-    let mut at = begin + 1;
+    let (mut at, mut column) = (begin + 1, 0);
     loop {
-        match *text.get(at)? {
+        let rest = text.get(at..)?;
+        let (length, shape) = match *rest.first()? {
             b')' => return Some((begin, at + 1)),
-            b',' | b' ' | b'\n' | b'\r' | b'\t' => at += 1,
-            b'\'' => at += quoted(text.get(at..)?)?,
-            b'0'..=b'9' | b'+' | b'-' | b'.' => at += number(text.get(at..)?)?,
-            b'_' => at += word(text.get(at..)?),
-            b'b' | b'B' | b'x' | b'X' | b'n' | b'N' if text.get(at + 1) == Some(&b'\'') => at += 1,
-            b'N' | b'n' | b'D' | b'd' | b't' | b'T' | b'f' | b'F' => {
-                let length = word(text.get(at..)?);
-                let found = text.get(at..at + length)?;
-                let known = ["NULL", "DEFAULT", "TRUE", "FALSE"];
-                if !known.iter().any(|known| found.eq_ignore_ascii_case(known.as_bytes())) {
-                    return None;
-                }
-                at += length;
+            b',' => {
+                column += 1;
+                (1, 0)
             }
+            b' ' | b'\n' | b'\r' | b'\t' => (1, 0),
+            b'\'' => match quoted(rest)? {
+                // Empty is the same in any way of writing.
+                2 => (2, 0),
+                length => (length, Shapes::TEXT),
+            },
+            b'0' if matches!(rest.get(1), Some(b'x' | b'X')) => (number(rest)?, Shapes::HEX),
+            b'0'..=b'9' | b'+' | b'-' | b'.' => (number(rest)?, Shapes::TEXT),
+            b'_' => (word(rest), Shapes::OTHER),
+            b'b' | b'B' | b'x' | b'X' | b'n' | b'N' if rest.get(1) == Some(&b'\'') => (1, Shapes::OTHER),
+            b'N' | b'n' | b'D' | b'd' | b't' | b'T' | b'f' | b'F' => keyword(rest)?,
             _ => return None,
+        };
+        if let (Some(shapes), true) = (shapes.as_deref_mut(), shape != 0) {
+            shapes.add(column, shape);
         }
+        at += length;
     }
+}
+
+/// The few words that are literals.
+fn keyword(text: &[u8]) -> Option<(usize, u8)> {
+    let length = word(text);
+    let found = text.get(..length)?;
+    let is = |known: &str| found.eq_ignore_ascii_case(known.as_bytes());
+    if is("NULL") {
+        return Some((length, 0));
+    }
+    (is("DEFAULT") || is("TRUE") || is("FALSE")).then_some((length, Shapes::OTHER))
 }
 
 /// The length of a text in single quotes.
@@ -237,6 +313,23 @@ mod tests {
             assert_eq!(Insert::read(text.as_bytes()), None, "{text}");
         }
         assert!(Insert::read(b"INSERT INTO t VALUES (1); DROP TABLE t").is_none());
-        assert_eq!(Insert::read(b"INSERT INTO s.t VALUES (1)").unwrap().table().as_deref(), Some("t"));
+        assert!(!Insert::read(b"INSERT INTO s.t VALUES (1)").unwrap().is_for("t"));
+    }
+
+    #[test]
+    fn columns_tell_how_they_are_written() {
+        let read = |text: &'static str| Insert::read(text.as_bytes()).unwrap();
+        let shapes = |text: &'static str| {
+            let mut shapes = Shapes::default();
+            read(text).shapes(&mut shapes).map(|()| shapes.hexadecimal())
+        };
+        let text = "INSERT INTO `t` (`a`,`b``)`,`c`,`d`) VALUES\n(1,0xFF,'',NULL),\n(NULL,'','x',NULL)";
+        assert_eq!(shapes(text), Some(Some(vec![false, true, false])));
+        assert_eq!(read(text).columns(), ["a", "b`)", "c", "d"]);
+        assert!(read(text).values().starts_with(b"(1,"));
+        assert_eq!(shapes("INSERT INTO t VALUES\n(0xFF),\n(1)"), Some(None));
+        assert_eq!(shapes("INSERT INTO t VALUES\n(_latin1 0xFF)"), Some(None));
+        assert_eq!(shapes("INSERT INTO t VALUES\n(b'1')"), Some(None));
+        assert_eq!(shapes("INSERT INTO t VALUES (1),(2)"), None);
     }
 }
