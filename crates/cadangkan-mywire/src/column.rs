@@ -1,3 +1,5 @@
+use crate::bytes::Reader;
+
 /// What a result says about one of its columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
@@ -30,6 +32,19 @@ impl Column {
     pub const SET: u16 = 2048;
     /// The collation of bytes.
     pub const BINARY_CHARSET: u16 = 63;
+
+    /// Reads a definition (manual of the protocol, "Column Definition").
+    pub(crate) fn read(packet: &[u8]) -> Option<Column> {
+        let mut reader = Reader::new(packet);
+        let _catalog_schema_table = (reader.counted()?, reader.counted()?, reader.counted()?);
+        let _original_table = reader.counted()?;
+        let name = String::from_utf8_lossy(reader.counted()?).into_owned();
+        let org_name = String::from_utf8_lossy(reader.counted()?).into_owned();
+        let _length_of_the_rest = reader.length()?;
+        let (charset, length, kind) = (reader.u16()?, reader.u32()?, ColumnKind::read(reader.u8()?));
+        let (flags, decimals) = (reader.u16()?, reader.u8()?);
+        Some(Column { name, org_name, charset, kind, flags, length, decimals })
+    }
 }
 
 macro_rules! kinds {
@@ -112,4 +127,29 @@ kinds! {
     String = 254;
     /// GEOMETRY and all its kinds.
     Geometry = 255;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_a_definition_and_no_part_of_one() {
+        let whole = b"\x03def\x01d\x01t\x02ot\x01n\x02on\x0c\x3f\0\x0a\0\0\0\xf6\x21\0\x02\0\0";
+        let column = Column::read(whole).unwrap();
+        let expected = Column {
+            name: "n".into(),
+            org_name: "on".into(),
+            charset: Column::BINARY_CHARSET,
+            kind: ColumnKind::NewDecimal,
+            flags: Column::NOT_NULL | Column::UNSIGNED,
+            length: 10,
+            decimals: 2,
+        };
+        assert_eq!(column, expected);
+        for length in 0..whole.len() - 2 {
+            assert_eq!(Column::read(&whole[..length]), None, "{length}");
+        }
+        assert_eq!(ColumnKind::read(200), ColumnKind::Other(200));
+    }
 }

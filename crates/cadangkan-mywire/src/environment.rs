@@ -58,8 +58,13 @@ impl Environment for SystemEnvironment {
 
     /// Debian, then Red Hat, then the default of the sources.
     fn sockets(&self) -> Vec<PathBuf> {
-        ["/run/mysqld/mysqld.sock", "/var/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock", "/tmp/mysql.sock"]
-            .map(PathBuf::from)
-            .to_vec()
+        [
+            "/run/mysqld/mysqld.sock",
+            "/var/run/mysqld/mysqld.sock",
+            "/var/lib/mysql/mysql.sock",
+            "/tmp/mysql.sock",
+        ]
+        .map(PathBuf::from)
+        .to_vec()
     }
 }

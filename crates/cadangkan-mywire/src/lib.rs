@@ -5,16 +5,34 @@
 //! Server", "Using Option Files", "Environment Variables", "Encrypted Connections"); differences are said where they
 //! are made.
 
+mod answers;
+mod auth;
+mod bytes;
+mod capability;
+mod channel;
 mod column;
+mod connect;
 mod connection;
 mod environment;
+mod explain;
+mod handshake;
+mod inbox;
+mod load_data;
+mod login;
+mod option_files;
 mod quote;
 mod row;
 mod secret;
 mod server_error;
 mod settings;
+mod socket;
 mod ssl_mode;
+mod stop;
 mod target;
+mod tls;
+mod transport;
+mod url;
+mod variables;
 mod version;
 
 pub use column::{Column, ColumnKind};
