@@ -8,7 +8,7 @@ impl TestDatabase {
     /// order of rows; and a line per sequence with what it gives next.
     ///
     /// The server computes them from each value's bytes as hexadecimal digits: texts in their own character set,
-    /// numbers and times as text, FLOAT with all its digits. Of system-versioned tables, these are the current rows.
+    /// numbers and times as text, FLOAT with all its digits and its sign. Of system-versioned tables, these are the current rows.
     ///
     /// # Panics
     /// When a table cannot be read.
@@ -39,7 +39,7 @@ fn checksum(table: &str, values: &[String]) -> String {
     let literal = table.replace('\\', "\\\\").replace('\'', "''");
     format!(
         "SELECT '{literal}', COUNT(*), IFNULL(SUM(CRC32(v)), 0),
-  BIT_XOR(CAST(CONV(LEFT(MD5(v), 16), 16, 10) AS UNSIGNED))
+  BIT_XOR(CAST(CONV(LEFT(SHA2(v, 256), 16), 16, 10) AS UNSIGNED))
 FROM (SELECT CONCAT_WS(',', {}) AS v FROM {quoted}) AS all_rows;\n",
         values.join(", ")
     )
@@ -49,7 +49,7 @@ FROM (SELECT CONCAT_WS(',', {}) AS v FROM {quoted}) AS all_rows;\n",
 fn value(column: &str, kind: &str) -> String {
     let column = quote(column);
     let exact = match kind {
-        "float" => format!("CONCAT({column} + 0e0)"),
+        "float" => format!("CONCAT({column} * 1e0)"),
         // An invalid value and an empty member look alike, but not as numbers.
         "enum" => format!("CONCAT({column} + 0, ':', {column})"),
         "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" | "binary" | "varbinary"

@@ -29,14 +29,14 @@ fn databases_come_and_go_on_every_server() {
 fn servers_are_set_up_as_promised() {
     for server in servers() {
         let settings = "SELECT @@log_bin, @@local_infile, @@max_allowed_packet, @@binlog_row_metadata,
-            @@binlog_format, @@event_scheduler, @@secure_file_priv = ''";
-        assert_eq!(server.run("", settings), "1\t1\t67108864\tFULL\tROW\tOFF\t1\n", "{server}");
+            @@binlog_format, @@event_scheduler";
+        assert_eq!(server.run("", settings), "1\t1\t67108864\tFULL\tROW\tOFF\n", "{server}");
         let gtid =
             if server.is_mariadb() { "SELECT @@gtid_strict_mode" } else { "SELECT @@gtid_mode = 'ON'" };
         assert_eq!(server.run("", gtid), "1\n", "{server}");
         let mut command = server.client();
         let socket = format!("--socket={}", server.socket.display());
-        command.args(["--protocol=socket", &socket, "-N", "--execute", "SELECT CURRENT_USER()"]);
+        command.args(["--protocol=socket", "--host=localhost", &socket, "-N", "--execute", "SELECT CURRENT_USER()"]);
         assert_eq!(command.output().unwrap().stdout, b"root@localhost\n", "{server}");
     }
 }

@@ -37,6 +37,10 @@ impl MysqlServer {
         command.args(["--no-defaults", "--protocol=tcp", "--host=127.0.0.1", "--user", Self::USER]);
         command.arg(format!("--port={}", self.port)).env("MYSQL_PWD", Self::PASSWORD);
         command.env("LC_ALL", "C.UTF-8");
+        if self.is_mariadb() {
+            // Newer ones would say each time that a certificate is not checked.
+            command.arg("--skip-ssl-verify-server-cert");
+        }
         command
     }
 
@@ -65,7 +69,7 @@ impl MysqlServer {
     /// What the client said, as text.
     pub fn feed(&self, database: &str, script: &[u8]) -> Result<Vec<u8>, String> {
         let mut command = self.client();
-        command.args(["--batch", "--skip-column-names", "--binary-mode"]);
+        command.args(["--batch", "--skip-column-names", "--binary-mode", "--comments"]);
         if !database.is_empty() {
             command.arg(format!("--database={database}"));
         }
