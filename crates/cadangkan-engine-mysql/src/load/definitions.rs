@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cadangkan_core::{Control, Error, ErrorKind, Level, ObjectKind, ObjectName, Result, Section, Selection};
 use cadangkan_engine::{LoadMode, LoadRequest};
-use cadangkan_mywire::Connection;
+use cadangkan_mywire::{Connection, literal};
 
 use super::entries::{Entry, is_meant, parse};
 use super::objects::{self, Object};
@@ -127,6 +127,7 @@ impl Definitions {
         self.refuse_unknown_tables()?;
         let mut entries: Vec<_> = entries.into_iter().filter(|entry| self.is_meant(entry)).collect();
         if self.mode == LoadMode::Data {
+            self.look_at_engines(place, control)?;
             return pool.set_preamble(settings, control);
         }
         if self.no_owner {
@@ -328,6 +329,11 @@ impl Definitions {
         control: &Control<'_>,
     ) -> Result<()> {
         self.make_room(connection, place, &entry, control)?;
+        if has_transactions(&entry) {
+            self.transactional.insert(entry.name.clone());
+        } else {
+            self.transactional.remove(&entry.name);
+        }
         let made = tables::plan_alone(entry, &self.rows);
         self.later.make_one(connection, made, control)
     }
@@ -361,9 +367,20 @@ impl Definitions {
         self.seen.insert(table.to_owned());
     }
 
-    /// Whether rows that came into a table can be taken back: it was made here, and its engine is known for that.
-    pub(super) fn can_roll_back(&self, table: &str) -> bool {
+    /// Whether a table's engine is known to have transactions, so that rows can be taken back.
+    pub(super) fn has_transactions(&self, table: &str) -> bool {
         self.transactional.contains(table)
+    }
+
+    /// Asks the server for the engines of tables that are there already.
+    fn look_at_engines(&mut self, place: &Place, control: &Control<'_>) -> Result<()> {
+        let sql = format!(
+            "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = {} AND ENGINE IN ('InnoDB', 'ROCKSDB')",
+            literal(&place.database)
+        );
+        let rows = super::look::open(place.server(), control)?.query(&sql, control)?;
+        self.transactional.extend(rows.into_iter().flatten().flatten());
+        Ok(())
     }
 
     /// Number of tables of the backup that are meant.
@@ -373,8 +390,9 @@ impl Definitions {
     }
 
     /// Takes note that a script comes in its order.
-    pub(super) fn begin_script(&mut self) {
+    pub(super) fn begin_script(&mut self, place: &Place, control: &Control<'_>) -> Result<()> {
         self.stage = Stage::Over;
+        if self.mode == LoadMode::Data { self.look_at_engines(place, control) } else { Ok(()) }
     }
 
     /// What is neither a table nor in one.
@@ -399,9 +417,10 @@ impl Definitions {
     }
 }
 
-/// Tells whether a table is of the usual engine, and of a kind that takes rows in any way.
+/// Tells whether a table is of an engine that is known to have transactions.
 fn has_transactions(entry: &Entry) -> bool {
-    entry.main().and_then(|text| CreateTable::read(text)).is_some_and(|table| table.can_wait())
+    let engine = entry.main().and_then(|text| CreateTable::read(text)).map(|table| table.engine);
+    engine.is_some_and(|engine| engine.is_none_or(|engine| matches!(engine.as_str(), "innodb" | "rocksdb")))
 }
 
 /// Tells whether a view could not be made since something that it reads is not there.

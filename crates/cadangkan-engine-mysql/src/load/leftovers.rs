@@ -60,7 +60,7 @@ fn marked(there: &mut Connection, of: Option<&str>, control: &Control<'_>) -> Re
         let (Some(location), Some(comment)) = (row.next(), row.next()) else { continue };
         let Some((mark, name)) = Mark::read(&comment) else { continue };
         // Without a database this is a whole server, and all of them are meant.
-        if of.is_some_and(|of| of.escape_debug().to_string() != name) {
+        if of.is_some_and(|of| marks::spelled(of) != name) {
             continue;
         }
         let schema = literal(&location);

@@ -23,7 +23,7 @@ impl Mark {
     /// The comment for a restore of the database `name`.
     pub(super) fn comment(self, name: &str, now: Timestamp) -> String {
         let when = now.strftime("%Y-%m-%d %H:%M:%S UTC");
-        let name = name.escape_debug();
+        let name = spelled(name);
         match self {
             Mark::Unfinished(true) => format!("{UNFINISHED}{name} begun {when}, database made"),
             Mark::Unfinished(false) => format!("{UNFINISHED}{name} begun {when}, database was empty"),
@@ -60,6 +60,19 @@ impl Mark {
     }
 }
 
+/// A name without quotes, backslashes and control characters, which is still no other's.
+pub(super) fn spelled(name: &str) -> String {
+    let mut text = String::new();
+    for character in name.chars() {
+        if character.is_alphanumeric() || matches!(character, '_' | '-' | '.' | '$' | ' ') {
+            text.push(character);
+        } else {
+            text.push_str(&format!("%{:x};", u32::from(character)));
+        }
+    }
+    text
+}
+
 /// Takes the mark of a database away.
 pub(super) fn remove(connection: &mut Connection, database: &str, control: &Control<'_>) -> Result<()> {
     let sql = format!("DROP TABLE IF EXISTS {}.{}", identifier(database), identifier(MARKER));
@@ -73,11 +86,11 @@ mod tests {
 
     #[test]
     fn marks_are_read_back() {
-        for name in ["app", "a at b begun c", "x'y"] {
+        for name in ["app", "a at b begun c", "x'y\\\n`ü"] {
             for mark in [Mark::Unfinished(true), Mark::Unfinished(false), Mark::Kept] {
                 let comment = mark.comment(name, Timestamp::UNIX_EPOCH);
-                let spelled = name.escape_debug().to_string();
-                assert_eq!(Mark::read(&comment), Some((mark, spelled.as_str())));
+                assert_eq!(Mark::read(&comment), Some((mark, spelled(name).as_str())));
+                assert!(!comment.contains(['\'', '\\']));
             }
         }
         assert_eq!(Mark::read("somebody's own"), None);

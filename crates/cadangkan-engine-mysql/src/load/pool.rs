@@ -96,6 +96,20 @@ impl Pool {
         result
     }
 
+    /// Does something with a table whose engine has no transactions: each statement is committed by itself, as MySQL
+    /// asks for where it keeps GTIDs. What is held stays held.
+    pub(super) fn without_transaction<T>(
+        &self,
+        control: &Control<'_>,
+        work: impl FnOnce(&mut Connection) -> Result<T>,
+    ) -> Result<T> {
+        if !self.is_held() {
+            return self.with(control, |connection| autocommitted(connection, control, work));
+        }
+        let preamble = self.lock().preamble.clone();
+        autocommitted(&mut self.open(&preamble, control)?, control, work)
+    }
+
     /// Does something with each item, on as many connections as there may be. The first failure stops the others.
     pub(super) fn each<T: Sync>(
         &self,
@@ -216,6 +230,20 @@ impl Pool {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Does something with each statement committed by itself; what was open before is committed first.
+pub(super) fn autocommitted<T>(
+    connection: &mut Connection,
+    control: &Control<'_>,
+    work: impl FnOnce(&mut Connection) -> Result<T>,
+) -> Result<T> {
+    connection.execute("SET SESSION autocommit = 1", control)?;
+    let result = work(connection);
+    if !connection.is_broken() {
+        connection.execute("SET SESSION autocommit = 0", control)?;
+    }
+    result
 }
 
 /// Makes a setting of the backup; one that this server does not know, or does not let this user make, is left out.

@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cadangkan_core::{Control, Error, ErrorKind, ObjectName, Result, Section};
 use cadangkan_engine::{Load, LoadMode, LoadPlan, LoadReport, LoadRequest, Piece};
+use cadangkan_mywire::Connection;
 
 use super::definitions::Definitions;
 use super::finish;
@@ -173,16 +174,21 @@ impl MysqlLoad {
         if !self.request().selection.has_rows(table) {
             return Ok(());
         }
-        let can_roll_back = {
+        let has_transactions = {
             let mut definitions = self.definitions();
             definitions.before_rows(&self.pool, &self.place, control)?;
-            definitions.can_roll_back(&table.name)
+            definitions.has_transactions(&table.name)
         };
         self.place.touch();
         let Detail { max_packet, local_infile, .. } = self.detail;
-        let sending = Sending { max_packet, as_file: local_infile && can_roll_back };
-        let rows =
-            self.pool.with(control, |connection| send_frame(connection, table, data, sending, control))?;
+        let sending =
+            Sending { max_packet, as_file: local_infile && has_transactions && !self.pool.is_held() };
+        let send = |connection: &mut Connection| send_frame(connection, table, data, sending, control);
+        let rows = if has_transactions {
+            self.pool.with(control, send)?
+        } else {
+            self.pool.without_transaction(control, send)?
+        };
         self.counts.add(table, rows, data.len());
         Ok(())
     }
@@ -193,7 +199,7 @@ impl MysqlLoad {
             Some(stream) => stream,
             none => {
                 self.place.begin(control)?;
-                self.definitions().begin_script();
+                self.definitions().begin_script(&self.place, control)?;
                 none.insert(Box::new(Stream::new()))
             }
         };

@@ -7,7 +7,7 @@ use cadangkan_mywire::Connection;
 use super::definitions::Definitions;
 use super::entries::{Entry, is_meant};
 use super::place::Place;
-use super::pool::{Pool, run_setting};
+use super::pool::{Pool, autocommitted, run_setting};
 use super::rows::{Counts, send};
 use super::statement::explain;
 use crate::script::{About, Kind, Splitter, Statement, Tokens};
@@ -193,7 +193,15 @@ impl State {
             return Ok(());
         }
         sink.place.touch();
-        let rows = send(connection, &table, text, sink.max_packet, sink.control)?;
+        let (max_packet, control) = (sink.max_packet, sink.control);
+        let send = |connection: &mut Connection| send(connection, &table, text, max_packet, control);
+        let rows = if sink.definitions.has_transactions(name) {
+            send(connection)?
+        } else if sink.pool.is_held() {
+            sink.pool.without_transaction(control, send)?
+        } else {
+            autocommitted(connection, control, send)?
+        };
         sink.counts.add(&table, rows, text.len());
         Ok(())
     }

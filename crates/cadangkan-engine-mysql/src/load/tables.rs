@@ -37,9 +37,19 @@ pub(super) struct Made {
 
 /// Decides what of each table can wait. `rows` are the numbers of rows that are known.
 pub(super) fn plan(entries: Vec<Entry>, rows: &BTreeMap<String, u64>) -> Vec<Made> {
+    let needs_foreign = |entry: &Entry| read(entry).is_some_and(|table| table.needs_foreign());
+    // Tables that have their foreign keys at once, and those that these refer to, have their indexes at once.
+    let whole: HashSet<String> = entries
+        .iter()
+        .filter(|entry| needs_foreign(entry))
+        .flat_map(|entry| {
+            let parents = read(entry).map(|table| table.parents().map(str::to_owned).collect::<Vec<_>>());
+            parents.unwrap_or_default().into_iter().chain([entry.name.clone()])
+        })
+        .collect();
     let waits = |entry: &Entry| {
         let few = rows.get(&entry.name).is_some_and(|rows| *rows < FEW_ROWS);
-        !few && read(entry).is_some_and(|table| table.has_keys_to_take())
+        !few && !whole.contains(&entry.name) && read(entry).is_some_and(|table| table.has_keys_to_take())
     };
     // A foreign key needs the indexes of both tables, of which none may still be missing.
     let waiting: HashSet<String> =
@@ -50,7 +60,8 @@ pub(super) fn plan(entries: Vec<Entry>, rows: &BTreeMap<String, u64>) -> Vec<Mad
         .map(|entry| {
             let keys = waiting.contains(&entry.name);
             let is_missing = |parent: &str| waiting.contains(parent) || !here.contains(parent);
-            let foreign = keys || read(&entry).is_some_and(|table| table.parents().any(is_missing));
+            let foreign = !needs_foreign(&entry)
+                && (keys || read(&entry).is_some_and(|table| table.parents().any(is_missing)));
             take(entry, keys, foreign)
         })
         .collect()
@@ -59,7 +70,8 @@ pub(super) fn plan(entries: Vec<Entry>, rows: &BTreeMap<String, u64>) -> Vec<Mad
 /// Decides what of one table can wait, where nobody knows what comes after it: all that can.
 pub(super) fn plan_alone(entry: Entry, rows: &BTreeMap<String, u64>) -> Made {
     let few = rows.get(&entry.name).is_some_and(|rows| *rows < FEW_ROWS);
-    take(entry, !few, true)
+    let whole = read(&entry).is_some_and(|table| table.needs_foreign());
+    take(entry, !few && !whole, !whole)
 }
 
 fn take(entry: Entry, keys: bool, foreign: bool) -> Made {
@@ -234,5 +246,8 @@ mod tests {
             ]
         );
         assert!(made[2].waiting.as_ref().unwrap().foreign_statement().is_some());
+        let stored = format!(",\n  `s` int GENERATED ALWAYS AS (`id`) STORED{}", foreign("big"));
+        let made = plan(vec![entry("big", ",\n  KEY `k` (`id`)"), entry("x", &stored)], &BTreeMap::new());
+        assert!(made.iter().all(|made| made.waiting.is_none()));
     }
 }

@@ -150,6 +150,17 @@ impl<'a> CreateTable<'a> {
         })
     }
 
+    /// Whether its foreign keys must be made with it: MariaDB takes one on a column from which another is computed and
+    /// stored, but only then.
+    pub(crate) fn needs_foreign(&self) -> bool {
+        let is_stored = |item: &Item<'_>| {
+            matches!(item.what, What::Column { .. })
+                && Tokens::new(item.text).any(|token| token.is("STORED") || token.is("PERSISTENT"))
+        };
+        self.items.iter().any(|item| matches!(item.what, What::Foreign(_)))
+            && self.items.iter().any(is_stored)
+    }
+
     /// Whether it keeps the history of its rows.
     pub(crate) fn is_versioned(&self) -> bool {
         self.versioned

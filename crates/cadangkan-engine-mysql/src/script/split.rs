@@ -238,12 +238,13 @@ impl Splitter {
                 }
             }
             b'/' => {
-                if is_short(b"/*!999999".len()) && !self.is_decided(rest) {
+                if is_short(b"/*M!999999".len()) && !self.is_decided(rest) {
                     return Some(Step::More);
                 }
                 let is_version = rest.starts_with(b"/*!") || rest.starts_with(b"/*M!");
                 // MariaDB's first line is for its client alone.
-                let is_sandbox = !self.begun && rest.starts_with(b"/*!999999");
+                let is_sandbox =
+                    !self.begun && (rest.starts_with(b"/*!999999") || rest.starts_with(b"/*M!999999"));
                 if rest.starts_with(b"/*") && (!is_version || is_sandbox) {
                     self.inside = Inside::Comment;
                     self.at += 2;
@@ -271,8 +272,9 @@ impl Splitter {
             None => false,
             Some(b'*') => match rest.get(2) {
                 None => false,
-                Some(b'!') => self.begun || !b"/*!999999".starts_with(rest),
-                Some(b'M') => rest.len() > 3,
+                Some(b'!') => self.begun || rest.len() >= 9 || !b"/*!999999".starts_with(rest),
+                Some(b'M') if self.begun => rest.len() > 3,
+                Some(b'M') => !b"/*M!999999".starts_with(rest),
                 Some(_) => true,
             },
             Some(_) => true,

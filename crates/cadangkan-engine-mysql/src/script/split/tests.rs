@@ -72,6 +72,8 @@ fn ends_inside_a_statement_are_damage() {
         assert_eq!(split(bad.as_bytes(), &[]).unwrap_err().kind(), ErrorKind::DamagedBackup, "{bad}");
     }
     assert!(texts("-- nothing\n/* at all").is_empty());
+    assert_eq!(texts("/*M!999999\\- enable the sandbox mode */ \n-- x\nSELECT 1;"), ["SELECT 1"]);
+    assert_eq!(texts("/*M!100301 SET a */; /*M"), ["/*M!100301 SET a */"]);
     assert_eq!(texts(";;\r\n;SELECT 1\r\n;\r\nDELIMITER $$\r\nSELECT 2;$$"), ["SELECT 1", "SELECT 2;"]);
 }
 
