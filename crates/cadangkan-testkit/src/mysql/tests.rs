@@ -36,7 +36,8 @@ fn servers_are_set_up_as_promised() {
         assert_eq!(server.run("", gtid), "1\n", "{server}");
         let mut command = server.client();
         let socket = format!("--socket={}", server.socket.display());
-        command.args(["--protocol=socket", "--host=localhost", &socket, "-N", "--execute", "SELECT CURRENT_USER()"]);
+        command.args(["--protocol=socket", "--host=localhost", &socket]);
+        command.args(["-N", "--execute", "SELECT CURRENT_USER()"]);
         assert_eq!(command.output().unwrap().stdout, b"root@localhost\n", "{server}");
     }
 }

@@ -71,14 +71,15 @@ DELIMITER ;;
     (5, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
 INSERT INTO texts (id, `long`) VALUES (6, REPEAT('🐘\n''\\', 20000));
 
+-- Characters of four bytes are in no definition of a column: no server shows them back, only question marks.
 CREATE TABLE choices (
     id int PRIMARY KEY,
-    e enum('a', 'it''s', 'with, comma', 'ünï 🐘', ' lead', '0', '1', 'back\\slash', '"'),
+    e enum('a', 'it''s', 'with, comma', 'ünï 日本', ' lead', '0', '1', 'back\\slash', '"'),
     `empty` enum('', 'b') NOT NULL,
-    several set('a', 'it''s', 'ünï 🐘', '0', 'b c')
+    several set('a', 'it''s', 'ünï 日本', '0', 'b c')
 ) DEFAULT CHARSET = utf8mb4;
--- In the last one, a value that is no member was stored once upon a time.
-INSERT INTO choices VALUES (1, 'a', '', ''), (2, 'it''s', 'b', 'a,it''s,ünï 🐘,0,b c'), (3, 'ünï 🐘', '', '0'),
+-- In the last row, what was given was no member.
+INSERT INTO choices VALUES (1, 'a', '', ''), (2, 'it''s', 'b', 'a,it''s,ünï 日本,0,b c'), (3, 'ünï 日本', '', '0'),
     (4, '0', 'b', 'a,0'), (5, 6, 'b', 1), (6, 'back\\slash', 'b', NULL), (7, '"', '', 'a'), (8, NULL, '', NULL),
     (9, 'no such member', 'b', 'a');
 

@@ -77,6 +77,16 @@ mod tests {
         }
     }
 
+    /// Names what stock tools change: FLOAT, of which they write six digits; bytes that a character set has but
+    /// utf8mb4 has not, since they write all texts in that; and how often a sequence began again.
+    fn lost_by_stock_tools(server: &MysqlServer) -> &'static [&'static str] {
+        if server.is_mariadb() {
+            &["broken_numbers", "single_bytes", "s_cycle"]
+        } else {
+            &["broken_numbers", "single_bytes"]
+        }
+    }
+
     #[test]
     fn the_stock_tools_give_the_same_definitions_back() {
         for server in servers() {
@@ -88,6 +98,10 @@ mod tests {
             let (before, after) = (database.definitions(), copy.definitions());
             let differs = before.lines().zip(after.lines()).find(|(before, after)| before != after);
             assert!(before == after, "{server}: definitions differ: {differs:?}");
+            let (before, after) = (database.contents(), copy.contents());
+            let differ = before.lines().zip(after.lines()).filter(|(before, after)| before != after);
+            let tables: Vec<&str> = differ.filter_map(|(before, _)| before.split('\t').next()).collect();
+            assert_eq!(tables, lost_by_stock_tools(&server), "{server}");
         }
     }
 }
