@@ -311,13 +311,7 @@ impl Definitions {
         };
         let in_the_way: Vec<Object> = present.iter().filter(|object| is_same(object)).cloned().collect();
         present.retain(|object| !is_same(object) && object.table.as_ref() != Some(&entry.name));
-        for object in in_the_way {
-            let statement = object.drop_statement(&place.database);
-            connection
-                .execute(&statement, control)
-                .map_err(|error| explain(error, &object.shown(), statement.as_bytes()))?;
-        }
-        Ok(())
+        in_the_way.iter().try_for_each(|object| object.drop_from(connection, &place.database, control))
     }
 
     /// Makes one table of a script that comes in its order.

@@ -6,6 +6,7 @@ use cadangkan_core::{Control, Error, ErrorKind, Result};
 use cadangkan_mywire::{Connection, identifier, literal};
 
 use super::marks::MARKER;
+use super::statement::explain;
 use crate::script::Kind;
 
 /// A thing that a user made.
@@ -27,8 +28,28 @@ impl Object {
         format!("{} {}", self.kind.word().to_lowercase(), self.name)
     }
 
+    /// Drops it, if it is there.
+    pub(super) fn drop_from(
+        &self,
+        connection: &mut Connection,
+        database: &str,
+        control: &Control<'_>,
+    ) -> Result<()> {
+        let statement = self.drop_statement(database);
+        let explained = |error| explain(error, &self.shown(), statement.as_bytes());
+        if self.kind != Kind::Package {
+            connection.execute(&statement, control).map_err(explained)?;
+            return Ok(());
+        }
+        // The word is only known in this mode to servers before 11.
+        connection.execute("SET @cadangkan_mode = @@sql_mode, SESSION sql_mode = ORACLE", control)?;
+        let dropped = connection.execute(&statement, control);
+        connection.execute("SET SESSION sql_mode = @cadangkan_mode", control)?;
+        dropped.map(drop).map_err(explained)
+    }
+
     /// The statement that drops it.
-    pub(super) fn drop_statement(&self, database: &str) -> String {
+    fn drop_statement(&self, database: &str) -> String {
         format!("DROP {} IF EXISTS {}.{}", self.kind.word(), identifier(database), identifier(&self.name))
     }
 
@@ -138,7 +159,7 @@ pub(super) fn sweep(
         new.sort_by_key(Object::turn);
         for object in &new {
             // What fails is seen by the next look.
-            let _ = connection.execute(object.drop_statement(database), control);
+            let _ = object.drop_from(connection, database, control);
         }
     }
     let left = since(connection, database, before, control)?;

@@ -31,7 +31,7 @@ pub(super) struct Stream {
 
 #[derive(Default)]
 struct State {
-    /// Settings since the last statement that was none.
+    /// Settings since the last object that is made again at a swap.
     settings: Vec<Vec<u8>>,
     /// Settings before anything else.
     preamble: Vec<Vec<u8>>,
@@ -84,15 +84,13 @@ impl State {
             return run_setting(connection, text, sink.control);
         }
         self.begun = true;
-        let settings = std::mem::take(&mut self.settings);
-        self.run(&about, text, settings, connection, sink).map_err(|error| error.context("line", line))
+        self.run(&about, text, connection, sink).map_err(|error| error.context("line", line))
     }
 
     fn run(
         &mut self,
         about: &About,
         text: &[u8],
-        mut settings: Vec<Vec<u8>>,
         connection: &mut Connection,
         sink: &mut Sink<'_>,
     ) -> Result<()> {
@@ -136,6 +134,7 @@ impl State {
                 sink.definitions.make_table(connection, sink.place, entry, control)
             }
             Kind::View | Kind::Trigger | Kind::Function | Kind::Procedure | Kind::Package | Kind::Event => {
+                let mut settings = std::mem::take(&mut self.settings);
                 settings.push(text.to_vec());
                 let entry =
                     Entry { kind: about.kind, name, table: about.table.clone(), statements: settings };

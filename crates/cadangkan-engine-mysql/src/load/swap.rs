@@ -148,9 +148,7 @@ fn exchange(here: &mut Connection, place: &Place, before: &Before, control: &Con
                 moves.push(format!("{new}.{name} TO {target}.{name}"));
             }
             Kind::Trigger => {
-                let sql = object.drop_statement(&place.database);
-                here.execute(&sql, control)
-                    .map_err(|error| explain(error, &object.shown(), sql.as_bytes()))?;
+                object.drop_from(here, &place.database, control)?;
             }
             _ => {}
         }
@@ -212,8 +210,7 @@ fn replace_others(
 ) -> Result<()> {
     for entry in &before.others {
         let object = Object { kind: entry.kind, name: entry.name.clone(), table: None };
-        let sql = object.drop_statement(&place.name);
-        here.execute(&sql, control).map_err(|error| explain(error, &object.shown(), sql.as_bytes()))?;
+        object.drop_from(here, &place.name, control)?;
     }
     if let Some((charset, collation)) = place.charset() {
         let sql =
