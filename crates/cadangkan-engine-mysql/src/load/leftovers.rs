@@ -16,7 +16,7 @@ use crate::config::Config;
 pub(crate) fn leftovers(config: &Config, control: &Control<'_>) -> Result<Vec<Leftover>> {
     let target = config.target()?;
     let mut there = open(&target.with_database(None), control)?;
-    let marked = marked(&mut there, target.database(), control)?;
+    let marked = marked(&mut there, config, target.database(), control)?;
     Ok(marked.into_iter().map(|(leftover, _)| leftover).collect())
 }
 
@@ -32,7 +32,7 @@ pub(crate) fn discard(config: &Config, leftover: &Leftover) -> Result<()> {
         if super::look::database(&mut there, name, control)?.is_none() {
             return Ok(());
         }
-        let marked = marked(&mut there, target.database(), control)?;
+        let marked = marked(&mut there, config, target.database(), control)?;
         match marked.iter().find(|(found, _)| found.location == *name) {
             Some((_, Mark::Unfinished(false))) => {
                 objects::sweep(&mut there, name, &HashSet::new(), control)?;
@@ -49,7 +49,12 @@ pub(crate) fn discard(config: &Config, leftover: &Leftover) -> Result<()> {
     })
 }
 
-fn marked(there: &mut Connection, of: Option<&str>, control: &Control<'_>) -> Result<Vec<(Leftover, Mark)>> {
+fn marked(
+    there: &mut Connection,
+    config: &Config,
+    of: Option<&str>,
+    control: &Control<'_>,
+) -> Result<Vec<(Leftover, Mark)>> {
     let sql = format!(
         "SELECT TABLE_SCHEMA, TABLE_COMMENT FROM information_schema.TABLES WHERE TABLE_NAME = {} ORDER BY 1",
         literal(MARKER)
@@ -59,8 +64,11 @@ fn marked(there: &mut Connection, of: Option<&str>, control: &Control<'_>) -> Re
         let mut row = row.into_iter().flatten();
         let (Some(location), Some(comment)) = (row.next(), row.next()) else { continue };
         let Some((mark, name)) = Mark::read(&comment) else { continue };
-        // Without a database this is a whole server, and all of them are meant.
-        if of.is_some_and(|of| marks::spelled(of) != name) {
+        let is_meant = match &config.whole {
+            Some(whole) => whole.means(&name),
+            None => of == Some(name.as_str()),
+        };
+        if !is_meant {
             continue;
         }
         let schema = literal(&location);

@@ -40,6 +40,8 @@ pub(super) struct Present {
     pub(super) tables: u64,
     /// What users made in it.
     pub(super) objects: Vec<Object>,
+    /// Tables of other databases whose foreign keys lead into this one.
+    pub(super) referrers: Vec<String>,
     /// Whether a restore that died began to fill it.
     pub(super) unfinished: bool,
 }
@@ -125,7 +127,13 @@ fn present(there: &mut Connection, name: &str, control: &Control<'_>) -> Result<
         "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE DB = {schema} AND ID <> CONNECTION_ID()"
     );
     let connections = one(there, &sql, control)?.and_then(|count| count.parse().ok()).unwrap_or(0);
+    let sql = format!(
+        "SELECT CONCAT(CONSTRAINT_SCHEMA, '.', TABLE_NAME) FROM information_schema.REFERENTIAL_CONSTRAINTS
+          WHERE UNIQUE_CONSTRAINT_SCHEMA = {schema} AND CONSTRAINT_SCHEMA <> {schema}"
+    );
+    let referrers = there.query(&sql, control)?.into_iter().flatten().flatten().collect();
     Ok(Some(Present {
+        referrers,
         charset,
         collation,
         bytes,

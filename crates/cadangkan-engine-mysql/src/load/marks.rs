@@ -7,6 +7,12 @@ use cadangkan_mywire::{Connection, identifier, literal};
 /// The name of that table. Its comment says the rest.
 pub(crate) const MARKER: &str = "_cadangkan";
 
+/// What stands in the name of a database that is filled beside the target.
+pub(super) const BESIDE: &str = "_cadangkan_";
+
+/// What stands in the name of one that keeps old content.
+pub(super) const BEFORE: &str = "_before_";
+
 const UNFINISHED: &str = "cadangkan: unfinished restore of ";
 const KEPT: &str = "cadangkan: content before a restore of ";
 
@@ -31,13 +37,13 @@ impl Mark {
         }
     }
 
-    /// Reads a comment, with the name of the database that the restore was of, as it is spelled there.
-    pub(super) fn read(comment: &str) -> Option<(Mark, &str)> {
+    /// Reads a comment, with the name of the database that the restore was of.
+    pub(super) fn read(comment: &str) -> Option<(Mark, String)> {
         if let Some(rest) = comment.strip_prefix(KEPT) {
-            return Some((Mark::Kept, rest.rsplit_once(" at ")?.0));
+            return Some((Mark::Kept, unspelled(rest.rsplit_once(" at ")?.0)));
         }
         let (name, when) = comment.strip_prefix(UNFINISHED)?.rsplit_once(" begun ")?;
-        Some((Mark::Unfinished(when.ends_with("database made")), name))
+        Some((Mark::Unfinished(when.ends_with("database made")), unspelled(name)))
     }
 
     /// Marks a database.
@@ -61,7 +67,7 @@ impl Mark {
 }
 
 /// A name without quotes, backslashes and control characters, which is still no other's.
-pub(super) fn spelled(name: &str) -> String {
+fn spelled(name: &str) -> String {
     let mut text = String::new();
     for character in name.chars() {
         if character.is_alphanumeric() || matches!(character, '_' | '-' | '.' | '$' | ' ') {
@@ -71,6 +77,25 @@ pub(super) fn spelled(name: &str) -> String {
         }
     }
     text
+}
+
+/// The name that was spelled.
+fn unspelled(text: &str) -> String {
+    let (mut name, mut rest) = (String::new(), text);
+    while let Some((before, after)) = rest.split_once('%') {
+        name.push_str(before);
+        let Some((code, after)) = after.split_once(';') else { break };
+        name.extend(u32::from_str_radix(code, 16).ok().and_then(char::from_u32));
+        rest = after;
+    }
+    name.push_str(rest);
+    name
+}
+
+/// Tells whether a restore made or kept a database: by the comment of its mark and by the ending of its name, since
+/// somebody may have given one back its own name.
+pub(crate) fn is_ours(name: &str, comment: &str) -> bool {
+    Mark::read(comment).is_some() && [BESIDE, BEFORE].iter().any(|ending| name.contains(ending))
 }
 
 /// Takes the mark of a database away.
@@ -89,10 +114,13 @@ mod tests {
         for name in ["app", "a at b begun c", "x'y\\\n`ü"] {
             for mark in [Mark::Unfinished(true), Mark::Unfinished(false), Mark::Kept] {
                 let comment = mark.comment(name, Timestamp::UNIX_EPOCH);
-                assert_eq!(Mark::read(&comment), Some((mark, spelled(name).as_str())));
+                assert_eq!(Mark::read(&comment), Some((mark, name.to_owned())));
                 assert!(!comment.contains(['\'', '\\']));
             }
         }
         assert_eq!(Mark::read("somebody's own"), None);
+        let kept = Mark::Kept.comment("app", Timestamp::UNIX_EPOCH);
+        assert!(is_ours("app_before_20260101_000000", &kept) && !is_ours("app", &kept));
+        assert!(!is_ours("app_before_20260101_000000", "somebody's own"));
     }
 }

@@ -30,6 +30,6 @@ mod swap;
 mod tables;
 
 pub(crate) use leftovers::{discard, leftovers};
-pub(crate) use marks::MARKER;
+pub(crate) use marks::{MARKER, is_ours};
 pub(crate) use plan::plan;
 pub(crate) use running::begin;

@@ -50,7 +50,7 @@ impl Place {
         let began = control.clock.now();
         let mut there = open(&look.server, control)?;
         let database = match detail.way {
-            Way::Beside(_) => free_name(&mut there, &look.name, "_cadangkan_", began, control)?,
+            Way::Beside(_) => free_name(&mut there, &look.name, marks::BESIDE, began, control)?,
             _ => look.name.clone(),
         };
         let objects = look.present.as_ref().map(|present| present.objects.clone()).unwrap_or_default();

@@ -44,6 +44,14 @@ pub(super) fn check(look: &Look, way: Way, request: &LoadRequest) -> Result<Vec<
             );
         }
         if matches!(way, Way::Beside(_)) {
+            if let Some(referrer) = present.referrers.first() {
+                return Err(Error::new(
+                    ErrorKind::Unsupported,
+                    "foreign keys of another database lead into the target, and would follow its old tables",
+                )
+                .context("table", referrer)
+                .hint("use `--mode clean` or `--mode recreate`, or drop those foreign keys first"));
+            }
             if present.connections > 0 {
                 warnings.push(
                     "sessions that use the target go on: between the swap of the tables and the new triggers, writes fire none"

@@ -13,7 +13,7 @@ use cadangkan_mywire::{Connection, identifier};
 use super::entries::Entry;
 use super::keep;
 use super::look::{database, open};
-use super::marks::Mark;
+use super::marks::{BEFORE, Mark};
 use super::objects::{self, Object};
 use super::place::{Place, free_name};
 use super::plan::Old;
@@ -92,7 +92,7 @@ fn session(place: &Place, name: &str, lock_timeout: Duration, control: &Control<
 
 /// Reads what the target has, and makes a database to keep it in.
 fn look(here: &mut Connection, place: &Place, control: &Control<'_>) -> Result<Before> {
-    let kept = free_name(here, &place.name, "_before_", place.began, control)?;
+    let kept = free_name(here, &place.name, BEFORE, place.began, control)?;
     let (mut tables, mut triggers, mut others, mut lost) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for object in objects::list(here, &place.name, control)? {
         match object.kind {
