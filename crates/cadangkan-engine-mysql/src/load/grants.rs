@@ -5,7 +5,7 @@ use cadangkan_mywire::Connection;
 
 /// The privileges of a user on all databases, and on some.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Grants {
+pub(crate) struct Grants {
     /// Where, and what, in capitals: `*` or a pattern of names.
     lines: Vec<(String, Vec<String>)>,
     /// Whether roles may give more than what is listed.
@@ -14,7 +14,7 @@ pub(super) struct Grants {
 
 impl Grants {
     /// Asks for the grants of the user that is connected.
-    pub(super) fn of(connection: &mut Connection, control: &Control<'_>) -> Result<Grants> {
+    pub(crate) fn of(connection: &mut Connection, control: &Control<'_>) -> Result<Grants> {
         let rows = connection.query("SHOW GRANTS", control)?;
         let lines = rows.into_iter().filter_map(|row| row.into_iter().next().flatten());
         Ok(Grants::read(lines))
@@ -43,7 +43,7 @@ impl Grants {
     }
 
     /// Which of some privileges the user lacks in a database; none when that cannot be told.
-    pub(super) fn missing<'a>(&self, database: &str, needed: &[&'a str]) -> Vec<&'a str> {
+    pub(crate) fn missing<'a>(&self, database: &str, needed: &[&'a str]) -> Vec<&'a str> {
         if self.has_roles || self.lines.is_empty() {
             return Vec::new();
         }
