@@ -1,11 +1,13 @@
 //! The definitions of the backup: kept until it is their turn, then run.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use cadangkan_core::{Control, Error, ErrorKind, Level, ObjectKind, ObjectName, Result, Section, Selection};
 use cadangkan_engine::{LoadMode, LoadRequest};
 use cadangkan_mywire::{Connection, literal};
 
+use super::checks::{refuse_sequences_as_defaults, warn_of_definers};
 use super::entries::{Entry, is_meant, parse};
 use super::objects::{self, Object};
 use super::place::Place;
@@ -15,7 +17,7 @@ use super::portable;
 use super::rows::Count;
 use super::statement::{code, explain};
 use super::tables::{self, Later};
-use crate::script::{About, CreateTable, Kind, definer};
+use crate::script::{About, CreateTable, Kind};
 
 /// So many bytes of definitions are held: far more than a server's catalogs are made for.
 const MAX_BYTES: usize = 1 << 30;
@@ -41,6 +43,8 @@ pub(super) struct Definitions {
     seen: BTreeSet<String>,
     /// Those that were made, of an engine with transactions.
     transactional: BTreeSet<String>,
+    /// Of those that take rows in any way, the columns of ENUM and SET.
+    members: BTreeMap<String, Arc<[String]>>,
     /// What the target had before, for mode clean.
     present: Option<Vec<Object>>,
     stage: Stage,
@@ -73,6 +77,7 @@ impl Definitions {
             others: Vec::new(),
             seen: BTreeSet::new(),
             transactional: BTreeSet::new(),
+            members: BTreeMap::new(),
             present: None,
             stage: Stage::Collecting,
         }
@@ -158,6 +163,7 @@ impl Definitions {
         })?;
         self.transactional
             .extend(tables.iter().filter(|entry| has_transactions(entry)).map(|entry| entry.name.clone()));
+        self.members.extend(tables.iter().filter_map(members));
         let tables = tables::plan(tables, &self.rows);
         self.later.make(pool, tables, control)
     }
@@ -366,6 +372,11 @@ impl Definitions {
         self.transactional.contains(table)
     }
 
+    /// The columns of ENUM and SET of a table that takes rows in any way.
+    pub(super) fn members(&self, table: &str) -> Option<Arc<[String]>> {
+        self.members.get(table).cloned()
+    }
+
     /// Asks the server for the engines of tables that are there already.
     fn look_at_engines(&mut self, place: &Place, control: &Control<'_>) -> Result<()> {
         let sql = format!(
@@ -417,55 +428,16 @@ fn has_transactions(entry: &Entry) -> bool {
     engine.is_some_and(|engine| engine.is_none_or(|engine| matches!(engine.as_str(), "innodb" | "rocksdb")))
 }
 
+/// The columns of ENUM and SET of a table of an engine with transactions that keeps no history.
+fn members(entry: &Entry) -> Option<(String, Arc<[String]>)> {
+    let table = entry.main().and_then(|text| CreateTable::read(text)).filter(CreateTable::can_wait)?;
+    let columns = table.columns().filter(|(_, kind)| matches!(*kind, "enum" | "set"));
+    Some((entry.name.clone(), columns.map(|(name, _)| name.to_owned()).collect()))
+}
+
 /// Tells whether a view could not be made since something that it reads is not there.
 fn is_for_lack(error: &Error) -> bool {
     matches!(code(error), Some(1146 | 1356 | 1305 | 1054))
-}
-
-/// A default that takes its value from a sequence names the database that it was made in, and keeps that name when
-/// the table moves.
-fn refuse_sequences_as_defaults(entries: &[Entry]) -> Result<()> {
-    let uses = |entry: &&Entry| {
-        entry.kind == Kind::Table
-            && entry.main().is_some_and(|text| {
-                let mut tokens = crate::script::Tokens::new(text);
-                tokens.any(|token| token.is("nextval") || token.is("lastval"))
-            })
-    };
-    match entries.iter().find(uses) {
-        None => Ok(()),
-        Some(entry) => Err(Error::new(
-            ErrorKind::Unsupported,
-            "a table takes default values from a sequence, which no swap of tables can move",
-        )
-        .context("table", &entry.name)
-        .hint("use `--mode recreate` or `--mode clean`, or restore to another database with `--to`")),
-    }
-}
-
-/// Says which accounts are missing whose rights objects run with.
-fn warn_of_definers(connection: &mut Connection, entries: &[Entry], control: &Control<'_>) -> Result<()> {
-    let statements = entries.iter().flat_map(|entry| &entry.statements);
-    let named: BTreeSet<String> = statements.filter_map(|statement| definer(statement)).collect();
-    if named.is_empty() {
-        return Ok(());
-    }
-    let accounts = match connection.query("SELECT CONCAT(User, '@', Host) FROM mysql.user", control) {
-        Ok(rows) => rows.into_iter().flatten().flatten().collect::<BTreeSet<String>>(),
-        Err(error) if connection.is_broken() || error.kind() == ErrorKind::Cancelled => return Err(error),
-        // Not everybody may look there.
-        Err(_) => return Ok(()),
-    };
-    let is_there = |name: &&String| accounts.contains(*name) || accounts.contains(&format!("{name}@"));
-    let missing: Vec<_> = named.iter().filter(|name| !is_there(name)).map(String::as_str).collect();
-    if !missing.is_empty() {
-        let text = format!(
-            "objects run with the rights of accounts that are not there, and fail when they are used: {}; make the accounts, or restore with --no-owner",
-            missing.join(", ")
-        );
-        control.message(Level::Warning, &text);
-    }
-    Ok(())
 }
 
 /// Joins texts, which are gone afterwards.

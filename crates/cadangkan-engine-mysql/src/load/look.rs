@@ -1,7 +1,7 @@
 //! What is known of the target before anything is touched.
 
 use cadangkan_core::{Control, Error, ErrorKind, Result};
-use cadangkan_mywire::{Connection, Flavor, Target, Version, identifier, literal};
+use cadangkan_mywire::{Connection, Target, Version, identifier, literal};
 
 use super::grants::Grants;
 use super::marks::{MARKER, Mark};
@@ -75,11 +75,6 @@ impl Look {
             local_infile: local_infile == "1" || local_infile.eq_ignore_ascii_case("on"),
             present,
         })
-    }
-
-    /// Whether it is MariaDB.
-    pub(super) fn is_mariadb(&self) -> bool {
-        self.version.flavor == Flavor::MariaDb
     }
 }
 

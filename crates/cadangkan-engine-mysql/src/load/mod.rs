@@ -6,6 +6,7 @@
 //! Nothing that changes a definition can be rolled back on these servers, so what a load made is known by a mark.
 //! Archives without an index and scripts of `mysqldump` and `mariadb-dump` are read as a stream.
 
+mod checks;
 mod definitions;
 mod entries;
 mod finish;
@@ -29,6 +30,7 @@ mod stream;
 mod swap;
 mod tables;
 
+pub(crate) use grants::Grants;
 pub(crate) use leftovers::{discard, leftovers};
 pub(crate) use marks::{MARKER, is_ours};
 pub(crate) use plan::plan;

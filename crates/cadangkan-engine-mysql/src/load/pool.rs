@@ -61,11 +61,6 @@ impl Pool {
         self.hold == Hold::UntilCommit
     }
 
-    /// Where the connections lead.
-    pub(super) fn target(&self) -> &Target {
-        &self.target
-    }
-
     /// Makes settings on the idle connections, and on all that are opened from here on.
     pub(super) fn set_preamble(&self, statements: Vec<Vec<u8>>, control: &Control<'_>) -> Result<()> {
         let mut state = self.lock();

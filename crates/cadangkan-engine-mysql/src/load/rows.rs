@@ -1,7 +1,7 @@
 //! Rows on their way into tables.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cadangkan_core::{Control, Error, ErrorKind, ObjectName, Result};
 use cadangkan_mywire::{Connection, identifier};
@@ -41,12 +41,13 @@ impl Counts {
 }
 
 /// How rows are given to the server.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Sending {
     /// The longest statement that the server takes.
     pub(super) max_packet: usize,
-    /// Whether the server takes files of a client, and the table can take rows back: see [`as_file`].
-    pub(super) as_file: bool,
+    /// The columns that number their members, where the server takes files of a client and the table can take rows
+    /// back: see [`as_file`].
+    pub(super) as_file: Option<Arc<[String]>>,
 }
 
 /// Sends the rows of a frame, all or none unless the engine has no transactions; returns how many the server took.
@@ -57,17 +58,18 @@ pub(super) fn send_frame(
     connection: &mut Connection,
     table: &ObjectName,
     data: &[u8],
-    sending: Sending,
+    sending: &Sending,
     control: &Control<'_>,
 ) -> Result<u64> {
     let inserts: Option<Vec<Insert<'_>>> = Inserts::new(data).collect();
     let inserts = inserts.filter(|inserts| inserts.iter().all(|insert| insert.is_for(&table.name)));
     let inserts =
         inserts.ok_or_else(|| missing("a frame of rows is not what it should be").context("table", table))?;
-    if sending.as_file && data.len() < sending.max_packet {
-        if let Some(rows) = as_file(connection, table, &inserts, control)? {
-            return Ok(rows);
-        }
+    if let Some(members) = &sending.as_file
+        && data.len() < sending.max_packet
+        && let Some(rows) = as_file(connection, table, &inserts, members, control)?
+    {
+        return Ok(rows);
     }
     let mut rows = 0;
     for insert in inserts {
@@ -95,9 +97,10 @@ fn as_file(
     connection: &mut Connection,
     table: &ObjectName,
     inserts: &[Insert<'_>],
+    members: &[String],
     control: &Control<'_>,
 ) -> Result<Option<u64>> {
-    let Some(sql) = file_statement(table, inserts) else { return Ok(None) };
+    let Some(sql) = file_statement(table, inserts, members) else { return Ok(None) };
     let mut parts = inserts.iter().map(Insert::values);
     let given: u64 = inserts.iter().map(|insert| insert.rows).sum();
     let mut next = |buffer: &mut Vec<u8>| {
@@ -120,8 +123,9 @@ fn as_file(
     }
 }
 
-/// The statement for rows that can go as a file.
-fn file_statement(table: &ObjectName, inserts: &[Insert<'_>]) -> Option<String> {
+/// The statement for rows that can go as a file. `members` are the columns where a number and a text of digits are not
+/// the same: those of an ENUM or a SET.
+fn file_statement(table: &ObjectName, inserts: &[Insert<'_>], members: &[String]) -> Option<String> {
     let columns = inserts.first()?.columns();
     let mut shapes = Shapes::default();
     for insert in inserts {
@@ -134,6 +138,9 @@ fn file_statement(table: &ObjectName, inserts: &[Insert<'_>]) -> Option<String> 
     }
     let (mut list, mut sets) = (Vec::new(), Vec::new());
     for (place, column) in columns.iter().enumerate() {
+        if shapes.is_number(place) && members.contains(column) {
+            return None;
+        }
         if hexadecimal.get(place) == Some(&true) {
             list.push(format!("@c{place}"));
             sets.push(format!("{} = UNHEX(SUBSTR(@c{place}, 3))", identifier(column)));
@@ -195,7 +202,7 @@ mod tests {
         let table = ObjectName::new("t`");
         let statement = |text: &'static [u8]| {
             let inserts: Vec<_> = Inserts::new(text).collect::<Option<_>>().unwrap();
-            file_statement(&table, &inserts)
+            file_statement(&table, &inserts, &["e".to_owned()])
         };
         let sql = statement(b"INSERT INTO `t``` (`a`,`b`) VALUES\n(1,0xFF),\n(2,NULL);\n").unwrap();
         assert!(
@@ -207,6 +214,7 @@ mod tests {
         for other in [
             &b"INSERT INTO `t``` (`a`,`b`) VALUES\n(1,_latin1 0xFF);\n"[..],
             b"INSERT INTO `t``` VALUES\n(1);\n",
+            b"INSERT INTO `t``` (`e`) VALUES\n(0);\n",
             b"INSERT INTO `t``` (`a`) VALUES\n(1);\nINSERT INTO `t``` (`b`) VALUES\n(1);\n",
             b"",
         ] {

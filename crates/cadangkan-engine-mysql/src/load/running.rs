@@ -174,15 +174,15 @@ impl MysqlLoad {
         if !self.request().selection.has_rows(table) {
             return Ok(());
         }
-        let has_transactions = {
+        let (has_transactions, members) = {
             let mut definitions = self.definitions();
             definitions.before_rows(&self.pool, &self.place, control)?;
-            definitions.has_transactions(&table.name)
+            (definitions.has_transactions(&table.name), definitions.members(&table.name))
         };
         self.place.touch();
         let Detail { max_packet, local_infile, .. } = self.detail;
-        let sending =
-            Sending { max_packet, as_file: local_infile && has_transactions && !self.pool.is_held() };
+        let as_file = members.filter(|_| local_infile && !self.pool.is_held());
+        let sending = &Sending { max_packet, as_file };
         let send = |connection: &mut Connection| send_frame(connection, table, data, sending, control);
         let rows = if has_transactions {
             self.pool.with(control, send)?

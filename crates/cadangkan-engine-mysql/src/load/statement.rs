@@ -45,7 +45,7 @@ pub(super) fn explain(error: Error, object: &str, statement: &[u8]) -> Error {
             "this server does not know that: restore to one of the version and kind that the backup is of",
         ),
         // MariaDB says so of equal keys among rows that it inserts in bulk.
-        Some(1180) => (None, "rows of the table may have the same key: look into the server's log"),
+        Some(1030 | 1180) => (None, "rows of the table may have the same key: look into the server's log"),
         Some(1064 | 1235) => (
             None,
             "this server does not understand the statement: restore to one of the version and kind that the backup is of",

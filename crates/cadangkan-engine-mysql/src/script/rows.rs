@@ -18,22 +18,29 @@ pub(crate) struct Insert<'a> {
 pub(crate) struct Shapes(Vec<u8>);
 
 impl Shapes {
-    /// As text or as a number.
+    /// As text in quotes.
     const TEXT: u8 = 1;
     /// As `0x…`.
     const HEX: u8 = 2;
     /// In any other way.
     const OTHER: u8 = 4;
+    /// As a number.
+    const NUMBER: u8 = 8;
 
     /// Which columns are written as `0x…` throughout, but for NULL and the empty text; `None` where a column is
     /// written in several ways, or in others.
     pub(crate) fn hexadecimal(&self) -> Option<Vec<bool>> {
         let is_hex = |shape: &u8| match *shape {
-            0 | Shapes::TEXT => Some(false),
+            0 | Shapes::TEXT | Shapes::NUMBER => Some(false),
             Shapes::HEX => Some(true),
             _ => None,
         };
         self.0.iter().map(is_hex).collect()
+    }
+
+    /// Tells whether a column is written as numbers.
+    pub(crate) fn is_number(&self, column: usize) -> bool {
+        self.0.get(column).is_some_and(|shape| shape & Shapes::NUMBER != 0)
     }
 
     fn add(&mut self, column: usize, shape: u8) {
@@ -217,7 +224,7 @@ fn tuple(text: &[u8], mut shapes: Option<&mut Shapes>) -> Option<(usize, usize)>
                 length => (length, Shapes::TEXT),
             },
             b'0' if matches!(rest.get(1), Some(b'x' | b'X')) => (number(rest)?, Shapes::HEX),
-            b'0'..=b'9' | b'+' | b'-' | b'.' => (number(rest)?, Shapes::TEXT),
+            b'0'..=b'9' | b'+' | b'-' | b'.' => (number(rest)?, Shapes::NUMBER),
             b'_' => (word(rest), Shapes::OTHER),
             b'b' | b'B' | b'x' | b'X' | b'n' | b'N' if rest.get(1) == Some(&b'\'') => (1, Shapes::OTHER),
             b'N' | b'n' | b'D' | b'd' | b't' | b'T' | b'f' | b'F' => keyword(rest)?,
@@ -328,6 +335,7 @@ mod tests {
         assert_eq!(read(text).columns(), ["a", "b`)", "c", "d"]);
         assert!(read(text).values().starts_with(b"(1,"));
         assert_eq!(shapes("INSERT INTO t VALUES\n(0xFF),\n(1)"), Some(None));
+        assert_eq!(shapes("INSERT INTO t VALUES\n(1),\n('1')"), Some(None));
         assert_eq!(shapes("INSERT INTO t VALUES\n(_latin1 0xFF)"), Some(None));
         assert_eq!(shapes("INSERT INTO t VALUES\n(b'1')"), Some(None));
         assert_eq!(shapes("INSERT INTO t VALUES (1),(2)"), None);
