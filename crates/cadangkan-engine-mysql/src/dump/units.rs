@@ -11,6 +11,9 @@ use crate::view::View;
 /// shorter than the others, costs nothing.
 const RANGE_BYTES: u64 = 64 << 20;
 
+/// Tables whose sizes differ by less than this may come in any order.
+const GRAIN: u64 = 16 << 20;
+
 /// The part number with which a range begins: so many frames no range has.
 const PARTS_PER_RANGE: u64 = 1 << 24;
 
@@ -135,7 +138,9 @@ pub(super) fn order(tables: &[Table], selection: &Selection) -> Vec<usize> {
         .enumerate()
         .filter(|(_, table)| table.has_rows() && selection.has_rows(&table.name))
         .collect();
-    chosen.sort_by_key(|(place, table)| (table.transactional, std::cmp::Reverse(table.bytes), *place));
+    // Sizes are estimates, which change a little from one look to the next.
+    let size = |table: &Table| std::cmp::Reverse(table.bytes / GRAIN);
+    chosen.sort_by_key(|(place, table)| (table.transactional, size(table), *place));
     chosen.into_iter().map(|(place, _)| place).collect()
 }
 

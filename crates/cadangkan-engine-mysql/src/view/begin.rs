@@ -50,6 +50,8 @@ struct Moment {
     locker: Option<Connection>,
     position: Map<String, Value>,
     warnings: Vec<String>,
+    /// Whether nobody can change definitions.
+    holds_definitions: bool,
 }
 
 fn try_begin(asked: &Asked<'_>, began: Instant, control: &Control<'_>) -> Result<Begun> {
@@ -60,7 +62,6 @@ fn try_begin(asked: &Asked<'_>, began: Instant, control: &Control<'_>) -> Result
     let schema = Schema::of(&mut coordinator, name, control)?;
     let (first, rest) = locks::wait_limit(asked.lock_timeout);
     locks::set_wait(&mut coordinator, first, control)?;
-    let no_ddl = locks::hold_definitions(&mut coordinator, control)?;
     let before = catalog::relations(&mut coordinator, &schema, asked.selection, control)?;
     catalog::check_names(&before, asked.selection)?;
     let readers = open_readers(asked, control)?;
@@ -79,10 +80,10 @@ fn try_begin(asked: &Asked<'_>, began: Instant, control: &Control<'_>) -> Result
         touch::Touched::Altered(table) => return Ok(Begun::Changed(table)),
     };
     catalog::describe(&mut coordinator, &schema, &mut relations.tables, control)?;
-    if no_ddl {
+    if moment.holds_definitions {
         coordinator.execute("UNLOCK INSTANCE", control)?;
     }
-    let Moment { readers, locker, position, warnings } = moment;
+    let Moment { readers, locker, position, warnings, .. } = moment;
     Ok(Begun::View(Box::new(View {
         version: coordinator.version().clone(),
         schema,
@@ -107,6 +108,8 @@ fn held(
     pause: &Pause,
     control: &Control<'_>,
 ) -> Result<Moment> {
+    // Not before: who changes a definition holds up writers' lock and waits for this one, so both would wait for ever.
+    let holds_definitions = locks::hold_definitions(coordinator, control)?;
     coordinator.execute(SNAPSHOT, control)?;
     for reader in &mut readers {
         reader.execute(SNAPSHOT, control)?;
@@ -116,7 +119,7 @@ fn held(
     let locker = locks::lock_tables(asked, relations, &mut warnings, control)?;
     coordinator.execute("UNLOCK TABLES", control)?;
     position.insert("locked_ms".to_owned(), json!(pause.milliseconds()));
-    Ok(Moment { readers, locker, position, warnings })
+    Ok(Moment { readers, locker, position, warnings, holds_definitions })
 }
 
 /// Takes the one snapshot of somebody who may not hold writers up.
@@ -134,7 +137,7 @@ fn alone(coordinator: &mut Connection, relations: &Relations, control: &Control<
             locks::some(&others)
         ));
     }
-    Ok(Moment { readers: Vec::new(), locker: None, position, warnings })
+    Ok(Moment { readers: Vec::new(), locker: None, position, warnings, holds_definitions: false })
 }
 
 /// Opens the connections that read; fewer, or none, when the server takes no more.

@@ -96,9 +96,11 @@ fn busy(error: Error, connection: &mut Connection, control: &Control<'_>) -> Err
        WHERE COMMAND = 'Query' AND ID <> CONNECTION_ID() ORDER BY TIME DESC LIMIT 5";
     let found = connection.query(sql, control).unwrap_or_default();
     let found: Vec<String> = found.into_iter().flatten().flatten().collect();
-    let error = error.with_kind(ErrorKind::Timeout).retryable();
-    let error = if found.is_empty() { error } else { error.context("running", found.join(", ")) };
-    error.hint("statements that run for long, or somebody's lock, keep the snapshot from being taken: wait for them, or raise lock_timeout")
+    let busy = Error::new(ErrorKind::Timeout, "writers could not be held up for the snapshot")
+        .source(error)
+        .retryable()
+        .hint("statements that run for long, or somebody's lock, are in the way: wait for them, or raise lock_timeout");
+    if found.is_empty() { busy } else { busy.context("running", found.join(", ")) }
 }
 
 /// Locks the tables whose engines have no transactions, on a connection of its own; they would not be those of the

@@ -74,7 +74,7 @@ fn other_keys_and_engines_are_not_split() {
 fn what_keeps_writers_waiting_comes_first_then_the_largest() {
     let held = Table { transactional: false, engine: "MyISAM".into(), ..table("held", 1) };
     let merge = Table { transactional: false, engine: "MRG_MyISAM".into(), ..table("merge", 1) };
-    let tables = [table("a", 1), table("b", 5), held, table("c", 5), merge];
+    let tables = [table("a", 1), table("b", 5 * GRAIN), held, table("c", 5 * GRAIN + 1), merge];
     assert_eq!(order(&tables, &Selection::default()), [2, 1, 3, 0]);
     let without = Selection { exclude_data: vec![Pattern("b".into())], ..Selection::default() };
     assert_eq!(order(&tables, &without), [2, 3, 0]);
