@@ -45,6 +45,11 @@ impl Choice {
     pub(crate) const fn postgres(versions: &'static [u32]) -> Self {
         Self { postgres: versions, mysql: &[] }
     }
+
+    /// MySQL and MariaDB alone.
+    pub(crate) const fn mysql(releases: &'static [mysql::Release]) -> Self {
+        Self { postgres: &[], mysql: releases }
+    }
 }
 
 /// A server that cannot be had on this machine.

@@ -22,6 +22,10 @@ const EDGES: &[(&str, &[&str])] = &[
         "cadangkan-engine-postgres",
         &["cadangkan-core", "cadangkan-engine", "cadangkan-pgwire", "cadangkan-tunnel"],
     ),
+    (
+        "cadangkan-engine-mysql",
+        &["cadangkan-core", "cadangkan-engine", "cadangkan-mywire", "cadangkan-tunnel"],
+    ),
     ("cadangkan-catalog", &["cadangkan-core"]),
     (
         "cadangkan-ops",
@@ -42,6 +46,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "cadangkan-engine",
             "cadangkan-engine-sqlite",
             "cadangkan-engine-postgres",
+            "cadangkan-engine-mysql",
             "cadangkan-catalog",
             "cadangkan-ops",
         ],

@@ -32,7 +32,7 @@ pub(super) fn run(options: &Options, folder: &Path, work: PathBuf) -> Result<()>
     let bytes = fs::metadata(&data)?.len();
     let place = Place {
         work,
-        programs: vec![project::target()?.join("release")],
+        programs: vec![project::target()?.join(super::SHIPPED)],
         environment: vec![("DATA", data.into_os_string())],
         settle: "cat $DATA > /dev/null",
         verify: "cmp $DATA $OUTPUT",

@@ -12,7 +12,7 @@ use super::Installation;
 pub(crate) use cluster::running;
 pub(super) use cluster::{Cluster, end};
 pub(super) use releases::obtain;
-pub(crate) use releases::{ALL, Flavor, Release};
+pub(crate) use releases::{ALL, Flavor, MARIADB_10_11, Release};
 
 /// One server; paths are those of this machine unless said otherwise.
 #[derive(Debug, Serialize, Deserialize)]

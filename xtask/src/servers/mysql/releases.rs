@@ -64,7 +64,8 @@ enum Source {
     Root(Suite),
 }
 
-const MARIADB_10_11: Release = Release { flavor: Flavor::Mariadb, version: "10.11" };
+/// What the measurements have, as Debian's own package is.
+pub(crate) const MARIADB_10_11: Release = Release { flavor: Flavor::Mariadb, version: "10.11" };
 const MARIADB_11_8: Release = Release { flavor: Flavor::Mariadb, version: "11.8" };
 const MYSQL_9_7: Release = Release { flavor: Flavor::Mysql, version: "9.7" };
 
