@@ -15,7 +15,7 @@ use super::plan::{Way, no_such_table};
 use super::pool::Pool;
 use super::portable;
 use super::rows::Count;
-use super::statement::{code, explain};
+use super::statement::{code, define, explain};
 use super::tables::{self, Later};
 use crate::script::{About, CreateTable, Kind};
 
@@ -352,7 +352,7 @@ impl Definitions {
         self.make_room(connection, place, &entry, control)?;
         let waits = entry.kind == Kind::Event && matches!(place.way, Way::Beside(_));
         if let Some(text) = entry.statements.last().filter(|_| !waits) {
-            connection.execute(text, control).map_err(|error| explain(error, &entry.shown(), text))?;
+            define(connection, text, control).map_err(|error| explain(error, &entry.shown(), text))?;
         }
         // The last one of a name counts: dumps make views twice.
         if entry.kind != Kind::Package {

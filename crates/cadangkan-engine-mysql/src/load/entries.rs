@@ -4,7 +4,7 @@ use cadangkan_core::{Control, Error, ErrorKind, ObjectName, Result, Selection};
 use cadangkan_mywire::Connection;
 
 use super::pool::run_setting;
-use super::statement::explain;
+use super::statement::{define, explain};
 use crate::script::{About, Header, Kind, Splitter, Statement, without_definer};
 
 /// One object of the backup with the statements that make it.
@@ -42,8 +42,7 @@ impl Entry {
                 Kind::SetServer => {}
                 Kind::Set => run_setting(connection, statement, control)?,
                 _ => {
-                    connection
-                        .execute(statement, control)
+                    define(connection, statement, control)
                         .map_err(|error| explain(error, &self.shown(), statement))?;
                 }
             }

@@ -5,10 +5,11 @@ use std::collections::HashSet;
 use cadangkan_core::{Control, Error, ErrorKind, Leftover, Result};
 use cadangkan_mywire::{Connection, identifier, literal};
 
-use super::look::{one, open};
+use super::look::{one, open, sessions};
 use super::marks::{self, MARKER, Mark};
 use super::objects;
 use super::quiet::quietly;
+use super::statement::define;
 use crate::config::Config;
 
 /// Lists the databases of the server that restores of this one made or kept, by their marks. One that is still filled
@@ -39,7 +40,7 @@ pub(crate) fn discard(config: &Config, leftover: &Leftover) -> Result<()> {
                 marks::remove(&mut there, name, control)
             }
             Some(_) => {
-                there.execute(format!("DROP DATABASE IF EXISTS {}", identifier(name)), control)?;
+                define(&mut there, format!("DROP DATABASE IF EXISTS {}", identifier(name)), control)?;
                 Ok(())
             }
             None => Err(Error::new(ErrorKind::Usage, "this is not a leftover of the database")
@@ -75,8 +76,7 @@ fn marked(
         let description = match mark {
             Mark::Kept => "content before a restore",
             Mark::Unfinished(_) => {
-                let sql = format!("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE DB = {schema}");
-                if one(there, &sql, control)?.is_some_and(|count| count != "0") {
+                if sessions(there, &location, control)? > 0 {
                     continue;
                 }
                 "unfinished restore"

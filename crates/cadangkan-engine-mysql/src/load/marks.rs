@@ -4,6 +4,8 @@
 use cadangkan_core::{Control, Result, ResultExt, Timestamp};
 use cadangkan_mywire::{Connection, identifier, literal};
 
+use super::statement::define;
+
 /// The name of that table. Its comment says the rest.
 pub(crate) const MARKER: &str = "_cadangkan";
 
@@ -61,7 +63,7 @@ impl Mark {
             identifier(MARKER),
             literal(&self.comment(of, now)),
         );
-        connection.execute(sql, control).context("during", "marking the database as being restored")?;
+        define(connection, sql, control).context("during", "marking the database as being restored")?;
         Ok(())
     }
 }
@@ -101,7 +103,7 @@ pub(crate) fn is_ours(name: &str, comment: &str) -> bool {
 /// Takes the mark of a database away.
 pub(super) fn remove(connection: &mut Connection, database: &str, control: &Control<'_>) -> Result<()> {
     let sql = format!("DROP TABLE IF EXISTS {}.{}", identifier(database), identifier(MARKER));
-    connection.execute(sql, control).context("during", "taking the mark of the restore away")?;
+    define(connection, sql, control).context("during", "taking the mark of the restore away")?;
     Ok(())
 }
 

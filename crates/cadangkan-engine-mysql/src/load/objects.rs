@@ -6,7 +6,7 @@ use cadangkan_core::{Control, Error, ErrorKind, Result};
 use cadangkan_mywire::{Connection, identifier, literal};
 
 use super::marks::MARKER;
-use super::statement::explain;
+use super::statement::{define, explain};
 use crate::script::Kind;
 
 /// A thing that a user made.
@@ -38,12 +38,12 @@ impl Object {
         let statement = self.drop_statement(database);
         let explained = |error| explain(error, &self.shown(), statement.as_bytes());
         if self.kind != Kind::Package {
-            connection.execute(&statement, control).map_err(explained)?;
+            define(connection, &statement, control).map_err(explained)?;
             return Ok(());
         }
         // The word is only known in this mode to servers before 11.
         connection.execute("SET @cadangkan_mode = @@sql_mode, SESSION sql_mode = ORACLE", control)?;
-        let dropped = connection.execute(&statement, control);
+        let dropped = define(connection, &statement, control);
         connection.execute("SET SESSION sql_mode = @cadangkan_mode", control)?;
         dropped.map(drop).map_err(explained)
     }

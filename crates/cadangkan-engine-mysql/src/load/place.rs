@@ -13,7 +13,7 @@ use super::objects::{self, Object};
 use super::plan::{Detail, Way};
 use super::portable::knows_collation;
 use super::preflight::starts_empty;
-use super::statement::explain;
+use super::statement::{define, explain};
 
 /// The longest name of a database, in characters (manual, "Identifier Length Limits").
 const MAX_NAME: usize = 64;
@@ -85,8 +85,7 @@ impl Place {
             let mut there = open(&self.server, control)?;
             self.touch();
             let drop = format!("DROP DATABASE IF EXISTS {}", identifier(&self.name));
-            there
-                .execute(&drop, control)
+            define(&mut there, &drop, control)
                 .map_err(|error| explain(error, "the old database", drop.as_bytes()))?;
             self.dropped.store(true, Ordering::SeqCst);
             self.create(&mut there, control)?;
@@ -99,7 +98,7 @@ impl Place {
         if let Some((charset, collation)) = &self.charset {
             sql.push_str(&format!(" CHARACTER SET {charset} COLLATE {collation}"));
         }
-        there.execute(&sql, control).map_err(|error| {
+        define(there, &sql, control).map_err(|error| {
             explain(error, "DATABASE", sql.as_bytes())
                 .hint("let the user make databases, or make an empty one yourself and restore into it")
         })?;
@@ -179,8 +178,7 @@ impl Place {
     pub(super) fn undo(&self, control: &Control<'_>) -> Result<()> {
         if self.made.load(Ordering::SeqCst) {
             let sql = format!("DROP DATABASE IF EXISTS {}", identifier(&self.database));
-            open(&self.server, control)?
-                .execute(sql, control)
+            define(&mut open(&self.server, control)?, sql, control)
                 .hint(format!("drop the database {} by hand, or run `cadangkan cleanup`", self.database))?;
             return Ok(());
         }

@@ -16,6 +16,7 @@ use super::pool::{Hold, Pool};
 use super::quiet::quietly;
 use super::rows::{Counts, Sending, send_frame};
 use super::session::Session;
+use super::statement::again_after_deadlocks;
 use super::stream::{Sink, Stream};
 use super::swap::swap;
 use crate::config::Config;
@@ -185,7 +186,12 @@ impl MysqlLoad {
         let sending = &Sending { max_packet, as_file };
         let send = |connection: &mut Connection| send_frame(connection, table, data, sending, control);
         let rows = if has_transactions {
-            self.pool.with(control, send)?
+            // A frame is a transaction, so it can be sent again, unless it is one with others.
+            if self.pool.is_held() {
+                self.pool.with(control, send)?
+            } else {
+                again_after_deadlocks(control, || self.pool.with(control, send))?
+            }
         } else {
             self.pool.without_transaction(control, send)?
         };

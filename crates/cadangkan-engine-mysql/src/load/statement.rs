@@ -1,7 +1,10 @@
 //! How a statement of the backup is shown when it fails.
 
-use cadangkan_core::{Error, ErrorKind};
-use cadangkan_mywire::server_error;
+use std::thread::sleep;
+use std::time::Duration;
+
+use cadangkan_core::{Control, Error, ErrorKind, Result};
+use cadangkan_mywire::{Connection, server_error};
 
 /// Characters of a statement that an error shows.
 const SHOWN: usize = 200;
@@ -9,6 +12,36 @@ const SHOWN: usize = 200;
 /// The server's number of an error, when it is the server's.
 pub(super) fn code(error: &Error) -> Option<u16> {
     server_error(error).map(|error| error.code)
+}
+
+/// How often a statement is run that others kept from its locks.
+const TRIES: u32 = 5;
+
+/// Runs a statement that defines something. One that meets the definitions of other sessions in the server's own
+/// tables is run again, as the server says one should.
+pub(super) fn define(
+    connection: &mut Connection,
+    statement: impl AsRef<[u8]>,
+    control: &Control<'_>,
+) -> Result<u64> {
+    again_after_deadlocks(control, || connection.execute(statement.as_ref(), control))
+}
+
+/// Does something again whose transaction the server has rolled back, since others were in its way.
+pub(super) fn again_after_deadlocks<T>(
+    control: &Control<'_>,
+    mut work: impl FnMut() -> Result<T>,
+) -> Result<T> {
+    for turn in 1..TRIES {
+        match work() {
+            Err(error) if code(&error) == Some(1213) => {
+                control.check()?;
+                sleep(Duration::from_millis(50) * turn);
+            }
+            result => return result,
+        }
+    }
+    work()
 }
 
 /// Adds to the server's error what was run, and of which object it is (manual, "Server Error Message Reference").
@@ -32,7 +65,7 @@ pub(super) fn explain(error: Error, object: &str, statement: &[u8]) -> Error {
         Some(1153) => {
             (None, "raise max_allowed_packet on the server: a row of the backup is longer than that")
         }
-        Some(1205 | 3572) => {
+        Some(1205 | 1213 | 3572) => {
             (Some(ErrorKind::Timeout), "another session holds a lock: wait for it, or raise lock_timeout")
         }
         Some(1021 | 1114 | 3) => (Some(ErrorKind::NoSpace), "free space on the server's disk"),
@@ -96,6 +129,18 @@ mod tests {
         assert_eq!(shown(b"CREATE USER x IDENTIFIED BY 'hunter2'"), "CREATE USER x IDENTIFIED BY …");
         let long = format!("SELECT '{}'", "ü".repeat(500));
         assert_eq!(shown(long.as_bytes()).chars().count(), SHOWN + 1);
+    }
+
+    #[test]
+    fn deadlocks_are_tried_again_and_nothing_else() {
+        let mut left = 2;
+        super::super::quiet::quietly(|control| {
+            let other = again_after_deadlocks(control, || {
+                left -= 1;
+                Err::<(), _>(Error::new(ErrorKind::Io, "another"))
+            });
+            assert!(other.is_err() && left == 1);
+        });
     }
 
     #[test]

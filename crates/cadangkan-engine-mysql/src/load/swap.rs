@@ -17,7 +17,7 @@ use super::marks::{BEFORE, Mark};
 use super::objects::{self, Object};
 use super::place::{Place, free_name};
 use super::plan::Old;
-use super::statement::explain;
+use super::statement::{define, explain};
 use crate::script::Kind;
 
 /// The content of the target, as it is before.
@@ -61,13 +61,13 @@ pub(super) fn swap(
     let replaced = replace_others(&mut here, place, &before, new, control);
     notes.extend(keep_old(&mut kept, &before, control));
     let beside = format!("DROP DATABASE {}", identifier(&place.database));
-    if let Err(error) = here.execute(&beside, control) {
+    if let Err(error) = define(&mut here, &beside, control) {
         notes.push(format!("the database {} could not be dropped: {error}", place.database));
     }
     let name = &before.kept;
     if replaced.is_err() || old == Old::Keep {
         notes.push(format!("the old content is kept in the database {name}; `cadangkan cleanup` removes it"));
-    } else if let Err(error) = here.execute(format!("DROP DATABASE {}", identifier(name)), control) {
+    } else if let Err(error) = define(&mut here, format!("DROP DATABASE {}", identifier(name)), control) {
         notes.push(format!(
             "the old content could not be dropped and is kept in the database {name}: {error}"
         ));
@@ -118,7 +118,7 @@ fn look(here: &mut Connection, place: &Place, control: &Control<'_>) -> Result<B
         .map(|(charset, collation)| format!(" CHARACTER SET {charset} COLLATE {collation}"))
         .unwrap_or_default();
     let sql = format!("CREATE DATABASE {}{charset}", identifier(&kept));
-    here.execute(&sql, control)
+    define(here, &sql, control)
         .map_err(|error| explain(error, "the database for the old content", sql.as_bytes()))?;
     let marked = Mark::Kept.put(here, &kept, &place.name, place.began, control);
     if marked.is_err() {
@@ -163,13 +163,13 @@ fn exchange(here: &mut Connection, place: &Place, before: &Before, control: &Con
     }
     for trigger in &before.triggers {
         let sql = format!("DROP TRIGGER IF EXISTS {target}.{}", identifier(&trigger.name));
-        here.execute(&sql, control).map_err(|error| explain(error, &trigger.shown(), sql.as_bytes()))?;
+        define(here, &sql, control).map_err(|error| explain(error, &trigger.shown(), sql.as_bytes()))?;
     }
     if moves.is_empty() {
         return Ok(());
     }
     let sql = format!("RENAME TABLE {}", moves.join(", "));
-    here.execute(&sql, control).map_err(|error| explain(error, "the swap of the tables", sql.as_bytes()))?;
+    define(here, &sql, control).map_err(|error| explain(error, "the swap of the tables", sql.as_bytes()))?;
     Ok(())
 }
 
@@ -215,7 +215,7 @@ fn replace_others(
     if let Some((charset, collation)) = place.charset() {
         let sql =
             format!("ALTER DATABASE {} CHARACTER SET {charset} COLLATE {collation}", identifier(&place.name));
-        here.execute(&sql, control).map_err(|error| explain(error, "DATABASE", sql.as_bytes()))?;
+        define(here, &sql, control).map_err(|error| explain(error, "DATABASE", sql.as_bytes()))?;
     }
     // Views may need others; they came in an order in which they could be made. One that fails stops none of the
     // others, and the first failure is told.

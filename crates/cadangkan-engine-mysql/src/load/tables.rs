@@ -8,7 +8,7 @@ use cadangkan_mywire::{Connection, identifier};
 use super::entries::Entry;
 use super::pool::Pool;
 use super::rows::Count;
-use super::statement::explain;
+use super::statement::{define, explain};
 use crate::script::{CreateTable, Key, Kind, Taken};
 
 /// Tables of fewer rows keep their indexes: a second statement would take longer than it saves.
@@ -200,8 +200,7 @@ fn switch_keys(connection: &mut Connection, table: &str, word: &str, control: &C
 }
 
 fn run(connection: &mut Connection, table: &str, statement: &[u8], control: &Control<'_>) -> Result<()> {
-    connection
-        .execute(statement, control)
+    define(connection, statement, control)
         .map_err(|error| explain(error, &format!("TABLE {table}"), statement))?;
     Ok(())
 }

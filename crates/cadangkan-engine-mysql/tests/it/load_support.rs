@@ -1,6 +1,7 @@
 //! What tests of restores need besides.
 
 use std::hash::{BuildHasher as _, RandomState};
+use std::mem::ManuallyDrop;
 
 use cadangkan_core::{
     Cancel, Control, Error, Event, Leftover, NoReporter, Pattern, Reporter, Result, Selection,
@@ -42,6 +43,12 @@ impl Absent {
 
     pub(crate) fn run(&self, sql: &str) -> String {
         self.server.run(&self.name, sql)
+    }
+
+    /// The database that is there by now, for what tests ask of one. It is dropped by this value.
+    pub(crate) fn database(&self) -> ManuallyDrop<TestDatabase> {
+        let url = self.server.url_of(&self.name);
+        ManuallyDrop::new(TestDatabase { name: self.name.clone(), url, server: self.server.clone() })
     }
 }
 
