@@ -10,6 +10,7 @@ use crate::descriptor::MYSQL;
 use crate::dump::{self, MysqlSnapshot};
 use crate::server::MysqlServer;
 use crate::session::open;
+use crate::view::Writers;
 use crate::{fingerprint, load, probe};
 
 /// One database of a server, or a whole server.
@@ -116,7 +117,7 @@ impl Engine for MysqlEngine {
 
     fn fingerprint(&self, selection: &Selection, control: &Control<'_>) -> Result<Vec<ObjectReport>> {
         let target = self.single()?.target()?;
-        self.explained(fingerprint::tables(&target, selection, self.config.jobs, control))
+        self.explained(fingerprint::tables(&target, selection, self.config.jobs, Writers::Others, control))
     }
 
     fn leftovers(&self, control: &Control<'_>) -> Result<Vec<Leftover>> {

@@ -10,7 +10,7 @@ use cadangkan_core::{
 use cadangkan_mywire::Target;
 
 use crate::dump::{Reading, Rows, ranges};
-use crate::view::{Asked, View};
+use crate::view::{Asked, View, Writers};
 
 /// How long to wait for locks.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(60);
@@ -22,9 +22,10 @@ pub(crate) fn tables(
     target: &Target,
     selection: &Selection,
     jobs: usize,
+    writers: Writers,
     control: &Control<'_>,
 ) -> Result<Vec<ObjectReport>> {
-    let asked = Asked { target, selection, lock_timeout: LOCK_TIMEOUT, jobs };
+    let asked = Asked { target, selection, lock_timeout: LOCK_TIMEOUT, jobs, writers };
     let view = View::begin(&asked, control)?;
     if let Some(table) = view.denied.first() {
         return Err(Error::new(ErrorKind::Denied, "this user may not read a table")

@@ -53,6 +53,17 @@ pub(crate) struct Asked<'a> {
     pub(crate) lock_timeout: Duration,
     /// How many connections read at once, at most.
     pub(crate) jobs: usize,
+    /// Who may write meanwhile.
+    pub(crate) writers: Writers,
+}
+
+/// Who may write while a view begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Writers {
+    /// Others: they are held up for a moment, so that all connections see the same.
+    Others,
+    /// Nobody, since the database was just made: the whole server need not be held up for it.
+    Nobody,
 }
 
 impl View {

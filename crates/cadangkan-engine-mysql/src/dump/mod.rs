@@ -22,7 +22,7 @@ use serde_json::json;
 
 use crate::config::Config;
 use crate::probe;
-use crate::view::{Asked, View};
+use crate::view::{Asked, View, Writers};
 use definitions::Definitions;
 use gate::Gate;
 pub(crate) use plan::plan;
@@ -52,8 +52,13 @@ impl MysqlSnapshot {
         let target = config.target()?;
         target.database().ok_or_else(plan::no_database)?;
         let selection = &request.selection;
-        let asked =
-            Asked { target: &target, selection, lock_timeout: config.lock_timeout, jobs: config.jobs };
+        let asked = Asked {
+            target: &target,
+            selection,
+            lock_timeout: config.lock_timeout,
+            jobs: config.jobs,
+            writers: Writers::Others,
+        };
         let mut view = View::begin(&asked, control)?;
         let (schema, relations) = (&view.schema, &view.relations);
         let (facts, unread, definitions, trailer) = view.coordinate(|connection| {

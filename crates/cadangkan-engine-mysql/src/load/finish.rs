@@ -9,6 +9,7 @@ use cadangkan_mywire::Target;
 use super::plan::tables;
 use super::rows::{Count, missing};
 use crate::fingerprint;
+use crate::view::Writers;
 
 /// Makes sure that of every table as many rows came as the backup has.
 pub(super) fn refuse_missing_rows(request: &LoadRequest, counts: &BTreeMap<ObjectName, Count>) -> Result<()> {
@@ -60,7 +61,7 @@ pub(super) fn reports(
             } else {
                 Selection { exclude_data: Vec::new(), ..request.selection.clone() }
             };
-            let found = fingerprint::tables(target, &selection, jobs, control)?;
+            let found = fingerprint::tables(target, &selection, jobs, Writers::Nobody, control)?;
             found.into_iter().map(|report| (report.name.name.clone(), report)).collect()
         }
     };

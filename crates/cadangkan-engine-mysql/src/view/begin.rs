@@ -9,7 +9,7 @@ use cadangkan_mywire::Connection;
 use serde_json::{Map, Value, json};
 
 use super::locks::{self, Pause};
-use super::{Asked, View, position, touch};
+use super::{Asked, View, Writers, position, touch};
 use crate::catalog::{self, Relations, Schema};
 use crate::session::{is, open};
 
@@ -65,9 +65,13 @@ fn try_begin(asked: &Asked<'_>, began: Instant, control: &Control<'_>) -> Result
     let before = catalog::relations(&mut coordinator, &schema, asked.selection, control)?;
     catalog::check_names(&before, asked.selection)?;
     let readers = open_readers(asked, control)?;
-    let moment = match locks::hold_writers(&mut coordinator, began, asked.lock_timeout, control)? {
-        Some(pause) => held(&mut coordinator, asked, &before, readers, &pause, control)?,
-        None => alone(&mut coordinator, &before, control)?,
+    let moment = if asked.writers == Writers::Nobody {
+        quiet(&mut coordinator, readers, control)?
+    } else {
+        match locks::hold_writers(&mut coordinator, began, asked.lock_timeout, control)? {
+            Some(pause) => held(&mut coordinator, asked, &before, readers, &pause, control)?,
+            None => alone(&mut coordinator, &before, control)?,
+        }
     };
     locks::set_wait(&mut coordinator, rest, control)?;
     let after = catalog::relations(&mut coordinator, &schema, asked.selection, control)?;
@@ -120,6 +124,19 @@ fn held(
     coordinator.execute("UNLOCK TABLES", control)?;
     position.insert("locked_ms".to_owned(), json!(pause.milliseconds()));
     Ok(Moment { readers, locker, position, warnings, holds_definitions })
+}
+
+/// Takes all snapshots of a database in which nobody writes.
+fn quiet(
+    coordinator: &mut Connection,
+    mut readers: Vec<Connection>,
+    control: &Control<'_>,
+) -> Result<Moment> {
+    for connection in std::iter::once(coordinator).chain(&mut readers) {
+        connection.execute(SNAPSHOT, control)?;
+    }
+    let (position, warnings) = (Map::new(), Vec::new());
+    Ok(Moment { readers, locker: None, position, warnings, holds_definitions: false })
 }
 
 /// Takes the one snapshot of somebody who may not hold writers up.

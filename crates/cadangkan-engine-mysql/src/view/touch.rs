@@ -1,6 +1,6 @@
 //! Using tables within a snapshot, so that nobody alters them until it ends.
 
-use cadangkan_core::{Control, Error, ErrorKind, Result, ResultExt};
+use cadangkan_core::{Control, ErrorKind, Result, ResultExt};
 use cadangkan_mywire::{Connection, identifier};
 
 use crate::catalog::Relations;
