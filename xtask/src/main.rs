@@ -41,8 +41,11 @@ Usage: cargo xtask <command>
                          backup and restore beside zstd and sqlite3, as whole processes
   bench postgres [--size 2G] [--runs 5] [--name <text>] [--peers]
                          beside pg_dump and pg_restore; --peers measures those alone
+  bench mysql [--size 2G] [--runs 5] [--name <text>] [--peers]
+                         beside mariadb-dump, mariadb, mydumper and myloader, on MariaDB
   servers up [--all] | down | status
-                         PostgreSQL 15, 17 and 18 to test with by hand; --all adds 12, 13, 14 and 16
+                         PostgreSQL 15, 17 and 18, MariaDB 10.11 and 11.8, MySQL 9.7 to test with by hand; --all
+                         adds PostgreSQL 12, 13, 14 and 16
   help                   this text
 
 Build products go to CARGO_TARGET_DIR, tools and data to CADANGKAN_CACHE or the user's cache folder.";

@@ -42,6 +42,10 @@ pub(crate) const FOR_BENCH: &[Tool] = &[
     Tool { program: "zstd", package: "zstd" },
 ];
 
+/// What MariaDB is measured beside.
+pub(crate) const FOR_BENCH_OF_MYSQL: &[Tool] =
+    &[Tool { program: "gzip", package: "gzip" }, Tool { program: "mydumper", package: "mydumper" }];
+
 /// Installs those tools that are missing, or says what to install.
 ///
 /// # Errors

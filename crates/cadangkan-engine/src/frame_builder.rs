@@ -30,6 +30,10 @@ pub struct FrameBuilder<'a> {
     sink: &'a dyn FrameSink,
     prefix: Vec<u8>,
     suffix: Vec<u8>,
+    between: Vec<u8>,
+    /// How long a statement may get, and where in the frame the present one begins.
+    statement: usize,
+    begun: usize,
     part: u64,
     data: Vec<u8>,
     rows: u64,
@@ -39,9 +43,21 @@ pub struct FrameBuilder<'a> {
 impl<'a> FrameBuilder<'a> {
     /// Begins the frames of `object`.
     pub fn new(section: Section, object: ObjectName, sizes: FrameSizes, sink: &'a dyn FrameSink) -> Self {
-        let (prefix, suffix, data) = (Vec::new(), Vec::new(), Vec::new());
-        let fingerprint = Fingerprint::default();
-        FrameBuilder { section, object, sizes, sink, prefix, suffix, part: 0, data, rows: 0, fingerprint }
+        FrameBuilder {
+            section,
+            object,
+            sizes,
+            sink,
+            prefix: Vec::new(),
+            suffix: Vec::new(),
+            between: Vec::new(),
+            statement: usize::MAX,
+            begun: 0,
+            part: 0,
+            data: Vec::new(),
+            rows: 0,
+            fingerprint: Fingerprint::default(),
+        }
     }
 
     /// Puts bytes before the first and after the last row of each frame, so that it stands alone:
@@ -50,6 +66,16 @@ impl<'a> FrameBuilder<'a> {
     pub fn wrapped(mut self, prefix: impl Into<Vec<u8>>, suffix: impl Into<Vec<u8>>) -> Self {
         self.prefix = prefix.into();
         self.suffix = suffix.into();
+        self
+    }
+
+    /// Puts bytes between rows, and ends a statement with the suffix before it would get longer than `limit` bytes, to
+    /// begin the next one with the prefix in the same frame: `INSERT INTO … VALUES`, `,` and `;`. A row that is longer
+    /// by itself has a statement of its own.
+    #[must_use]
+    pub fn statements(mut self, between: impl Into<Vec<u8>>, limit: usize) -> Self {
+        self.between = between.into();
+        self.statement = limit;
         self
     }
 
@@ -69,12 +95,24 @@ impl<'a> FrameBuilder<'a> {
 
     /// Takes one row, with the canonical form that its fingerprint and the borders are made from.
     pub fn row_with(&mut self, row: &[u8], canonical: &[u8]) -> Result<()> {
-        let length = self.data.len().saturating_add(row.len()).saturating_add(self.suffix.len());
-        if self.rows > 0 && length > self.sizes.max {
-            self.end_frame()?;
+        let around = self.between.len().saturating_add(self.suffix.len());
+        let length = self.data.len().saturating_add(row.len()).saturating_add(around);
+        if self.rows > 0 {
+            let new_statement = length.saturating_sub(self.begun) > self.statement;
+            let more = if new_statement { self.prefix.len() } else { 0 };
+            if length.saturating_add(more) > self.sizes.max {
+                self.end_frame()?;
+            } else if new_statement {
+                self.data.extend_from_slice(&self.suffix);
+                self.begun = self.data.len();
+                self.data.extend_from_slice(&self.prefix);
+            } else {
+                self.data.extend_from_slice(&self.between);
+            }
         }
         if self.rows == 0 {
             self.data = self.sink.buffer(self.sizes.max)?;
+            self.begun = 0;
             self.data.extend_from_slice(&self.prefix);
         }
         self.data.extend_from_slice(row);

@@ -2,6 +2,7 @@
 
 mod clock;
 pub mod fake_engine;
+pub mod mysql;
 pub mod servers;
 pub mod torture;
 

@@ -60,7 +60,7 @@ impl PostgresServer {
 
     /// Returns the superuser's URL of a database.
     pub fn url_of(&self, database: &str) -> String {
-        let escaped: String = database.bytes().map(escape).collect();
+        let escaped = escape_url(database);
         format!("postgres://{}:{}@127.0.0.1:{}/{escaped}", Self::USER, Self::PASSWORD, self.port)
     }
 }
@@ -101,7 +101,11 @@ pub fn postgres_main() -> Option<PostgresServer> {
     preferred.or_else(|| servers.iter().rev().find(|server| server.bin.is_some())).cloned()
 }
 
-/// Writes a byte of a name as it stands in a URL.
+/// Writes a name as it stands in a URL.
+pub(crate) fn escape_url(name: &str) -> String {
+    name.bytes().map(escape).collect()
+}
+
 fn escape(byte: u8) -> String {
     let plain = byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     if plain { char::from(byte).to_string() } else { format!("%{byte:02X}") }

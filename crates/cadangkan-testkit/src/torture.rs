@@ -1,7 +1,11 @@
 //! Databases with everything in them that may be lost on the way.
 #![allow(clippy::panic, reason = "helpers of tests may fail")]
 
+mod mysql;
+
 use crate::servers::TestDatabase;
+
+pub use mysql::load_mysql;
 
 /// The parts in order, each with the first version that understands it.
 const POSTGRES: &[(u32, &str)] = &[

@@ -7,13 +7,20 @@ use serde_json::Value;
 
 /// All engines, in the order in which they are shown.
 #[cfg(not(test))]
-pub(crate) static ENGINES: &[&Descriptor] =
-    &[&cadangkan_engine_sqlite::SQLITE, &cadangkan_engine_postgres::POSTGRES];
+pub(crate) static ENGINES: &[&Descriptor] = &[
+    &cadangkan_engine_sqlite::SQLITE,
+    &cadangkan_engine_postgres::POSTGRES,
+    &cadangkan_engine_mysql::MYSQL,
+];
 
 /// With a server that needs no server, for the unit tests.
 #[cfg(test)]
-pub(crate) static ENGINES: &[&Descriptor] =
-    &[&cadangkan_engine_sqlite::SQLITE, &cadangkan_engine_postgres::POSTGRES, &tests::FAKE_SERVER];
+pub(crate) static ENGINES: &[&Descriptor] = &[
+    &cadangkan_engine_sqlite::SQLITE,
+    &cadangkan_engine_postgres::POSTGRES,
+    &cadangkan_engine_mysql::MYSQL,
+    &tests::FAKE_SERVER,
+];
 
 /// All storages, in the order in which they are shown.
 pub(crate) static STORAGES: &[&StorageDescriptor] = &[&cadangkan_storage::LOCAL];

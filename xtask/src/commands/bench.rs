@@ -1,11 +1,15 @@
-//! `cargo xtask bench sqlite` and `bench postgres`: our program beside the stock tools, whole processes, in turn, medians.
+//! `cargo xtask bench sqlite`, `bench postgres` and `bench mysql`: our program beside the stock tools, whole processes,
+//! in turn, medians.
 
 mod contest;
+mod mysql;
 mod postgres;
 mod report;
 mod sqlite;
+mod tpch;
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use lexopt::prelude::*;
@@ -26,12 +30,21 @@ struct Options {
 /// The profile of what is shipped, and so of what is measured.
 pub(super) const SHIPPED: &str = "dist";
 
+/// Measures one engine, with a folder of data to keep and one to work in.
+type Measure = fn(&Options, &Path, PathBuf) -> Result<()>;
+
 pub(crate) fn run(arguments: &mut lexopt::Parser) -> Result<()> {
     let subject = match arguments.next()? {
-        Some(Value(subject)) if subject == "sqlite" || subject == "postgres" => subject,
-        _ => bail!("say what to measure: `cargo xtask bench sqlite` or `bench postgres`"),
+        Some(Value(subject)) => subject.string()?,
+        _ => String::new(),
     };
-    let options = parse(arguments, if subject == "sqlite" { "1G" } else { "2G" })?;
+    let (measure, size): (Measure, &str) = match subject.as_str() {
+        "sqlite" => (sqlite::run, "1G"),
+        "postgres" => (postgres::run, "2G"),
+        "mysql" => (mysql::run, "2G"),
+        _ => bail!("say what to measure: `cargo xtask bench sqlite`, `bench postgres` or `bench mysql`"),
+    };
+    let options = parse(arguments, size)?;
     workplace::install(workplace::FOR_BENCH)?;
     if !options.peers {
         process::run(&mut project::cargo(&[
@@ -50,11 +63,7 @@ pub(crate) fn run(arguments: &mut lexopt::Parser) -> Result<()> {
         fs::remove_dir_all(&work)?;
     }
     fs::create_dir_all(&work)?;
-    if subject == "sqlite" {
-        sqlite::run(&options, &folder, work.clone())?;
-    } else {
-        postgres::run(&options, &folder, work.clone())?;
-    }
+    measure(&options, &folder, work.clone())?;
     fs::remove_dir_all(&work)?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask servers up [--all] | down | status`: PostgreSQL servers to test with by hand.
+//! `cargo xtask servers up [--all] | down | status`: servers to test with by hand.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use lexopt::prelude::*;
 
-use crate::servers::{self, ALL, DAILY, State};
+use crate::servers::{self, Choice, State, mysql, postgres};
 use crate::{no_more, project};
 
 pub(crate) fn run(arguments: &mut lexopt::Parser) -> Result<()> {
@@ -31,10 +31,10 @@ fn link() -> Result<PathBuf> {
 }
 
 fn up(arguments: &mut lexopt::Parser) -> Result<()> {
-    let versions = match arguments.next()? {
-        Some(Long("all")) => ALL,
+    let choice = match arguments.next()? {
+        Some(Long("all")) => Choice::ALL,
         Some(other) => return Err(other.unexpected().into()),
-        None => DAILY,
+        None => Choice::DAILY,
     };
     no_more(arguments)?;
     let link = link()?;
@@ -43,10 +43,10 @@ fn up(arguments: &mut lexopt::Parser) -> Result<()> {
     }
     let folder = servers::new_folder()?;
     symlink(&folder, &link).context("cannot note where the servers are")?;
-    match servers::raise(&folder, versions, servers::FOR_TESTS, project::in_ci()) {
+    match servers::raise(&folder, choice, servers::FOR_TESTS, project::in_ci()) {
         Ok(missing) => {
-            for (version, why) in missing {
-                println!("PostgreSQL {version} cannot be had, its tests are skipped: {why}");
+            for server in missing {
+                println!("{} cannot be had, its tests are skipped: {}", server.name, server.why);
             }
             println!("\nexport CADANGKAN_TEST_SERVERS={}", State::path(&link).display());
             Ok(())
@@ -76,10 +76,19 @@ fn status() -> Result<()> {
         println!("no servers are up");
         return Ok(());
     }
-    for server in State::read(&link)?.servers {
-        let runs = if servers::running(&server).is_some() { "up" } else { "NOT RUNNING" };
-        println!("{:3} {runs:12} {} (process {})", server.version, server.url, server.pid);
+    let state = State::read(&link)?;
+    for server in state.servers {
+        let name = format!("PostgreSQL {}", server.version);
+        print_status(&name, postgres::running(&server).is_some(), &server.url, server.pid);
+    }
+    for server in state.mysql {
+        print_status(&server.name(), mysql::running(&server), &server.url, server.pid);
     }
     println!("\nexport CADANGKAN_TEST_SERVERS={}", State::path(&link).display());
     Ok(())
+}
+
+fn print_status(name: &str, runs: bool, url: &str, pid: u32) {
+    let runs = if runs { "up" } else { "NOT RUNNING" };
+    println!("{name:14} {runs:12} {url} (process {pid})");
 }

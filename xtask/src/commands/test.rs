@@ -9,7 +9,7 @@ use super::coverage::Instrumentation;
 use super::{deny, docs, tidy};
 use crate::process::{self, Mark};
 use crate::project;
-use crate::servers::{self, Raised};
+use crate::servers::{self, Choice, Missing, Raised};
 use crate::summary::{Outcome, Summary};
 use crate::workplace;
 
@@ -91,7 +91,7 @@ fn documentation(instrumentation: Option<&Instrumentation>, servers: Option<&Rai
 
 /// Starts the servers that tests need; with `strict`, all of them or none.
 pub(crate) fn raise_servers(all: bool, strict: bool) -> Result<Raised> {
-    Raised::up(if all { servers::ALL } else { servers::DAILY }, servers::FOR_TESTS, strict)
+    Raised::up(if all { Choice::ALL } else { Choice::DAILY }, servers::FOR_TESTS, strict)
 }
 
 fn begin_servers(raised: &mut Option<Raised>, all: bool, strict: bool) -> Result<Outcome> {
@@ -99,7 +99,7 @@ fn begin_servers(raised: &mut Option<Raised>, all: bool, strict: bool) -> Result
     if servers.missing.is_empty() {
         return Ok(Outcome::Passed);
     }
-    let say = |(version, why): &(u32, String)| format!("PostgreSQL {version} cannot be had: {why}");
+    let say = |server: &Missing| format!("{} cannot be had: {}", server.name, server.why);
     Ok(Outcome::Skipped(servers.missing.iter().map(say).collect::<Vec<_>>().join("; ")))
 }
 

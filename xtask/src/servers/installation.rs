@@ -1,9 +1,11 @@
 //! The programs of one version, and who runs them.
 
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::{DirBuilderExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::process;
@@ -11,21 +13,16 @@ use crate::process;
 /// The programs of one version.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Installation {
-    pub(crate) version: u32,
+    /// Who runs servers, unless one is not root. A list that was written before there were others does not say it.
+    #[serde(default = "postgres")]
+    pub(super) user: String,
     /// The root to change to before a program runs.
-    pub(crate) root: Option<PathBuf>,
+    pub(super) root: Option<PathBuf>,
     /// The folder of the programs, as seen in that root.
-    pub(crate) bin: PathBuf,
+    pub(super) bin: PathBuf,
 }
 
 impl Installation {
-    /// Finds the server of a version where Debian's packages put it.
-    pub(super) fn of_system(version: u32) -> Option<Self> {
-        let bin = Path::new("/usr/lib/postgresql").join(version.to_string()).join("bin");
-        let complete = ["postgres", "initdb", "pg_ctl"].iter().all(|program| bin.join(program).is_file());
-        complete.then_some(Self { version, root: None, bin })
-    }
-
     /// Returns where a path of the root is, seen from outside.
     pub(super) fn outside(&self, path: &Path) -> PathBuf {
         match &self.root {
@@ -34,31 +31,33 @@ impl Installation {
         }
     }
 
-    /// Tells whether the version brought `pg_dump` and `psql` along.
-    pub(super) fn has_clients(&self) -> bool {
-        ["psql", "pg_dump", "pg_restore"]
-            .iter()
-            .all(|program| self.outside(&self.bin.join(program)).is_file())
+    /// Tells whether all of these programs are there.
+    pub(super) fn has(&self, programs: &[&str]) -> bool {
+        programs.iter().all(|program| self.outside(&self.bin.join(program)).is_file())
     }
 
-    /// Makes a command of a server program, run by the user `postgres`, or by oneself when not root.
+    /// Makes a command of a server program, run by the server's user, or by oneself when not root.
+    ///
+    /// A program is named by its file in `bin`, or by a whole path.
     pub(super) fn server(&self, program: &str) -> Command {
         let program = self.bin.join(program);
         let mut command = match &self.root {
             Some(root) => {
                 let mut command = Command::new("chroot");
-                command.arg("--userspec=postgres:postgres").arg(root);
+                command.arg(format!("--userspec={0}:{0}", self.user)).arg(root);
                 command.arg("env");
                 command
             }
             None if is_root() => {
                 let mut command = Command::new("setpriv");
-                command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "env"]);
+                command.args([format!("--reuid={}", self.user), format!("--regid={}", self.user)]);
+                command.args(["--clear-groups", "env"]);
                 command
             }
             None => Command::new("env"),
         };
-        command.args(["-i", "PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8"]).arg(program).current_dir("/");
+        command.args(["-i", "PATH=/usr/sbin:/usr/bin:/bin", "LC_ALL=C.UTF-8"]);
+        command.arg(program).current_dir("/");
         command
     }
 
@@ -73,7 +72,55 @@ impl Installation {
             None if is_root() => Command::new("chown"),
             None => return Ok(()),
         };
-        process::run(command.arg("postgres:postgres").args(paths))
+        process::run(command.arg(format!("{0}:{0}", self.user)).args(paths))
+    }
+}
+
+fn postgres() -> String {
+    "postgres".to_owned()
+}
+
+/// Where one server keeps what it has.
+pub(super) struct Home {
+    /// As seen in the server's root.
+    pub(super) path: PathBuf,
+    /// What callers see, below the folder of all servers.
+    pub(super) front: PathBuf,
+}
+
+impl Home {
+    /// Names the folders of a server; nothing is made.
+    pub(super) fn new(installation: &Installation, folder: &Path, name: &str) -> Self {
+        let front = folder.join(name);
+        let set = folder.file_name().unwrap_or_default().to_string_lossy();
+        let path = match &installation.root {
+            Some(_) => Path::new("/srv").join(format!("{set}-{name}")),
+            None => front.clone(),
+        };
+        Self { path, front }
+    }
+
+    /// Makes the folders, with one for the socket.
+    pub(super) fn make(&self, installation: &Installation) -> Result<()> {
+        let folder = |path: &Path| DirBuilder::new().mode(0o755).recursive(true).create(path);
+        folder(&self.front)?;
+        let home = installation.outside(&self.path);
+        folder(&home)?;
+        folder(&home.join("socket"))?;
+        if installation.root.is_some() {
+            // A path of a socket has at most 107 bytes, which a path into the cache may exceed.
+            symlink(home.join("socket"), self.front.join("socket"))?;
+        }
+        installation.give(&[&self.path, &self.path.join("socket")])
+    }
+
+    /// Removes what a server kept.
+    pub(super) fn remove(installation: &Installation, path: &Path) -> Result<()> {
+        let home = installation.outside(path);
+        if home.exists() {
+            fs::remove_dir_all(&home).with_context(|| format!("cannot remove {}", home.display()))?;
+        }
+        Ok(())
     }
 }
 

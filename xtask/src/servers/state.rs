@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use super::Installation;
+use super::{mysql, postgres};
 
 /// The name of the file in a folder of servers.
 const FILE: &str = "servers.json";
@@ -14,29 +14,10 @@ const FILE: &str = "servers.json";
 /// All servers of a folder.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct State {
-    pub(crate) servers: Vec<Server>,
-}
-
-/// One server; paths are those of this machine unless said otherwise.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Server {
-    pub(crate) version: u32,
-    pub(crate) url: String,
-    /// 0 until it runs.
-    pub(crate) port: u16,
-    /// 0 until it runs.
-    pub(crate) pid: u32,
-    pub(crate) tls: bool,
-    pub(crate) root_cert: Option<PathBuf>,
-    pub(crate) client_cert: Option<PathBuf>,
-    pub(crate) client_key: Option<PathBuf>,
-    pub(crate) socket_dir: Option<PathBuf>,
-    /// Where `psql`, `pg_dump` and `pg_restore` of this version are.
-    pub(crate) bin: Option<PathBuf>,
-    pub(crate) data_dir: PathBuf,
-    pub(crate) installation: Installation,
-    /// The folder of everything the server keeps, as seen in its root.
-    pub(crate) home: PathBuf,
+    /// Of PostgreSQL.
+    pub(crate) servers: Vec<postgres::Server>,
+    #[serde(default)]
+    pub(crate) mysql: Vec<mysql::Server>,
 }
 
 impl State {

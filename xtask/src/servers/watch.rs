@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
-use super::{Settings, State, lower, new_folder, raise};
+use super::{Choice, Missing, Settings, State, lower, new_folder, raise};
 
 /// Servers that run as long as this value, or this process, lives.
 ///
@@ -15,13 +15,12 @@ use super::{Settings, State, lower, new_folder, raise};
 pub(crate) struct Raised {
     folder: PathBuf,
     watcher: Option<Child>,
-    /// Versions that cannot be had here, and why.
-    pub(crate) missing: Vec<(u32, String)>,
+    pub(crate) missing: Vec<Missing>,
 }
 
 impl Raised {
     /// Starts servers; those that started are stopped when another fails.
-    pub(crate) fn up(versions: &[u32], settings: Settings, strict: bool) -> Result<Self> {
+    pub(crate) fn up(choice: Choice, settings: Settings, strict: bool) -> Result<Self> {
         let folder = new_folder()?;
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["servers", "watch"]).arg(&folder);
@@ -29,7 +28,7 @@ impl Raised {
         let watcher = command.stdin(Stdio::piped()).process_group(0).spawn();
         let watcher = Some(watcher.context("cannot start the process that stops the servers")?);
         let mut raised = Self { folder, watcher, missing: Vec::new() };
-        raised.missing = raise(&raised.folder, versions, settings, strict)?;
+        raised.missing = raise(&raised.folder, choice, settings, strict)?;
         Ok(raised)
     }
 

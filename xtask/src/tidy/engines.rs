@@ -13,6 +13,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("crates/cadangkan/src/config/sample", "the sample is an example"),
     ("crates/cadangkan-catalog/", "the catalog is kept in SQLite, whatever is backed up"),
     ("crates/cadangkan-pgwire/", "the protocol of one engine"),
+    ("crates/cadangkan-mywire/", "the protocol of one engine"),
     ("crates/cadangkan-testkit/", "data to test engines with"),
     ("xtask/", "measures and checks engines by name"),
 ];

@@ -71,6 +71,55 @@ proptest! {
     }
 }
 
+/// Builds frames of statements of at most 300 bytes, of rows without blanks and brackets.
+fn build_statements(rows: &[Vec<u8>]) -> (Vec<Frame>, UnitReport) {
+    let frames = Frames::default();
+    let mut builder = FrameBuilder::new(Section::Data, ObjectName::new("t"), SIZES, &frames)
+        .wrapped("INSERT ", ";\n")
+        .statements(",\n", 300);
+    for row in rows {
+        builder.row(row).unwrap();
+    }
+    let report = builder.finish().unwrap();
+    (frames.0.into_inner().unwrap(), report)
+}
+
+fn literal_rows() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    prop::collection::vec("[a-z]{1,350}".prop_map(String::into_bytes), 0..200)
+}
+
+proptest! {
+    #[test]
+    fn statements_hold_all_rows_in_order_and_are_bounded(rows in literal_rows()) {
+        let (frames, report) = build_statements(&rows);
+        prop_assert_eq!(report.rows, rows.len() as u64);
+        let mut all = Vec::new();
+        for frame in &frames {
+            prop_assert!(frame.data.len() <= SIZES.max);
+            let text = String::from_utf8(frame.data.clone()).unwrap();
+            let mut count = 0;
+            for statement in text.split_inclusive(";\n") {
+                let inner = statement.strip_prefix("INSERT ").and_then(|rest| rest.strip_suffix(";\n")).unwrap();
+                let rows: Vec<_> = inner.split(",\n").map(|row| row.as_bytes().to_vec()).collect();
+                prop_assert!(statement.len() <= 300 || rows.len() == 1, "{}", statement);
+                count += rows.len() as u64;
+                all.extend(rows);
+            }
+            prop_assert_eq!(count, frame.rows);
+        }
+        prop_assert_eq!(all, rows.clone());
+        prop_assert_eq!(build_statements(&rows), (frames, report));
+    }
+}
+
+#[test]
+fn statements_are_as_long_as_they_may_be() {
+    let rows: Vec<Vec<u8>> = (0..100).map(|_| vec![b'x'; 8]).collect();
+    let (frames, _) = build_statements(&rows);
+    let longest = |frame: &Frame| frame.data.split(|byte| *byte == b';').map(<[u8]>::len).max().unwrap();
+    assert!(frames.iter().any(|frame| longest(frame) > 280), "no statement comes near the limit");
+}
+
 #[test]
 fn borders_come_back_after_a_change() {
     let rows: Vec<Vec<u8>> = (0..20_000_u32)

@@ -40,8 +40,52 @@ pub(super) struct Place {
     pub(super) settle: &'static str,
     /// Fails when a restore did not give back what there was; `sh`.
     pub(super) verify: &'static str,
-    /// The process whose ended children worked for the contenders.
-    pub(super) server: Option<u32>,
+    pub(super) server: Option<Server>,
+}
+
+/// The server that contenders read and fill, which says how its time on processors is told.
+#[derive(Clone, Copy)]
+pub(super) enum Server {
+    /// A process with a child for each connection; those that ended count.
+    Processes(u32),
+    /// One process, in which each connection has a thread.
+    Threads(u32),
+}
+
+impl Server {
+    /// Returns the time on processors so far (proc(5): utime and stime, or cutime and cstime).
+    fn busy(self) -> Result<Duration> {
+        let (pid, user, system) = match self {
+            Self::Processes(pid) => (pid, 13, 14),
+            Self::Threads(pid) => (pid, 11, 12),
+        };
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).context("the server is gone")?;
+        let (_, fields) = stat.rsplit_once(')').context("no fields in /proc/pid/stat")?;
+        let ticks =
+            |index| fields.split_whitespace().nth(index).and_then(|field: &str| field.parse::<u64>().ok());
+        let both = ticks(user).zip(ticks(system)).map(|(user, system)| user + system);
+        // A tick is a hundredth of a second in all of these files.
+        Ok(Duration::from_millis(both.context("no times in /proc/pid/stat")? * 10))
+    }
+
+    /// Returns the children that are there.
+    fn children(self) -> Result<Vec<String>> {
+        let Self::Processes(pid) = self else { return Ok(Vec::new()) };
+        let listed =
+            fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).context("the server is gone")?;
+        Ok(listed.split_whitespace().map(str::to_owned).collect())
+    }
+
+    /// Waits until those children that are not in `known` have ended, half a minute at most.
+    ///
+    /// A server's process outlives its client by some milliseconds, and counts only when it is gone.
+    fn await_children(self, known: &[String]) -> Result<()> {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while Instant::now() < deadline && self.children()?.iter().any(|child| !known.contains(child)) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    }
 }
 
 impl Place {
@@ -116,49 +160,21 @@ fn measure(contender: &Contender, place: &Place) -> Result<Sample> {
     let usage = place.work.join("usage");
     let mut command = place.shell("time", &["--quiet", "--format", "%M %U %S", "--output"]);
     command.arg(&usage).args(["sh", "-ec", contender.script]);
-    let server_before = place.server.map_or(Ok(Duration::ZERO), busy_children)?;
-    let children = place.server.map_or(Ok(Vec::new()), children)?;
+    let server_before = place.server.map_or(Ok(Duration::ZERO), Server::busy)?;
+    let children = place.server.map_or(Ok(Vec::new()), Server::children)?;
     let start = Instant::now();
     process::run(&mut command).with_context(|| contender.name)?;
     let wall = start.elapsed();
     if let Some(server) = place.server {
-        await_children(server, &children)?;
+        server.await_children(&children)?;
     }
-    let server_busy = place.server.map_or(Ok(Duration::ZERO), busy_children)?.saturating_sub(server_before);
+    let server_busy = place.server.map_or(Ok(Duration::ZERO), Server::busy)?.saturating_sub(server_before);
     let printed = fs::read_to_string(&usage)?;
     let mut fields = printed.split_whitespace();
     let mut next = || fields.next().with_context(|| format!("`time` printed {printed}"));
     let peak_kib = next()?.parse()?;
     let busy = Duration::from_secs_f64(next()?.parse::<f64>()?) + Duration::from_secs_f64(next()?.parse()?);
     Ok(Sample { wall, peak_kib, busy, server_busy })
-}
-
-/// Waits until those children of a process that are not in `known` have ended, half a minute at most.
-///
-/// A server's process outlives its client by some milliseconds, and counts only when it is gone.
-fn await_children(pid: u32, known: &[String]) -> Result<()> {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while Instant::now() < deadline && children(pid)?.iter().any(|child| !known.contains(child)) {
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    Ok(())
-}
-
-fn children(pid: u32) -> Result<Vec<String>> {
-    let listed =
-        fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).context("the server is gone")?;
-    Ok(listed.split_whitespace().map(str::to_owned).collect())
-}
-
-/// Returns the time on processors of those children of a process that have ended (proc(5), cutime and cstime).
-fn busy_children(pid: u32) -> Result<Duration> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).context("the server is gone")?;
-    let (_, fields) = stat.rsplit_once(')').context("no fields in /proc/pid/stat")?;
-    let ticks =
-        |index| fields.split_whitespace().nth(index).and_then(|field: &str| field.parse::<u64>().ok());
-    let both = ticks(13).zip(ticks(14)).map(|(user, system)| user + system);
-    // A tick is a hundredth of a second in all of these files.
-    Ok(Duration::from_millis(both.context("no times in /proc/pid/stat")? * 10))
 }
 
 fn size_of(path: &Path) -> Result<u64> {
@@ -178,11 +194,19 @@ mod tests {
 
     #[test]
     fn the_time_of_ended_children_counts() {
-        let own = std::process::id();
-        let (before, known) = (busy_children(own).unwrap(), children(own).unwrap());
+        let own = Server::Processes(std::process::id());
+        let (before, known) = (own.busy().unwrap(), own.children().unwrap());
         let burn = "i=0; while [ $i -lt 100000 ]; do i=$((i + 1)); done";
         assert!(Command::new("sh").args(["-c", burn]).status().unwrap().success());
-        await_children(own, &known).unwrap();
-        assert!(busy_children(own).unwrap() > before);
+        own.await_children(&known).unwrap();
+        assert!(own.busy().unwrap() > before);
+    }
+
+    #[test]
+    fn the_time_of_threads_counts_while_they_run() {
+        let own = Server::Threads(std::process::id());
+        let before = own.busy().unwrap();
+        std::thread::spawn(move || while own.busy().unwrap() <= before {}).join().unwrap();
+        assert!(own.children().unwrap().is_empty());
     }
 }

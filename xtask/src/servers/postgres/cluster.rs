@@ -1,44 +1,38 @@
 //! One server: its cluster is made, configured, started, and at the end removed.
 
-use std::fs::{self, DirBuilder, Permissions};
+use std::fs::{self, Permissions};
 use std::io::Write as _;
 use std::net::TcpListener;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _, symlink};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context as _, Result, bail};
 
-use super::{Certificates, Installation, Server, Settings};
+use super::{CLIENTS, Server};
 use crate::process;
+use crate::servers::{Certificates, Home, Installation, PASSWORD, Settings, loader};
 
-const PASSWORD: &str = "pw";
 /// A port that was free may be taken a moment later.
 const TRIES: usize = 3;
 
 /// A cluster that is about to be made.
-pub(super) struct Cluster {
+pub(in crate::servers) struct Cluster {
+    version: u32,
     installation: Installation,
-    /// As seen in the server's root.
-    home: PathBuf,
-    /// What callers of this version see, below the folder of all servers.
-    front: PathBuf,
+    home: Home,
 }
 
 impl Cluster {
-    pub(super) fn new(installation: Installation, folder: &Path) -> Self {
-        let front = folder.join(installation.version.to_string());
-        let home = match &installation.root {
-            Some(_) => Path::new("/srv").join(folder.file_name().unwrap_or_default()),
-            None => front.clone(),
-        };
-        Self { installation, home, front }
+    pub(in crate::servers) fn new(version: u32, installation: Installation, folder: &Path) -> Self {
+        let home = Home::new(&installation, folder, &version.to_string());
+        Self { version, installation, home }
     }
 
     /// Returns what must be known to end a server, before it begins.
-    pub(super) fn planned(&self) -> Server {
+    pub(in crate::servers) fn planned(&self) -> Server {
         Server {
-            version: self.installation.version,
+            version: self.version,
             url: String::new(),
             port: 0,
             pid: 0,
@@ -48,15 +42,19 @@ impl Cluster {
             client_key: None,
             socket_dir: None,
             bin: None,
-            data_dir: self.installation.outside(&self.home.join("data")),
+            data_dir: self.installation.outside(&self.home.path.join("data")),
             installation: self.installation.clone(),
-            home: self.home.clone(),
+            home: self.home.path.clone(),
         }
     }
 
-    pub(super) fn start(&self, certificates: &Certificates, settings: Settings) -> Result<Server> {
-        self.make_folders()?;
-        let data = self.home.join("data");
+    pub(in crate::servers) fn start(
+        &self,
+        certificates: &Certificates,
+        settings: Settings,
+    ) -> Result<Server> {
+        self.home.make(&self.installation)?;
+        let data = self.home.path.join("data");
         self.initialize(&data)?;
         self.configure(certificates, settings)?;
         self.single_user("CREATE ROLE certuser LOGIN")?;
@@ -71,27 +69,14 @@ impl Cluster {
             root_cert: Some(certificates.root.clone()),
             client_cert: Some(certificates.client.clone()),
             client_key: Some(certificates.client_key.clone()),
-            socket_dir: Some(self.front.join("socket")),
+            socket_dir: Some(self.home.front.join("socket")),
             bin: self.clients()?,
             ..self.planned()
         })
     }
 
-    fn make_folders(&self) -> Result<()> {
-        let folder = |path: &Path| DirBuilder::new().mode(0o755).recursive(true).create(path);
-        folder(&self.front)?;
-        let home = self.installation.outside(&self.home);
-        folder(&home)?;
-        folder(&home.join("socket"))?;
-        if self.installation.root.is_some() {
-            // A path of a socket has at most 107 bytes, which a path into the cache may exceed.
-            symlink(home.join("socket"), self.front.join("socket"))?;
-        }
-        self.installation.give(&[&self.home, &self.home.join("socket")])
-    }
-
     fn initialize(&self, data: &Path) -> Result<()> {
-        let password = self.home.join("password");
+        let password = self.home.path.join("password");
         fs::write(self.installation.outside(&password), PASSWORD)?;
         let mut command = self.installation.server("initdb");
         command.arg("--pgdata").arg(data).arg("--pwfile").arg(password);
@@ -101,11 +86,11 @@ impl Cluster {
     }
 
     fn authentication(&self) -> &'static str {
-        if self.installation.version >= 14 { "scram-sha-256" } else { "md5" }
+        if self.version >= 14 { "scram-sha-256" } else { "md5" }
     }
 
     fn configure(&self, certificates: &Certificates, settings: Settings) -> Result<()> {
-        let data = self.home.join("data");
+        let data = self.home.path.join("data");
         let file = |name: &str| self.installation.outside(&data.join(name));
         let mut configuration = fs::OpenOptions::new().append(true).open(file("postgresql.conf"))?;
         let Settings { fsync, shared_buffers } = settings;
@@ -123,7 +108,7 @@ autovacuum = on
 ssl = on
 ssl_ca_file = 'root.crt'
 ",
-            socket = self.home.join("socket").display()
+            socket = self.home.path.join("socket").display()
         )?;
         fs::write(file("pg_hba.conf"), host_based_authentication(self.authentication()))?;
         fs::copy(&certificates.root, file("root.crt"))?;
@@ -139,7 +124,7 @@ ssl_ca_file = 'root.crt'
         let mut command = self.installation.server("postgres");
         command
             .args(["--single", "-c", "exit_on_error=on", "-D"])
-            .arg(self.home.join("data"))
+            .arg(self.home.path.join("data"))
             .arg("postgres");
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().context("cannot start postgres")?;
@@ -153,7 +138,7 @@ ssl_ca_file = 'root.crt'
     }
 
     fn launch(&self, data: &Path) -> Result<u16> {
-        let log = self.home.join("log");
+        let log = self.home.path.join("log");
         for _ in 0..TRIES {
             let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
             let mut command = self.installation.server("pg_ctl");
@@ -175,24 +160,21 @@ ssl_ca_file = 'root.crt'
 
     /// Returns the folder of programs that can be called from outside the server's root.
     fn clients(&self) -> Result<Option<PathBuf>> {
-        if !self.installation.has_clients() {
+        if !self.installation.has(CLIENTS) {
             return Ok(None);
         }
         let Some(root) = &self.installation.root else { return Ok(Some(self.installation.bin.clone())) };
-        let folder = self.front.join("bin");
+        let folder = self.home.front.join("bin");
         fs::create_dir(&folder)?;
         for entry in fs::read_dir(self.installation.outside(&self.installation.bin))? {
-            let program = entry?.path();
-            let script = folder.join(program.file_name().unwrap_or_default());
-            fs::write(&script, call_through_loader(root, &program))?;
-            fs::set_permissions(&script, Permissions::from_mode(0o755))?;
+            loader::offer(&folder, Some(root), &entry?.path())?;
         }
         Ok(Some(folder))
     }
 }
 
 /// Stops a server, checks that its process is gone, and removes what it kept.
-pub(super) fn end(server: &Server) -> Result<()> {
+pub(in crate::servers) fn end(server: &Server) -> Result<()> {
     if let Some(pid) = running(server) {
         for mode in ["fast", "immediate"] {
             let mut command = server.installation.server("pg_ctl");
@@ -205,11 +187,7 @@ pub(super) fn end(server: &Server) -> Result<()> {
             bail!("the process {pid} does not end");
         }
     }
-    let home = server.installation.outside(&server.home);
-    if home.exists() {
-        fs::remove_dir_all(&home).with_context(|| format!("cannot remove {}", home.display()))?;
-    }
-    Ok(())
+    Home::remove(&server.installation, &server.home)
 }
 
 /// Returns the process id of a server that runs: by its file, and only if that process serves this very folder.
@@ -238,31 +216,15 @@ host    replication all      127.0.0.1/32 {method}
     )
 }
 
-/// Makes a script that runs a program of another root with the libraries of that root.
-///
-/// The program believes it is the script, so that programs which call each other find each other's scripts.
-fn call_through_loader(root: &Path, program: &Path) -> String {
-    let quoted = |path: &Path| format!("'{}'", path.display().to_string().replace('\'', "'\\''"));
-    let loader = quoted(&root.join("lib64/ld-linux-x86-64.so.2"));
-    let libraries = quoted(&root.join("usr/lib/x86_64-linux-gnu"));
-    format!("#!/bin/sh\nexec {loader} --argv0 \"$0\" --library-path {libraries} {} \"$@\"\n", quoted(program))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_script_quotes_paths() {
-        let script = call_through_loader(Path::new("/it's"), Path::new("/it's/bin/psql"));
-        assert!(script.contains("'/it'\\''s/bin/psql' \"$@\"\n"), "{script}");
-    }
-
-    #[test]
     fn a_reused_process_id_is_not_taken_for_a_server() {
-        let folder = super::super::new_folder().unwrap();
-        let installation = Installation { version: 15, root: None, bin: "/nowhere".into() };
-        let server = Cluster::new(installation, &folder).planned();
+        let folder = crate::servers::new_folder().unwrap();
+        let installation = Installation { user: "nobody".to_owned(), root: None, bin: "/nowhere".into() };
+        let server = Cluster::new(15, installation, &folder).planned();
         assert_eq!(running(&server), None);
         fs::create_dir_all(&server.data_dir).unwrap();
         fs::write(server.data_dir.join("postmaster.pid"), format!("{}\n", std::process::id())).unwrap();

@@ -1,0 +1,163 @@
+//! What the server's catalogs say of tables, views and sequences: a few queries, however many there are.
+
+mod columns;
+mod names;
+mod row;
+
+use std::collections::HashMap;
+
+use cadangkan_core::{Control, ObjectName, Result, Selection};
+use cadangkan_mywire::{Connection, identifier, literal};
+
+use crate::load::MARKER;
+pub(crate) use columns::{Column, Key, Period};
+pub(crate) use names::check_names;
+pub(crate) use row::{RowOf, one_row, text};
+
+/// One table, as the catalogs show it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Table {
+    /// Its name.
+    pub(crate) name: ObjectName,
+    /// Its name, quoted for statements.
+    pub(crate) quoted: String,
+    /// Its storage engine; empty when it cannot be opened.
+    pub(crate) engine: String,
+    /// Whether its engine has transactions, and so a snapshot.
+    pub(crate) transactional: bool,
+    /// Whether the server keeps the history of its rows.
+    pub(crate) versioned: bool,
+    /// Rows, estimated by the server.
+    pub(crate) estimated_rows: Option<u64>,
+    /// Bytes of its rows, estimated by the server.
+    pub(crate) bytes: u64,
+    /// The columns that have values of their own, in their order: generated ones are left out.
+    pub(crate) columns: Vec<Column>,
+    /// The columns that hold since when and until when a row was, where they are named.
+    pub(crate) period: Option<Period>,
+    /// Its primary key.
+    pub(crate) key: Option<Key>,
+}
+
+/// Engines whose rows are somewhere else: in other tables, or on other servers.
+const ELSEWHERE: &[&str] =
+    &["MRG_MYISAM", "MRG_ISAM", "FEDERATED", "CONNECT", "OQGRAPH", "SPIDER", "VP", "BLACKHOLE"];
+
+impl Table {
+    /// Whether it has rows of its own.
+    pub(crate) fn has_rows(&self) -> bool {
+        !ELSEWHERE.iter().any(|engine| self.engine.eq_ignore_ascii_case(engine))
+    }
+
+    /// The columns, quoted, that hold since when and until when a row was; hidden ones have fixed names.
+    pub(crate) fn period_names(&self) -> (String, String) {
+        match &self.period {
+            Some(period) => (identifier(&period.start), identifier(&period.end)),
+            None => (identifier("row_start"), identifier("row_end")),
+        }
+    }
+}
+
+/// What is in a database, without what belongs to other objects.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Relations {
+    /// The tables that are meant, by name.
+    pub(crate) tables: Vec<Table>,
+    /// The views that are meant, by name.
+    pub(crate) views: Vec<String>,
+    /// The sequences that are meant, by name.
+    pub(crate) sequences: Vec<String>,
+}
+
+/// A database, and how its name is compared.
+#[derive(Clone, Debug)]
+pub(crate) struct Schema {
+    pub(crate) name: String,
+    /// Whether the server minds no case in names of databases and tables.
+    pub(crate) lowers: bool,
+}
+
+impl Schema {
+    /// Asks the server how it compares names.
+    pub(crate) fn of(connection: &mut Connection, name: &str, control: &Control<'_>) -> Result<Schema> {
+        let lowers = one_row(connection, "SELECT @@lower_case_table_names", control)?.text()? != "0";
+        Ok(Schema { name: name.to_owned(), lowers })
+    }
+
+    /// Tells whether a name that the server gave is this one: some catalogs do not mind the case.
+    pub(crate) fn is(&self, name: &str) -> bool {
+        self.name == name || (self.lowers && self.name.to_lowercase() == name.to_lowercase())
+    }
+
+    /// For statements.
+    pub(crate) fn literal(&self) -> String {
+        literal(&self.name)
+    }
+}
+
+/// Lists what is meant; columns and keys of tables are not known yet.
+pub(crate) fn relations(
+    connection: &mut Connection,
+    schema: &Schema,
+    selection: &Selection,
+    control: &Control<'_>,
+) -> Result<Relations> {
+    let transactional = engines_with_transactions(connection, control)?;
+    let sql = format!(
+        "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, ENGINE, TABLE_ROWS, DATA_LENGTH
+           FROM information_schema.TABLES WHERE TABLE_SCHEMA = {}",
+        schema.literal()
+    );
+    let mut found = Relations::default();
+    connection.rows(&sql, control, |_, row| {
+        let mut row = RowOf::new(row);
+        let (of, name, kind) = (row.text()?, row.text()?, row.text()?);
+        let object = ObjectName::new(name.clone());
+        if !schema.is(&of) || name == MARKER || !selection.has_table(&object) {
+            return Ok(());
+        }
+        match kind.as_str() {
+            "VIEW" | "SYSTEM VIEW" => found.views.push(name),
+            "SEQUENCE" => found.sequences.push(name),
+            "TEMPORARY" => {}
+            kind => {
+                let engine = row.next()?.unwrap_or_default();
+                found.tables.push(Table {
+                    quoted: identifier(&name),
+                    name: object,
+                    transactional: transactional.contains(&engine.to_ascii_uppercase()),
+                    engine,
+                    versioned: kind == "SYSTEM VERSIONED",
+                    estimated_rows: row.number()?,
+                    bytes: row.number()?.unwrap_or_default(),
+                    ..Table::default()
+                });
+            }
+        }
+        Ok(())
+    })?;
+    found.tables.sort_by(|a, b| a.name.cmp(&b.name));
+    found.views.sort();
+    found.sequences.sort();
+    Ok(found)
+}
+
+/// Finds out the columns and keys of tables.
+pub(crate) fn describe(
+    connection: &mut Connection,
+    schema: &Schema,
+    tables: &mut [Table],
+    control: &Control<'_>,
+) -> Result<()> {
+    let places: HashMap<String, usize> =
+        tables.iter().enumerate().map(|(place, table)| (table.name.name.clone(), place)).collect();
+    columns::read(connection, schema, tables, &places, control)?;
+    columns::read_keys(connection, schema, tables, &places, control)
+}
+
+/// The engines, in capitals, that have transactions.
+fn engines_with_transactions(connection: &mut Connection, control: &Control<'_>) -> Result<Vec<String>> {
+    let sql = "SELECT UPPER(ENGINE) FROM information_schema.ENGINES WHERE TRANSACTIONS = 'YES'";
+    let rows = connection.query(sql, control)?;
+    Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
+}

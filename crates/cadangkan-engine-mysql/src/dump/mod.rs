@@ -1,0 +1,204 @@
+//! One dump: a view, definitions as the server gives them, rows as literals.
+
+mod definitions;
+mod entries;
+mod events;
+mod gate;
+mod own_name;
+mod plan;
+mod readable;
+mod routines;
+mod rows;
+mod sequences;
+mod shows;
+mod triggers;
+mod units;
+mod values;
+mod views;
+
+use cadangkan_core::{Control, Error, ErrorKind, Result};
+use cadangkan_engine::{DumpRequest, FrameSink, Snapshot, SnapshotEnd, SnapshotStart, Unit, UnitReport};
+use serde_json::json;
+
+use crate::config::Config;
+use crate::probe;
+use crate::view::{Asked, View, Writers};
+use definitions::Definitions;
+use gate::Gate;
+pub(crate) use plan::plan;
+pub(crate) use rows::Reading;
+use units::Work;
+pub(crate) use units::{Rows, ranges};
+
+/// A snapshot of one database.
+pub(crate) struct MysqlSnapshot {
+    view: View,
+    /// Keeps the way to the server open.
+    _config: Config,
+    start: SnapshotStart,
+    units: Vec<Unit>,
+    works: Vec<Work>,
+    definitions: Definitions,
+    trailer: Vec<Vec<u8>>,
+    /// Opens once sequences stand in the archive, since tables may need them.
+    sequences: Gate,
+    check: bool,
+}
+
+impl MysqlSnapshot {
+    /// Opens the view, finds out what there is to dump, and reads the definitions that are not tables'.
+    pub(crate) fn begin(config: &Config, request: &DumpRequest, control: &Control<'_>) -> Result<Self> {
+        plan::refuse(request)?;
+        let target = config.target()?;
+        target.database().ok_or_else(plan::no_database)?;
+        let selection = &request.selection;
+        let asked = Asked {
+            target: &target,
+            selection,
+            lock_timeout: config.lock_timeout,
+            jobs: config.jobs,
+            writers: Writers::Others,
+        };
+        let mut view = View::begin(&asked, control)?;
+        let (schema, relations) = (&view.schema, &view.relations);
+        let (facts, unread, definitions, trailer) = view.coordinate(|connection| {
+            let facts = probe::look(connection, schema, control)?;
+            let unread = readable::look(connection, schema, relations, selection, control)?;
+            let definitions = Definitions::begin(connection, schema, relations, selection, &facts, control)?;
+            Ok((facts, unread, definitions, definitions::trailer(connection)))
+        })?;
+        let denied: Vec<_> = unread.denied.into_iter().chain(definitions.denied.iter().cloned()).collect();
+        readable::check(&denied)?;
+        let rows = ranges(&view, selection, control)?;
+        view.expect_locked(rows.iter().filter(|rows| rows.is_locked(&view)).count());
+        let estimated_bytes = Some(rows.iter().map(Rows::bytes).sum());
+        let (units, works) = units::list(&view, selection, rows);
+        let mut warnings = std::mem::take(&mut view.warnings);
+        warnings.extend(target.warnings().iter().cloned());
+        warnings.extend(unread.warnings);
+        warnings.extend(about_tables(&view));
+        let mut attributes = facts.attributes;
+        attributes.insert("connections".to_owned(), json!(view.width()));
+        let start = SnapshotStart {
+            server: facts.server,
+            position: view.position.clone(),
+            attributes,
+            estimated_bytes,
+            tool_versions: Vec::new(),
+            warnings,
+        };
+        let sequences = Gate::new(selection.data_only || view.relations.sequences.is_empty());
+        Ok(MysqlSnapshot {
+            view,
+            _config: config.clone(),
+            start,
+            units,
+            works,
+            definitions,
+            trailer: vec![trailer],
+            sequences,
+            check: request.check,
+        })
+    }
+
+    fn send(
+        &self,
+        unit: &Unit,
+        first_part: u64,
+        texts: &[Vec<u8>],
+        sink: &dyn FrameSink,
+    ) -> Result<UnitReport> {
+        definitions::send(unit, first_part, texts, sink)?;
+        Ok(UnitReport::default())
+    }
+}
+
+/// What a person should know of some tables.
+fn about_tables(view: &View) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let lost: Vec<_> = view
+        .relations
+        .tables
+        .iter()
+        .filter(|table| table.versioned && !units::keeps_history(table, &view.version))
+        .map(|table| table.name.to_string())
+        .collect();
+    if !lost.is_empty() {
+        warnings.push(format!(
+            "of system-versioned tables only the present rows are kept, not their history (it can be put back from MariaDB 10.11 on, and where times mark it): {}",
+            lost.join(", ")
+        ));
+    }
+    let elsewhere: Vec<_> = view
+        .relations
+        .tables
+        .iter()
+        .filter(|table| !table.has_rows() && !table.engine.eq_ignore_ascii_case("BLACKHOLE"))
+        .map(|table| table.name.to_string())
+        .collect();
+    if !elsewhere.is_empty() {
+        warnings.push(format!(
+            "tables whose rows lie in other tables or on other servers are kept without rows: {}",
+            elsewhere.join(", ")
+        ));
+    }
+    warnings
+}
+
+impl Snapshot for MysqlSnapshot {
+    fn start(&self) -> &SnapshotStart {
+        &self.start
+    }
+
+    fn units(&self) -> &[Unit] {
+        &self.units
+    }
+
+    fn connections(&self) -> usize {
+        self.view.width()
+    }
+
+    fn dump(&self, unit: &Unit, sink: &dyn FrameSink, control: &Control<'_>) -> Result<UnitReport> {
+        let wrong = || Error::new(ErrorKind::Internal, "a unit of another snapshot was asked for");
+        match self.works.get(unit.number).ok_or_else(wrong)? {
+            Work::Header => self.send(unit, 0, &self.definitions.header, sink),
+            Work::Trailer => self.send(unit, 0, &self.trailer, sink),
+            Work::Sequences => {
+                let _opens = self.sequences.opener();
+                self.send(unit, 0, &self.definitions.sequences, sink)
+            }
+            Work::Table(place) => {
+                let table = self.view.relations.tables.get(*place).ok_or_else(wrong)?;
+                let schema = &self.view.schema;
+                let text = self.view.read_table(table, control, |connection| {
+                    definitions::table(connection, schema, table, control)
+                })?;
+                self.sequences.wait(control)?;
+                self.send(unit, 0, &[text], sink)
+            }
+            Work::Rows(rows) => {
+                let table = rows.table(&self.view)?;
+                let report = self.view.read_table(table, control, |connection| {
+                    rows::dump(connection, table, rows.part(), sink, control)
+                })?;
+                if rows.is_locked(&self.view) {
+                    self.view.locked_unit_is_done();
+                }
+                Ok(report)
+            }
+            Work::PostData => {
+                let texts = &self.definitions.post_data;
+                self.send(unit, 0, texts, sink)?;
+                let names = &self.view.relations.sequences;
+                let values = self.view.read(|connection| sequences::values(connection, names, control))?;
+                self.send(unit, texts.len() as u64, &values, sink)
+            }
+        }
+    }
+
+    fn end(self: Box<Self>, control: &Control<'_>) -> Result<SnapshotEnd> {
+        self.view.end(control)?;
+        let check = self.check.then(|| "reading every row".to_owned());
+        Ok(SnapshotEnd { check, ..SnapshotEnd::default() })
+    }
+}

@@ -1,0 +1,81 @@
+//! What this user may read: found out before anything is dumped.
+
+use cadangkan_core::{Control, Error, ErrorKind, Result, Selection};
+use cadangkan_mywire::{Connection, Flavor, Version};
+
+use crate::catalog::{Relations, Schema};
+use crate::load::Grants;
+
+/// How many names of a long list an error shows.
+const SHOWN: usize = 20;
+
+/// Lists what a dump could not read whole, and says what it cannot know.
+pub(super) struct Unread {
+    /// What is missing, with the privilege that it needs.
+    pub(super) denied: Vec<String>,
+    /// What a person should know.
+    pub(super) warnings: Vec<String>,
+}
+
+/// Looks at columns and grants.
+pub(super) fn look(
+    connection: &mut Connection,
+    schema: &Schema,
+    relations: &Relations,
+    selection: &Selection,
+    control: &Control<'_>,
+) -> Result<Unread> {
+    let mut unread = Unread { denied: Vec::new(), warnings: Vec::new() };
+    for table in &relations.tables {
+        let is_hidden = table.columns.is_empty() || table.columns.iter().any(|column| !column.readable);
+        if selection.has_rows(&table.name) && table.has_rows() && is_hidden {
+            unread.denied.push(format!("table {} (SELECT)", table.name));
+        }
+    }
+    let grants = Grants::of(connection, control)?;
+    if !selection.data_only {
+        // Without these privileges the server does not even say that there is something.
+        let mut needed = vec!["TRIGGER"];
+        if selection.tables.is_empty() {
+            needed.push("EVENT");
+        }
+        for privilege in grants.missing(&schema.name, &needed) {
+            unread.denied.push(format!("the database's {}s ({privilege})", privilege.to_lowercase()));
+        }
+        if selection.tables.is_empty() && hides_routines(&grants, connection.version()) {
+            unread.warnings.push(
+                "routines of other users may be left out, as this user does not see them: grant SHOW_ROUTINE (MySQL 8.0.20 and newer) or SELECT on mysql.proc (MariaDB)"
+                    .to_owned(),
+            );
+        }
+    }
+    Ok(unread)
+}
+
+/// Whether routines that others defined stay hidden from this user, as far as the grants tell.
+fn hides_routines(grants: &Grants, version: &Version) -> bool {
+    // What counts in a database that no pattern is of counts everywhere.
+    let any = |privileges: &[&str]| privileges.iter().any(|one| grants.missing("\u{1}", &[one]).is_empty());
+    match version.flavor {
+        Flavor::MySql => !any(&["SELECT", "SHOW_ROUTINE"]),
+        Flavor::MariaDb => !grants.missing("mysql", &["SELECT"]).is_empty() && !any(&["SHOW CREATE ROUTINE"]),
+    }
+}
+
+/// Fails when something that is meant cannot be read whole.
+pub(super) fn check(denied: &[String]) -> Result<()> {
+    if denied.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Denied, format!("this user may not read {}", some(denied)))
+        .hint("grant what stands in brackets on the database, or leave tables out with --exclude-tables"))
+}
+
+/// Names a few of many.
+fn some(names: &[String]) -> String {
+    let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}

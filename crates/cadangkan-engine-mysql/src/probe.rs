@@ -1,0 +1,152 @@
+//! What a server and a database say of themselves.
+
+use std::collections::BTreeMap;
+
+use cadangkan_core::{Control, Error, ErrorKind, Result};
+use cadangkan_engine::{DatabaseInfo, ServerInfo};
+use cadangkan_mywire::{Connection, Flavor, literal};
+use serde_json::{Map, Value, json};
+
+use crate::catalog::{RowOf, Schema, one_row};
+use crate::load::{MARKER, is_ours};
+
+/// Facts about one database that a manifest keeps, and that a restore needs.
+pub(crate) struct Facts {
+    pub(crate) server: ServerInfo,
+    pub(crate) attributes: Map<String, Value>,
+    /// The database's character set and collation.
+    pub(crate) charset: String,
+    pub(crate) collation: String,
+}
+
+/// Databases of the server's own.
+const SYSTEM: &str = "('mysql', 'sys', 'information_schema', 'performance_schema', 'ndbinfo', 'mysql_innodb_cluster_metadata')";
+
+/// Asks for everything about one database.
+pub(crate) fn look(connection: &mut Connection, schema: &Schema, control: &Control<'_>) -> Result<Facts> {
+    let sql = format!(
+        "SELECT SCHEMA_NAME, DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME
+           FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = {}",
+        schema.literal()
+    );
+    let found = connection.query(&sql, control)?;
+    let mut found = found.into_iter().map(|row| row.into_iter().map(Option::unwrap_or_default));
+    let found = found.find_map(|mut row| schema.is(&row.next()?).then(|| (row.next(), row.next())));
+    let Some((Some(charset), Some(collation))) = found else { return Err(missing(schema)) };
+    let sizes = sizes(connection, Some(schema), control)?;
+    let size = sizes.into_values().next().unwrap_or_default();
+    let mut server = server(connection, control)?;
+    server.size_bytes = Some(size.bytes);
+    server.tables = Some(size.tables);
+    server.facts.insert(0, ("character set".to_owned(), charset.clone()));
+    server.facts.insert(1, ("collation".to_owned(), collation.clone()));
+    let version = connection.version();
+    let flavor = match version.flavor {
+        Flavor::MySql => "mysql",
+        Flavor::MariaDb => "mariadb",
+    };
+    let mut names = one_row(connection, "SELECT @@lower_case_table_names", control)?;
+    let lower: u64 = names.text()?.parse().unwrap_or_default();
+    let attributes = Map::from_iter([
+        ("flavor".to_owned(), json!(flavor)),
+        ("version".to_owned(), json!(connection.version().text)),
+        ("charset".to_owned(), json!(charset)),
+        ("collation".to_owned(), json!(collation)),
+        ("lower_case_table_names".to_owned(), json!(lower)),
+        ("database_size_bytes".to_owned(), json!(size.bytes)),
+    ]);
+    Ok(Facts { server, attributes, charset, collation })
+}
+
+/// Asks what the server is.
+pub(crate) fn server(connection: &mut Connection, control: &Control<'_>) -> Result<ServerInfo> {
+    let (major, minor, patch) = connection.version().number;
+    let flavor = connection.version().flavor;
+    let mut row = one_row(connection, "SELECT CURRENT_USER(), @@read_only, @@log_bin", control)?;
+    let (user, read_only, log) = (row.text()?, row.text()?, row.text()?);
+    let mut facts = vec![("server".to_owned(), flavor.to_string()), ("user".to_owned(), user)];
+    facts.push(("binary log".to_owned(), if is_on(&log) { "on" } else { "off" }.to_owned()));
+    if is_on(&read_only) {
+        facts.push(("writing".to_owned(), "read only".to_owned()));
+    }
+    if connection.is_encrypted() {
+        facts.push(("encrypted".to_owned(), "yes".to_owned()));
+    }
+    Ok(ServerInfo { version: format!("{major}.{minor}.{patch}"), facts, ..ServerInfo::default() })
+}
+
+/// Lists the databases that this user sees, with their sizes; those of the server itself, and those that restores
+/// made or kept, are left out.
+pub(crate) fn databases(connection: &mut Connection, control: &Control<'_>) -> Result<Vec<DatabaseInfo>> {
+    let names = names(connection, control)?;
+    let mut sizes = sizes(connection, None, control)?;
+    let info = |name: String| {
+        let size = sizes.remove(&name).unwrap_or_default();
+        DatabaseInfo { name, size_bytes: Some(size.bytes), tables: Some(size.tables) }
+    };
+    Ok(names.into_iter().map(info).collect())
+}
+
+/// Lists the names of these databases.
+pub(crate) fn names(connection: &mut Connection, control: &Control<'_>) -> Result<Vec<String>> {
+    let marked = format!(
+        "SELECT TABLE_SCHEMA, TABLE_COMMENT FROM information_schema.TABLES WHERE TABLE_NAME = {}",
+        literal(MARKER)
+    );
+    let mut ours = Vec::new();
+    for row in connection.query(&marked, control)? {
+        let mut row = row.into_iter().map(Option::unwrap_or_default);
+        let (name, comment) = (row.next().unwrap_or_default(), row.next().unwrap_or_default());
+        ours.extend(is_ours(&name, &comment).then_some(name));
+    }
+    let sql =
+        format!("SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME NOT IN {SYSTEM}");
+    let names = connection.query(&sql, control)?.into_iter().flatten().flatten();
+    let mut names: Vec<_> = names.filter(|name| !ours.contains(name)).collect();
+    names.sort();
+    Ok(names)
+}
+
+#[derive(Clone, Copy, Default)]
+struct Size {
+    bytes: u64,
+    tables: u64,
+}
+
+fn sizes(
+    connection: &mut Connection,
+    only: Option<&Schema>,
+    control: &Control<'_>,
+) -> Result<BTreeMap<String, Size>> {
+    let place = match only {
+        Some(schema) => format!("TABLE_SCHEMA = {}", schema.literal()),
+        None => format!("TABLE_SCHEMA NOT IN {SYSTEM}"),
+    };
+    let sql = format!(
+        "SELECT TABLE_SCHEMA, TABLE_NAME, DATA_LENGTH, INDEX_LENGTH FROM information_schema.TABLES
+          WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND {place}"
+    );
+    let mut found: BTreeMap<String, Size> = BTreeMap::new();
+    connection.rows(&sql, control, |_, row| {
+        let mut row = RowOf::new(row);
+        let (schema, table) = (row.text()?, row.text()?);
+        let bytes = row.number()?.unwrap_or_default().saturating_add(row.number()?.unwrap_or_default());
+        if table != MARKER && only.is_none_or(|only| only.is(&schema)) {
+            let size = found.entry(schema).or_default();
+            size.bytes = size.bytes.saturating_add(bytes);
+            size.tables += 1;
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+fn is_on(value: &str) -> bool {
+    value != "0" && !value.eq_ignore_ascii_case("off") && !value.is_empty()
+}
+
+fn missing(schema: &Schema) -> Error {
+    Error::new(ErrorKind::NotFound, "the database does not exist, or this user may not see it")
+        .context("database", schema.name.escape_debug())
+        .hint("check the database's name: SHOW DATABASES lists those that the user may see")
+}

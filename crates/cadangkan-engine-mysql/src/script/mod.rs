@@ -1,0 +1,20 @@
+//! Scripts of statements: ours, and those of `mysqldump` and `mariadb-dump`, taken apart without being run.
+//!
+//! All of it works on bytes, since a script may hold texts of several character sets. What is read is hostile until
+//! it has been understood; nothing here panics on any input.
+
+mod about;
+mod create;
+mod definer;
+mod entry;
+mod lexer;
+mod rows;
+mod split;
+
+pub(crate) use about::{About, Kind};
+pub(crate) use create::{CreateTable, Key, Taken};
+pub(crate) use definer::{definer, without_definer};
+pub(crate) use entry::Header;
+pub(crate) use lexer::{Token, Tokens};
+pub(crate) use rows::{Insert, Inserts, Shapes};
+pub(crate) use split::{Splitter, Statement};

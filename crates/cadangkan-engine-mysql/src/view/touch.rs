@@ -1,0 +1,51 @@
+//! Using tables within a snapshot, so that nobody alters them until it ends.
+
+use cadangkan_core::{Control, ErrorKind, Result, ResultExt};
+use cadangkan_mywire::{Connection, identifier};
+
+use crate::catalog::Relations;
+use crate::session::is;
+
+/// What came of touching everything.
+pub(super) enum Touched {
+    /// All of them are held, but for those that this user may not read.
+    All(Vec<String>),
+    /// This one was altered or dropped since the snapshot was taken.
+    Altered(String),
+}
+
+/// Uses a table, and holds it with that. A row is read of it, since the server finds only then that its definition is
+/// newer than the snapshot.
+pub(super) fn touch(connection: &mut Connection, quoted: &str, control: &Control<'_>) -> Result<()> {
+    connection.rows(&format!("SELECT 1 FROM {quoted} LIMIT 1"), control, |_, _| Ok(()))?;
+    Ok(())
+}
+
+/// Uses every table and sequence.
+pub(super) fn all(
+    connection: &mut Connection,
+    relations: &Relations,
+    control: &Control<'_>,
+) -> Result<Touched> {
+    let mut denied = Vec::new();
+    let tables = relations.tables.iter().map(|table| (table.name.name.clone(), table.has_rows()));
+    let sequences = relations.sequences.iter().map(|name| (name.clone(), true));
+    for (name, has_rows) in tables.chain(sequences) {
+        // What lies on other servers is opened, and not asked.
+        let limit = if has_rows { 1 } else { 0 };
+        let sql = format!("SELECT 1 FROM {} LIMIT {limit}", identifier(&name));
+        match connection.rows(&sql, control, |_, _| Ok(())) {
+            Ok(_) => {}
+            Err(error) if is(&error, &[1142, 1143, 1044, 1370]) => denied.push(name),
+            Err(error) if is(&error, &[1412, 1146, 1051]) => return Ok(Touched::Altered(name)),
+            Err(error) if is(&error, &[1205]) => {
+                let error = error.with_kind(ErrorKind::Timeout).retryable();
+                return Err(error
+                    .context("table", name)
+                    .hint("another session alters or locks the table: wait for it, or raise lock_timeout"));
+            }
+            Err(error) => return Err(error).context("table", name),
+        }
+    }
+    Ok(Touched::All(denied))
+}

@@ -1,0 +1,197 @@
+//! What tests of restores need besides.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::mem::ManuallyDrop;
+
+use cadangkan_core::{
+    Cancel, Control, Error, Event, Leftover, NoReporter, Pattern, Reporter, Result, Selection,
+};
+use cadangkan_engine::{Engine, LoadMode, LoadPlan, LoadReport, LoadRequest, Piece};
+use cadangkan_engine_mysql::MYSQL;
+use cadangkan_testkit::FakeClock;
+use cadangkan_testkit::mysql::{MysqlServer, TestDatabase};
+use serde_json::json;
+
+/// Opens a database by its URL.
+pub(crate) fn at(url: &str) -> Box<dyn Engine> {
+    let mut settings = (MYSQL.parse_url)(url).unwrap().unwrap();
+    let more = json!({ "jobs": 3, "lock_timeout": "10s" });
+    settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    (MYSQL.open)(&settings).unwrap()
+}
+
+/// The name of a database that does not exist yet; dropped at the end with all that restores made beside it.
+pub(crate) struct Absent {
+    pub(crate) name: String,
+    pub(crate) server: MysqlServer,
+}
+
+impl Absent {
+    pub(crate) fn new(server: &MysqlServer, name: &str) -> Absent {
+        let name = format!("{name}{:08x}", RandomState::new().hash_one(1) & 0xffff_ffff);
+        Absent { name, server: server.clone() }
+    }
+
+    pub(crate) fn engine(&self) -> Box<dyn Engine> {
+        at(&self.server.url_of(&self.name))
+    }
+
+    /// All databases whose names begin with its own.
+    pub(crate) fn family(&self) -> Vec<String> {
+        family(&self.server, &self.name)
+    }
+
+    pub(crate) fn run(&self, sql: &str) -> String {
+        self.server.run(&self.name, sql)
+    }
+
+    /// The database that is there by now, for what tests ask of one. It is dropped by this value.
+    pub(crate) fn database(&self) -> ManuallyDrop<TestDatabase> {
+        let url = self.server.url_of(&self.name);
+        ManuallyDrop::new(TestDatabase { name: self.name.clone(), url, server: self.server.clone() })
+    }
+}
+
+impl Drop for Absent {
+    fn drop(&mut self) {
+        for name in self.family() {
+            self.server.drop_database(&name).unwrap();
+        }
+    }
+}
+
+/// All databases whose names begin with another's, that one included.
+pub(crate) fn family(server: &MysqlServer, name: &str) -> Vec<String> {
+    let all = server.run("", "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA ORDER BY 1");
+    all.lines().filter(|line| line.starts_with(name)).map(str::to_owned).collect()
+}
+
+/// Drops what restores made beside a database, and the database.
+pub(crate) fn drop_family(database: &TestDatabase) {
+    for name in family(&database.server, &database.name) {
+        database.server.drop_database(&name).unwrap();
+    }
+}
+
+/// Gives the steps and messages of a run to a test.
+#[derive(Default)]
+pub(crate) struct Heard(std::sync::Mutex<Vec<String>>);
+
+impl Reporter for Heard {
+    fn report(&self, event: &Event<'_>) {
+        if let Event::Message { text, .. } = event {
+            self.0.lock().unwrap().push((*text).to_owned());
+        }
+    }
+}
+
+impl Heard {
+    pub(crate) fn all(&self) -> String {
+        self.0.lock().unwrap().join("\n")
+    }
+}
+
+pub(crate) fn controlled<T>(work: impl FnOnce(&Control<'_>) -> T) -> T {
+    let (cancel, clock) = (Cancel::default(), FakeClock::default());
+    work(&Control { cancel: &cancel, reporter: &NoReporter, clock: &clock })
+}
+
+pub(crate) fn request(mode: LoadMode) -> LoadRequest {
+    LoadRequest { mode, ..LoadRequest::default() }
+}
+
+/// Restores bytes without an index, in stretches of `stretch` bytes.
+pub(crate) fn restore_stream(
+    engine: &dyn Engine,
+    request: &LoadRequest,
+    raw: &[u8],
+    stretch: usize,
+) -> Result<(LoadReport, Vec<String>)> {
+    restore_stream_to(engine, request, raw, stretch, &NoReporter)
+}
+
+/// The same, with what the load says.
+pub(crate) fn restore_stream_to(
+    engine: &dyn Engine,
+    request: &LoadRequest,
+    raw: &[u8],
+    stretch: usize,
+    reporter: &dyn Reporter,
+) -> Result<(LoadReport, Vec<String>)> {
+    let (cancel, clock) = (Cancel::default(), FakeClock::default());
+    let control = &Control { cancel: &cancel, reporter, clock: &clock };
+    let plan = engine.plan_load(request, control)?;
+    let mut load = engine.begin_load(&plan, control)?;
+    let mut raw_offset = 0;
+    for data in raw.chunks(stretch) {
+        if let Err(error) = load.load(&Piece { raw_offset, section: None, object: None, data }, control) {
+            // What cannot be undone is told by the error.
+            let _ = load.abort();
+            return Err(error);
+        }
+        raw_offset += data.len() as u64;
+    }
+    let report = load.finish(control)?;
+    Ok((report, load.commit()?))
+}
+
+pub(crate) fn plan(engine: &dyn Engine, request: &LoadRequest) -> Result<LoadPlan> {
+    controlled(|control| engine.plan_load(request, control))
+}
+
+pub(crate) fn leftovers(engine: &dyn Engine) -> Vec<Leftover> {
+    controlled(|control| engine.leftovers(control)).unwrap()
+}
+
+/// Selects tables by name.
+pub(crate) fn tables(names: &[&str]) -> Selection {
+    Selection {
+        tables: names.iter().map(|name| Pattern((*name).to_owned())).collect(),
+        ..Selection::default()
+    }
+}
+
+/// The whole story of an error, with its advice.
+pub(crate) fn told(error: &Error) -> String {
+    format!("{}; {}", error.chain().join(": "), error.advice().expect("an error says what to do"))
+}
+
+/// What the stock program dumps of a database.
+pub(crate) fn stock_dump(database: &TestDatabase, options: &[&str]) -> Vec<u8> {
+    let output = database.server.dump_tool().args(options).arg(&database.name).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+/// A shop with every kind of thing that a load must treat on its own.
+pub(crate) const SHOP: &str = r#"
+CREATE TABLE customers (id int NOT NULL AUTO_INCREMENT, name varchar(50) NOT NULL, mail varchar(80),
+  PRIMARY KEY (id), UNIQUE KEY mail (mail), KEY name (name(10), id), FULLTEXT KEY words (name)) ENGINE=InnoDB COMMENT='it''s; `odd`';
+CREATE TABLE `or;ders ``x` (id bigint NOT NULL, customer int NOT NULL, `no``te` text, twice int GENERATED ALWAYS AS (id * 2) STORED,
+  place point NOT NULL, PRIMARY KEY (id), KEY customer (customer), SPATIAL KEY place (place),
+  CONSTRAINT known FOREIGN KEY (customer) REFERENCES customers (id) ON DELETE CASCADE) ENGINE=InnoDB;
+CREATE TABLE numbers (a int NOT NULL AUTO_INCREMENT, b bit(9), c binary(4), d double, e date, KEY a (a), KEY b (b)) ENGINE=MyISAM;
+CREATE TABLE parts (id int NOT NULL, y int NOT NULL, PRIMARY KEY (id, y), KEY y (y)) ENGINE=InnoDB
+  PARTITION BY RANGE (y) (PARTITION p0 VALUES LESS THAN (10), PARTITION p1 VALUES LESS THAN MAXVALUE);
+CREATE TABLE nothing (a int) ENGINE=InnoDB;
+INSERT INTO customers (name, mail) VALUES ('a;''\\"`\n', 'a'), ('ü€😀', NULL);
+INSERT INTO customers (name, mail) SELECT CONCAT(a.name, b.name, 'x'), NULL FROM customers a, customers b;
+INSERT INTO `or;ders ``x` (id, customer, `no``te`, place) SELECT id, 1 + id % 2, REPEAT('ab\'\n', 50 + id), POINT(id, 1) FROM customers;
+INSERT INTO numbers (b, c, d, e) VALUES (b'100000001', 0x00ff2700, -1.5e300, '0001-01-01'), (NULL, '', 0.1, NULL);
+INSERT INTO parts VALUES (1, 1), (2, 20);
+CREATE VIEW second AS SELECT n.name FROM customers n;
+CREATE VIEW first AS SELECT COUNT(*) AS n FROM second;
+DELIMITER ;;
+CREATE FUNCTION plus(a int) RETURNS int DETERMINISTIC BEGIN DECLARE b int DEFAULT 1; RETURN a + b; END;;
+CREATE PROCEDURE fill() BEGIN INSERT INTO nothing VALUES (plus(1)); SELECT ';'; END;;
+CREATE TRIGGER upper BEFORE INSERT ON nothing FOR EACH ROW BEGIN SET NEW.a = plus(NEW.a); END;;
+CREATE EVENT nightly ON SCHEDULE EVERY 1 DAY DISABLE DO BEGIN DELETE FROM nothing; END;;
+DELIMITER ;
+"#;
+
+/// A database with the shop.
+pub(crate) fn shop(server: &MysqlServer) -> TestDatabase {
+    let database = server.database();
+    server.feed(&database.name, SHOP.as_bytes()).unwrap();
+    database
+}

@@ -1,0 +1,120 @@
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use cadangkan_core::{Error, ErrorKind, Result};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+
+use super::verify::Verifier;
+use super::{Roots, TlsSettings};
+use crate::{SslMode, Target};
+
+/// Makes the configuration of TLS for a target; files are read now.
+pub(crate) fn client_config(settings: &TlsSettings) -> Result<ClientConfig> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let full = settings.mode == SslMode::VerifyIdentity;
+    let verifier = match &settings.roots {
+        Roots::Unchecked => Verifier::unchecked(&provider),
+        Roots::File(path) => {
+            let (store, pinned) = roots_of_file(path)?;
+            Verifier::new(&provider, store, pinned, full)
+        }
+        Roots::System => Verifier::new(&provider, roots_of_system()?, Vec::new(), full),
+    };
+    let unusable =
+        |error: rustls::Error| Error::new(ErrorKind::Internal, "TLS cannot be set up").source(error);
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(unusable)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier));
+    let Some((certificate, key)) = &settings.certificate else { return Ok(builder.with_no_client_auth()) };
+    let chain = certificates(certificate)?;
+    builder.with_client_auth_cert(chain, private_key(key)?).map_err(|error| {
+        Error::new(ErrorKind::Configuration, "the client certificate and its key do not fit")
+            .context("ssl-cert", certificate.display())
+            .context("ssl-key", key.display())
+            .source(error)
+            .hint("name the key that the certificate was made for")
+    })
+}
+
+/// The name that a certificate is held against, and that the server is told.
+pub(crate) fn server_name(target: &Target) -> Result<ServerName<'static>> {
+    ServerName::try_from(target.host().to_owned()).map_err(|error| {
+        Error::new(ErrorKind::Configuration, "the host is no name that a certificate can be for")
+            .context("host", target.host())
+            .source(error)
+            .hint("use the server's real name, or set ssl-mode to disabled")
+    })
+}
+
+/// The roots in a file, and the same certificates as they are.
+fn roots_of_file(path: &Path) -> Result<(RootCertStore, Vec<CertificateDer<'static>>)> {
+    let certificates = certificates(path)?;
+    let mut store = RootCertStore::empty();
+    let (added, _) = store.add_parsable_certificates(certificates.iter().cloned());
+    if added == 0 {
+        return Err(Error::new(
+            ErrorKind::Configuration,
+            "the file has no root certificate that can be used",
+        )
+        .context("path", path.display())
+        .hint("give a file with X.509 version 3 certificates in PEM"));
+    }
+    Ok((store, certificates))
+}
+
+fn roots_of_system() -> Result<RootCertStore> {
+    let mut store = RootCertStore::empty();
+    let (added, _) = store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if added == 0 {
+        return Err(Error::new(ErrorKind::Configuration, "the system has no root certificates")
+            .hint("install the package ca-certificates, or name a file as ssl-ca"));
+    }
+    Ok(store)
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
+    let bytes = std::fs::read(path).map_err(|error| {
+        Error::io("cannot read the certificate's file", error)
+            .context("path", path.display())
+            .hint("check the path and the file's permissions")
+    })?;
+    let found: std::result::Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
+    let none = |message: &str| {
+        Error::new(ErrorKind::Configuration, message)
+            .context("path", path.display())
+            .hint("give a file in PEM: it has lines `-----BEGIN CERTIFICATE-----`")
+    };
+    match found {
+        Ok(found) if !found.is_empty() => Ok(found),
+        Ok(_) => Err(none("the file has no certificate")),
+        Err(error) => Err(none("the certificate's file cannot be understood").source(error)),
+    }
+}
+
+/// Reads a key that only we may read; root's keys may be shared with a group.
+fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>> {
+    let unreadable = |error| {
+        Error::io("cannot read the client certificate's key", error)
+            .context("path", path.display())
+            .hint("check the path and the file's permissions")
+    };
+    let metadata = std::fs::metadata(path).map_err(unreadable)?;
+    let forbidden = if metadata.uid() == 0 { 0o037 } else { 0o077 };
+    if metadata.mode() & forbidden != 0 {
+        return Err(Error::new(ErrorKind::Denied, "the client certificate's key may be read by others")
+            .context("path", path.display())
+            .hint("take the permissions of group and others away: `chmod 0600` on the file"));
+    }
+    let bytes = std::fs::read(path).map_err(unreadable)?;
+    PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| {
+        Error::new(ErrorKind::Configuration, "the file has no private key that can be used")
+            .context("path", path.display())
+            .source(error)
+            .hint("give a key in PEM without a passphrase")
+    })
+}
