@@ -7,11 +7,8 @@ use serde_json::Value;
 
 /// All engines, in the order in which they are shown.
 #[cfg(not(test))]
-pub(crate) static ENGINES: &[&Descriptor] = &[
-    &cadangkan_engine_sqlite::SQLITE,
-    &cadangkan_engine_postgres::POSTGRES,
-    &cadangkan_engine_mysql::MYSQL,
-];
+pub(crate) static ENGINES: &[&Descriptor] =
+    &[&cadangkan_engine_sqlite::SQLITE, &cadangkan_engine_postgres::POSTGRES, &cadangkan_engine_mysql::MYSQL];
 
 /// With a server that needs no server, for the unit tests.
 #[cfg(test)]

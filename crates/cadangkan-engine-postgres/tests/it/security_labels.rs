@@ -21,7 +21,8 @@ fn security_labels_come_back() {
     let (_folder, library) = provider();
     let with_provider = || -> TestDatabase {
         let database = server.database();
-        database.psql(&format!("ALTER DATABASE {} SET session_preload_libraries = '{library}'", database.name));
+        database
+            .psql(&format!("ALTER DATABASE {} SET session_preload_libraries = '{library}'", database.name));
         database
     };
     let (source, target) = (with_provider(), with_provider());
