@@ -160,8 +160,8 @@ mod tests {
         });
         assert_eq!(parsed, expected);
         assert!((MYSQL.open)(&parsed).is_ok());
-        assert!(parse_url("mariadb://h/d").unwrap().is_ok());
-        assert!(parse_url("postgres://h/d").is_none());
+        assert!(parse_url("mariadb://host/d").unwrap().is_ok());
+        assert!(parse_url("postgres://host/d").is_none());
     }
 
     #[test]
