@@ -72,7 +72,12 @@ pub(crate) fn server(connection: &mut Connection, control: &Control<'_>) -> Resu
     if connection.is_encrypted() {
         facts.push(("encrypted".to_owned(), "yes".to_owned()));
     }
-    Ok(ServerInfo { version: format!("{major}.{minor}.{patch}"), facts, ..ServerInfo::default() })
+    let whose = match flavor {
+        Flavor::MySql => "",
+        Flavor::MariaDb => "-MariaDB",
+    };
+    let version = format!("{major}.{minor}.{patch}{whose}");
+    Ok(ServerInfo { version, facts, ..ServerInfo::default() })
 }
 
 /// Lists the databases that this user sees, with their sizes; those of the server itself, and those that restores

@@ -5,8 +5,8 @@
 //! rest is what it prints. `[..]` stands for any text within a line, and a line `...` for any lines: the
 //! notation of trycmd, which itself knows no pipelines.
 //!
-//! A page that calls `psql` has the first server of CADANGKAN_TEST_SERVERS in its `PG*` variables, and is skipped
-//! where there is none.
+//! A page that calls `psql` has the first PostgreSQL server of CADANGKAN_TEST_SERVERS in its `PG*` variables, one that
+//! calls `mariadb` the first MariaDB server in its `MYSQL_*` variables; it is skipped where there is none.
 
 mod playground;
 
@@ -61,20 +61,20 @@ pub(crate) fn check(instrumentation: Option<&Instrumentation>, servers: Option<&
     process::run(&mut build)?;
 
     let root = project::root()?;
-    let playground = Playground::find(servers)?;
+    let playgrounds = Playground::find(servers)?;
     let (mut checked, mut failures) = (Checked { examples: 0, skipped: Vec::new() }, 0);
     for page in pages_of(&root)? {
         let text = fs::read_to_string(&page)?;
         let found = pages::examples(&text);
         let name = page.strip_prefix(&root).unwrap_or(&page).display().to_string();
-        let needs_server = playground::is_needed(&found);
-        if needs_server && playground.is_none() {
+        let needed = playground::needed(&found);
+        let playground = playgrounds.iter().find(|playground| Some(playground.kind()) == needed);
+        if needed.is_some() && playground.is_none() {
             println!("{name}: skipped, it needs a server: `cargo xtask servers up` says how to have one");
             checked.skipped.push(name);
             continue;
         }
         checked.examples += found.len();
-        let playground = playground.as_ref().filter(|_| needs_server);
         failures += run_page(&name, &found, &target, instrumentation, playground)?;
     }
     if failures > 0 {
@@ -116,7 +116,8 @@ fn run_page(
         return Ok(0);
     }
     let folder = Scratch::new(target, name)?;
-    let _visit = playground.map(|playground| playground.visit(examples)).transpose()?;
+    let home = folder.0.join("home");
+    let _visit = playground.map(|playground| playground.visit(examples, &home)).transpose()?;
     let mut failures = 0;
     for example in examples {
         let mut command = shell(&folder, target, &example.command, playground);

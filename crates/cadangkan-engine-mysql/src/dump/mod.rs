@@ -18,7 +18,6 @@ mod views;
 
 use cadangkan_core::{Control, Error, ErrorKind, Result};
 use cadangkan_engine::{DumpRequest, FrameSink, Snapshot, SnapshotEnd, SnapshotStart, Unit, UnitReport};
-use serde_json::json;
 
 use crate::config::Config;
 use crate::probe;
@@ -77,12 +76,10 @@ impl MysqlSnapshot {
         warnings.extend(target.warnings().iter().cloned());
         warnings.extend(unread.warnings);
         warnings.extend(about_tables(&view));
-        let mut attributes = facts.attributes;
-        attributes.insert("connections".to_owned(), json!(view.width()));
         let start = SnapshotStart {
             server: facts.server,
             position: view.position.clone(),
-            attributes,
+            attributes: facts.attributes,
             estimated_bytes,
             tool_versions: Vec::new(),
             warnings,

@@ -1,10 +1,11 @@
 //! What this user may read: found out before anything is dumped.
 
-use cadangkan_core::{Control, Error, ErrorKind, Result, Selection};
-use cadangkan_mywire::{Connection, Flavor, Version};
+use cadangkan_core::{Control, Error, ErrorKind, Result, ResultExt, Selection};
+use cadangkan_mywire::{Connection, Flavor};
 
 use crate::catalog::{Relations, Schema};
 use crate::load::Grants;
+use crate::session::is;
 
 /// How many names of a long list an error shows.
 const SHOWN: usize = 20;
@@ -42,7 +43,7 @@ pub(super) fn look(
         for privilege in grants.missing(&schema.name, &needed) {
             unread.denied.push(format!("the database's {}s ({privilege})", privilege.to_lowercase()));
         }
-        if selection.tables.is_empty() && hides_routines(&grants, connection.version()) {
+        if selection.tables.is_empty() && hides_routines(connection, &grants, control)? {
             unread.warnings.push(
                 "routines of other users may be left out, as this user does not see them: grant SHOW_ROUTINE (MySQL 8.0.20 and newer) or SELECT on mysql.proc (MariaDB)"
                     .to_owned(),
@@ -52,13 +53,19 @@ pub(super) fn look(
     Ok(unread)
 }
 
-/// Whether routines that others defined stay hidden from this user, as far as the grants tell.
-fn hides_routines(grants: &Grants, version: &Version) -> bool {
+/// Whether routines that others defined stay hidden from this user, as far as can be told.
+fn hides_routines(connection: &mut Connection, grants: &Grants, control: &Control<'_>) -> Result<bool> {
     // What counts in a database that no pattern is of counts everywhere.
     let any = |privileges: &[&str]| privileges.iter().any(|one| grants.missing("\u{1}", &[one]).is_empty());
-    match version.flavor {
-        Flavor::MySql => !any(&["SELECT", "SHOW_ROUTINE"]),
-        Flavor::MariaDb => !grants.missing("mysql", &["SELECT"]).is_empty() && !any(&["SHOW CREATE ROUTINE"]),
+    match connection.version().flavor {
+        Flavor::MySql => Ok(!any(&["SELECT", "SHOW_ROUTINE"])),
+        Flavor::MariaDb if any(&["SHOW CREATE ROUTINE"]) => Ok(false),
+        // The privilege may be on that table alone.
+        Flavor::MariaDb => match connection.query("SELECT 1 FROM mysql.proc LIMIT 0", control) {
+            Ok(_) => Ok(false),
+            Err(error) if is(&error, &[1142, 1143, 1044]) => Ok(true),
+            Err(error) => Err(error).context("during", "finding out whether routines are hidden"),
+        },
     }
 }
 

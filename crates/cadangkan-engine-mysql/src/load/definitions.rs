@@ -238,6 +238,9 @@ impl Definitions {
         counts: &BTreeMap<ObjectName, Count>,
         control: &Control<'_>,
     ) -> Result<()> {
+        if self.selection.is_of_tables() {
+            self.later.drop_dangling(pool, control)?;
+        }
         self.later.build(pool, counts, control)
     }
 

@@ -161,7 +161,7 @@ fn refuse_unknown_tables(request: &LoadRequest) -> Result<()> {
 pub(super) fn no_such_table(name: &str) -> Error {
     Error::new(ErrorKind::NotFound, "the backup has no such table")
         .context("table", name.escape_debug())
-        .hint("`cadangkan show` lists what a backup has")
+        .hint("`cadangkan backups info` lists what a backup has")
 }
 
 fn choose(look: &Look, request: &LoadRequest) -> Result<Way> {

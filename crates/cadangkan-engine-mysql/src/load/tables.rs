@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use cadangkan_core::{Control, ObjectName, Result};
+use cadangkan_core::{Control, Level, ObjectName, Result};
 use cadangkan_mywire::{Connection, identifier};
 
 use super::entries::Entry;
 use super::pool::Pool;
 use super::rows::Count;
 use super::statement::{define, explain};
-use crate::script::{CreateTable, Key, Kind, Taken};
+use crate::script::{CreateTable, Foreign, Key, Kind, Taken};
 
 /// Tables of fewer rows keep their indexes: a second statement would take longer than it saves.
 const FEW_ROWS: u64 = 1000;
@@ -118,6 +118,31 @@ impl Later {
         for tables in [plain, unions] {
             pool.each(&tables, control, make)?;
             self.tables.extend(tables.into_iter().filter_map(|made| made.waiting));
+        }
+        Ok(())
+    }
+
+    /// Leaves out foreign keys to tables that are not there, since no row could ever be added; says which.
+    pub(super) fn drop_dangling(&mut self, pool: &Pool, control: &Control<'_>) -> Result<()> {
+        if self.tables.iter().all(|waiting| waiting.taken.foreign.is_empty()) {
+            return Ok(());
+        }
+        let sql = "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()";
+        let rows = pool.with(control, |connection| connection.query(sql, control))?;
+        let there: HashSet<String> =
+            rows.into_iter().flatten().flatten().map(|name| name.to_lowercase()).collect();
+        for waiting in &mut self.tables {
+            let (kept, dangling) = std::mem::take(&mut waiting.taken.foreign)
+                .into_iter()
+                .partition(|foreign| there.contains(&foreign.parent.to_lowercase()));
+            waiting.taken.foreign = kept;
+            for Foreign { parent, .. } in dangling {
+                let table = &waiting.table;
+                let text = format!(
+                    "a foreign key of {table} is left out: {parent}, which it leads to, is neither restored nor in the target"
+                );
+                control.message(Level::Warning, &text);
+            }
         }
         Ok(())
     }

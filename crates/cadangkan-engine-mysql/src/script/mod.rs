@@ -12,7 +12,7 @@ mod rows;
 mod split;
 
 pub(crate) use about::{About, Kind};
-pub(crate) use create::{CreateTable, Key, Taken};
+pub(crate) use create::{CreateTable, Foreign, Key, Taken};
 pub(crate) use definer::{definer, without_definer};
 pub(crate) use entry::Header;
 pub(crate) use lexer::{Token, Tokens};

@@ -119,6 +119,32 @@ fn some_tables_are_restored_beside_others() {
 }
 
 #[test]
+fn a_foreign_key_to_a_table_that_is_not_there_is_left_out() {
+    for server in servers() {
+        let source = server.database();
+        source.run(
+            "CREATE TABLE parents (id int PRIMARY KEY);
+             CREATE TABLE children (id int PRIMARY KEY, parent int, other int,
+               FOREIGN KEY (parent) REFERENCES parents (id), FOREIGN KEY (other) REFERENCES children (id));
+             INSERT INTO parents VALUES (1);
+             INSERT INTO children VALUES (1, 1, NULL), (2, 1, 1);",
+        );
+        let dumped = dump(&*engine(&source), &DumpRequest::default()).unwrap();
+        let parents = "SELECT REFERENCED_TABLE_NAME FROM information_schema.REFERENTIAL_CONSTRAINTS
+            WHERE CONSTRAINT_SCHEMA = DATABASE() ORDER BY 1";
+        let request = LoadRequest { selection: tables(&["children"]), ..dumped.request(LoadMode::Fresh) };
+        let target = server.database();
+        load(&*at(&target.url), &dumped, &request).unwrap();
+        assert_eq!(target.run(parents), "children\n");
+        target.run("INSERT INTO children VALUES (3, 77, 2)");
+        let beside = server.database();
+        beside.run("CREATE TABLE parents (id int PRIMARY KEY); INSERT INTO parents VALUES (1)");
+        load(&*at(&beside.url), &dumped, &request).unwrap();
+        assert_eq!(beside.run(parents), "children\nparents\n");
+    }
+}
+
+#[test]
 fn the_other_kind_of_server_takes_what_it_can_and_refuses_the_rest() {
     let all = servers();
     let (Some(mariadb), Some(mysql)) =

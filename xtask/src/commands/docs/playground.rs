@@ -1,4 +1,6 @@
-//! The server that pages may use, left as it was before each page.
+//! The servers that pages may use, left as they were before each page.
+
+mod kind;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -9,58 +11,72 @@ use anyhow::{Context as _, Result, bail};
 use crate::pages::Example;
 use crate::process;
 use crate::servers::State;
-
-/// The superuser of servers for tests, and its password (CONTRIBUTING.md, Servers).
-const USER: (&str, &str) = ("postgres", "pw");
-
-/// Databases and roles; a database is known by its name, as psql quotes it.
-const THINGS: &str = "SELECT pg_catalog.format('DATABASE %I', datname) FROM pg_catalog.pg_database
-  UNION ALL SELECT pg_catalog.format('ROLE %I', rolname) FROM pg_catalog.pg_roles ORDER BY 1";
+use crate::servers::mysql::Flavor;
+pub(super) use kind::Kind;
 
 /// A running server.
 pub(super) struct Playground {
+    kind: Kind,
     port: u16,
     programs: PathBuf,
 }
 
-/// Tells whether a page needs a server.
-pub(super) fn is_needed(examples: &[Example]) -> bool {
-    examples.iter().any(|example| words(&example.command).any(|word| word == "psql"))
+/// Tells which server a page needs: the one whose client it calls.
+pub(super) fn needed(examples: &[Example]) -> Option<Kind> {
+    let calls = |kind: &Kind| {
+        examples.iter().any(|example| words(&example.command).any(|word| word == kind.client()))
+    };
+    Kind::ALL.into_iter().find(calls)
 }
 
 impl Playground {
-    /// Finds the first server of a list that has its programs beside it; none without a list.
-    pub(super) fn find(state: Option<&Path>) -> Result<Option<Self>> {
-        let Some(folder) = state.and_then(Path::parent) else { return Ok(None) };
-        let servers = State::read(folder)?.servers.into_iter().filter(|server| server.port != 0);
-        let mut usable = servers.filter_map(|server| Some((server.port, server.bin?)));
-        Ok(usable.next().map(|(port, programs)| Playground { port, programs }))
+    /// Finds the first server of each kind in a list that has its programs beside it; none without a list.
+    pub(super) fn find(state: Option<&Path>) -> Result<Vec<Self>> {
+        let Some(folder) = state.and_then(Path::parent) else { return Ok(Vec::new()) };
+        let state = State::read(folder)?;
+        let postgres = state.servers.into_iter().filter(|server| server.port != 0);
+        let mut postgres =
+            postgres.filter_map(|server| Some(Playground::new(Kind::Postgres, server.port, server.bin?)));
+        let mariadb = state
+            .mysql
+            .into_iter()
+            .filter(|server| server.port != 0 && matches!(server.flavor, Flavor::Mariadb));
+        let mut mariadb = mariadb.map(|server| Playground::new(Kind::Mariadb, server.port, server.bin));
+        Ok(postgres.next().into_iter().chain(mariadb.next()).collect())
     }
 
-    /// Where its `psql` and `pg_dump` are.
+    fn new(kind: Kind, port: u16, programs: PathBuf) -> Self {
+        Playground { kind, port, programs }
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Where its client and its dump program are.
     pub(super) fn programs(&self) -> &Path {
         &self.programs
     }
 
     /// Lets a command find the server, and be its superuser.
     pub(super) fn apply(&self, command: &mut Command) {
-        command.env("PGHOST", "127.0.0.1").env("PGPORT", self.port.to_string());
-        command.env("PGUSER", USER.0).env("PGPASSWORD", USER.1);
+        self.kind.apply(self.port, command);
     }
 
-    /// Begins a page: what it makes is dropped when the value is.
-    pub(super) fn visit(&self, examples: &[Example]) -> Result<Visit<'_>> {
+    /// Begins a page: what it makes is dropped when the value is; `home` is its home folder.
+    pub(super) fn visit(&self, examples: &[Example], home: &Path) -> Result<Visit<'_>> {
+        self.kind.prepare(self.port, home)?;
         let named = examples.iter().flat_map(|example| words(&example.command)).map(str::to_owned).collect();
         Ok(Visit { server: self, named, before: self.things()? })
     }
 
+    /// Databases and users, each as its sort and its name.
     fn things(&self) -> Result<BTreeSet<String>> {
-        Ok(self.psql(THINGS)?.lines().map(str::to_owned).collect())
+        Ok(self.run(self.kind.things())?.lines().map(str::to_owned).collect())
     }
 
-    fn psql(&self, sql: &str) -> Result<String> {
-        let mut command = Command::new(self.programs.join("psql"));
-        command.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-d", "postgres", "-c", sql]);
+    fn run(&self, sql: &str) -> Result<String> {
+        let mut command = self.kind.statement(&self.programs, sql);
         self.apply(&mut command);
         process::capture(&mut command)
     }
@@ -81,8 +97,7 @@ impl Visit<'_> {
         let mut failures = Vec::new();
         // Databases come before roles, whose things may be in them.
         for thing in made {
-            let force = if thing.starts_with("DATABASE") { " WITH (FORCE)" } else { "" };
-            if let Err(error) = self.server.psql(&format!("DROP {thing}{force}")) {
+            if let Err(error) = self.server.run(&self.server.kind.drop_statement(thing)) {
                 failures.push(format!("{thing}: {error:#}"));
             }
         }
@@ -101,7 +116,9 @@ impl Drop for Visit<'_> {
 /// Tells whether a page has the name of a thing, or the name of the database that a restore made it from.
 fn is_named(thing: &str, named: &BTreeSet<String>) -> bool {
     let name = thing.split_once(' ').map_or(thing, |(_, name)| name);
-    let of_restore = ["_before_", "_restore_"].iter().find_map(|mark| name.split_once(mark));
+    // A user of MariaDB has its host behind the name.
+    let name = name.split_once('@').map_or(name, |(name, _)| name);
+    let of_restore = ["_before_", "_restore_", "_cadangkan_"].iter().find_map(|mark| name.split_once(mark));
     named.contains(name) || of_restore.is_some_and(|(of, _)| named.contains(of))
 }
 
@@ -118,17 +135,25 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_calls_psql_needs_a_server() {
-        assert!(is_needed(&[example("ls"), example("zstd -dc a.zst | psql -d b")]));
-        assert!(!is_needed(&[example("ls psqlrc"), example("cadangkan list")]));
+    fn a_page_needs_the_server_whose_client_it_calls() {
+        let needed_by =
+            |commands: &[&str]| needed(&commands.iter().map(|one| example(one)).collect::<Vec<_>>());
+        assert_eq!(needed_by(&["ls", "zstd -dc a.zst | psql -d b"]), Some(Kind::Postgres));
+        assert_eq!(needed_by(&["mariadb shop < shop.sql"]), Some(Kind::Mariadb));
+        assert_eq!(needed_by(&["ls psqlrc", "cadangkan list"]), None);
     }
 
     #[test]
     fn only_what_the_page_names_is_dropped() {
         let named = words("cadangkan restore shop --to postgres:///copy").map(str::to_owned).collect();
-        for mine in
-            ["DATABASE shop", "ROLE copy", "DATABASE shop_before_20260115_143022", "DATABASE copy_restore_0a"]
-        {
+        for mine in [
+            "DATABASE shop",
+            "ROLE copy",
+            "DATABASE shop_before_20260115_143022",
+            "DATABASE copy_restore_0a",
+            "DATABASE shop_cadangkan_20260115_143022",
+            "USER copy@%",
+        ] {
             assert!(is_named(mine, &named), "{mine}");
         }
         for other in ["DATABASE cadangkan_test_1", "ROLE sho", "DATABASE other_before_1", "DATABASE shop_2"] {
@@ -138,6 +163,6 @@ mod tests {
 
     #[test]
     fn without_a_list_there_is_no_server() {
-        assert!(Playground::find(None).unwrap().is_none());
+        assert!(Playground::find(None).unwrap().is_empty());
     }
 }
