@@ -27,7 +27,7 @@ fn the_guide_leads_to_a_first_backup() {
     terminal.answer("What would you like to do? [1-4]: ", "9");
     terminal.expect("please type a number from 1 to 4");
     terminal.answer("[1-4]: ", "1");
-    terminal.answer("What kind of database? [1-2]: ", "1");
+    terminal.answer("What kind of database? [1-3]: ", "1");
     // Answers that do not do are asked for again.
     terminal.answer("What to call it [production]: ", "my shop");
     terminal.expect("\"my shop\" is not a usable name");
