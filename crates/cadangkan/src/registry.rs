@@ -7,11 +7,8 @@ use serde_json::Value;
 
 /// All engines, in the order in which they are shown.
 #[cfg(not(test))]
-pub(crate) static ENGINES: &[&Descriptor] = &[
-    &cadangkan_engine_sqlite::SQLITE,
-    &cadangkan_engine_postgres::POSTGRES,
-    &cadangkan_engine_mysql::MYSQL,
-];
+pub(crate) static ENGINES: &[&Descriptor] =
+    &[&cadangkan_engine_sqlite::SQLITE, &cadangkan_engine_postgres::POSTGRES, &cadangkan_engine_mysql::MYSQL];
 
 /// With a server that needs no server, for the unit tests.
 #[cfg(test)]
@@ -31,6 +28,14 @@ pub(crate) static HOME_STORAGE: (&StorageDescriptor, &str) = (&cadangkan_storage
 /// Finds an engine by the word that the configuration uses.
 pub(crate) fn engine(id: &str) -> Option<&'static Descriptor> {
     ENGINES.iter().copied().find(|engine| engine.id == id)
+}
+
+/// Other words for an engine, that a person may type for it.
+pub(crate) fn other_names(id: &str) -> &'static [&'static str] {
+    match id {
+        "mysql" => &["mariadb"],
+        _ => &[],
+    }
 }
 
 /// Finds a storage by the word that the configuration uses.

@@ -238,8 +238,8 @@ fn what_is_wrong_is_said_with_its_exit_code() {
         (&["--url", &mode], 8, "not signed by an authority"),
         (&["--url", &ca], 4, "cannot read the certificate"),
         (&["--url", &no_database], 2, "no database is named"),
-        (&["--url", "mysql://h/d?ssl-mode=often"], 2, "`often` is no ssl-mode"),
-        (&["--url", "postgres://h/d"], 2, "not a URL of MySQL"),
+        (&["--url", "mysql://host/d?ssl-mode=often"], 2, "`often` is no ssl-mode"),
+        (&["--url", "postgres://host/d"], 2, "not a URL of MySQL"),
     ];
     for (arguments, code, message) in wrong {
         let ran = home.run(&[&["add", "mysql", "x"], *arguments].concat());
@@ -258,7 +258,8 @@ fn a_person_at_a_terminal_is_asked_for_the_password() {
     let home = Home::empty();
     let port = server.port.to_string();
     let place = ["--host", "127.0.0.1", "--port", &port, "--database", &database.name, "--user", &user.name];
-    let mut terminal = Terminal::start(&home, &[&["add", "mysql", "asked"], &place[..]].concat(), &[]);
+    // The other name of the engine does as well.
+    let mut terminal = Terminal::start(&home, &[&["add", "mariadb", "asked"], &place[..]].concat(), &[]);
     terminal.answer("password", PlainUser::PASSWORD);
     terminal.expect("Added asked");
     let (code, screen) = terminal.end();
