@@ -83,7 +83,11 @@ impl Engine for MysqlEngine {
             }
             let target = self.config.target()?;
             let mut connection = open(&target, control)?;
-            let Some(name) = target.database() else { return probe::server(&mut connection, control) };
+            let name = target.database().ok_or_else(|| {
+                Error::new(ErrorKind::Usage, "no database is named").context("at", self.location()).hint(
+                    "name it with --database or at the end of the URL, or a whole server with --databases '*'",
+                )
+            })?;
             let schema = Schema::of(&mut connection, name, control)?;
             Ok(probe::look(&mut connection, &schema, control)?.server)
         };

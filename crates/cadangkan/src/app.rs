@@ -167,8 +167,14 @@ impl App {
     pub(crate) fn absolute_paths(&self, fields: &[Field], mut settings: Value) -> Result<Value> {
         let here =
             std::path::absolute(".").map_err(|error| Error::io("cannot tell which folder this is", error))?;
-        for field in fields.iter().filter(|field| field.kind == FieldKind::Path) {
-            let Some(value) = settings.get_mut(field.name) else { continue };
+        let keys = fields.iter().filter_map(|field| match field.kind {
+            FieldKind::Path => Some(field.name.to_owned()),
+            // The file that a secret stands in.
+            FieldKind::Secret => Some(format!("{}_file", field.name)),
+            _ => None,
+        });
+        for key in keys {
+            let Some(value) = settings.get_mut(&key) else { continue };
             let Some(path) = value.as_str() else { continue };
             let path = config::resolve_path(path, &here, self.process.user_home.as_deref());
             *value = Value::from(path.to_string_lossy().into_owned());

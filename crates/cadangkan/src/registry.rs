@@ -30,6 +30,14 @@ pub(crate) fn engine(id: &str) -> Option<&'static Descriptor> {
     ENGINES.iter().copied().find(|engine| engine.id == id)
 }
 
+/// Other words for an engine, that a person may type for it.
+pub(crate) fn other_names(id: &str) -> &'static [&'static str] {
+    match id {
+        "mysql" => &["mariadb"],
+        _ => &[],
+    }
+}
+
 /// Finds a storage by the word that the configuration uses.
 pub(crate) fn storage(id: &str) -> Option<&'static StorageDescriptor> {
     STORAGES.iter().copied().find(|storage| storage.id == id)

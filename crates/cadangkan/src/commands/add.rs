@@ -252,6 +252,7 @@ fn engine_command(engine: &'static Descriptor) -> clap::Command {
         .help("Where it is, as one URL");
     let connection = std::iter::once(url).chain(engine.fields.iter().flat_map(field_args));
     let command = clap::Command::new(engine.id)
+        .visible_aliases(registry::other_names(engine.id).iter().copied())
         .arg(Arg::new("name").required(true).value_name("NAME").help("What to call it"))
         .args(connection.map(|arg| arg.help_heading("Connection")))
         .args(option_args());

@@ -6,6 +6,8 @@ mod environment;
 mod first_run;
 mod help;
 mod json;
+mod mysql;
+mod mysql_server;
 mod one_off;
 mod permissions;
 mod pipes;

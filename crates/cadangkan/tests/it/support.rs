@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use rusqlite::Connection;
 use serde_json::Value;
@@ -131,7 +131,15 @@ impl Home {
 
 impl Ran {
     pub(crate) fn of(command: &mut Command) -> Self {
-        let output = command.output().unwrap();
+        Ran::from(command.output().unwrap())
+    }
+
+    /// Waits for the end of what was started with pipes.
+    pub(crate) fn ended(child: Child) -> Self {
+        Ran::from(child.wait_with_output().unwrap())
+    }
+
+    fn from(output: Output) -> Self {
         Ran {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8(output.stdout).unwrap(),

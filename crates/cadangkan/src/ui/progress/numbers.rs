@@ -20,7 +20,8 @@ pub(super) fn facts(progress: &Progress, took: Duration) -> String {
     let mut facts = Vec::new();
     facts.extend(percent(progress).map(|percent| format!("{percent}%")));
     let done = format_bytes(progress.bytes);
-    facts.extend(match progress.total_bytes {
+    // A total that was passed was a bad estimate.
+    facts.extend(match progress.total_bytes.filter(|total| *total >= progress.bytes) {
         Some(total) => Some(format!("{done} of {}", format_bytes(total))),
         None => (progress.bytes > 0).then_some(done),
     });
@@ -61,7 +62,7 @@ mod tests {
         assert_eq!(facts(&known, second * 2), "46%  234 MB of 500 MB  117 MB/s  3 of 12 objects  3.0s left");
         assert_eq!(facts(&progress(5_000, None), second), "5.0 kB  5.0 kB/s");
         assert_eq!(facts(&progress(0, None), Duration::ZERO), "");
-        assert_eq!(facts(&progress(10, Some(5)), second), "100%  10 B of 5 B  10 B/s");
+        assert_eq!(facts(&progress(10, Some(5)), second), "100%  10 B  10 B/s");
     }
 
     #[test]
