@@ -253,10 +253,11 @@ pub fn first_cause<T>(results: Vec<Result<T>>) -> Result<Vec<T>> {
     for result in results {
         match result {
             Ok(value) => values.push(value),
-            Err(error) if cause.as_ref().is_none_or(|known| known.kind() == ErrorKind::Cancelled) => {
-                cause = Some(error);
-            }
-            Err(_) => {}
+            Err(error) => match &cause {
+                Some(known)
+                    if known.kind() != ErrorKind::Cancelled || error.kind() == ErrorKind::Cancelled => {}
+                _ => cause = Some(error),
+            },
         }
     }
     cause.map_or(Ok(values), Err)
@@ -276,6 +277,9 @@ mod tests {
         );
         assert_eq!(found(vec![Ok(1), error(ErrorKind::Cancelled)]), Err(ErrorKind::Cancelled));
         assert_eq!(found(vec![Ok(1), Ok(2)]), Ok(vec![1, 2]));
+        let stopped = |message: &str| Err(Error::new(ErrorKind::Cancelled, message));
+        let first = first_cause::<u8>(vec![stopped("on request"), stopped("by another")]).unwrap_err();
+        assert_eq!(first.message(), "on request");
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub static POSTGRES: Descriptor = Descriptor {
             "jobs",
             FieldKind::Integer,
             None,
-            "how many connections dump or load at once, at most; as many as there are cores, from 2 to 4",
+            "how many connections dump or load at once; by default the number of cores, 2 to 4",
         ),
         text("ssh", None, "an SSH host to go through: user@host or user@host:22"),
         field("ssh_key", FieldKind::Path, None, "the private key for the SSH host"),
