@@ -4,7 +4,7 @@ mod columns;
 mod names;
 mod row;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use cadangkan_core::{Control, ObjectName, Result, Selection};
 use cadangkan_mywire::{Connection, identifier, literal};
@@ -67,6 +67,8 @@ pub(crate) struct Relations {
     pub(crate) views: Vec<String>,
     /// The sequences that are meant, by name.
     pub(crate) sequences: Vec<String>,
+    /// Names of tables and views that are there and were excluded, in lower case.
+    pub(crate) excluded: BTreeSet<String>,
 }
 
 /// A database, and how its name is compared.
@@ -113,7 +115,13 @@ pub(crate) fn relations(
         let mut row = RowOf::new(row);
         let (of, name, kind) = (row.text()?, row.text()?, row.text()?);
         let object = ObjectName::new(name.clone());
-        if !schema.is(&of) || name == MARKER || !selection.has_table(&object) {
+        if !schema.is(&of) || name == MARKER {
+            return Ok(());
+        }
+        if !selection.has_table(&object) {
+            if selection.tables.is_empty() {
+                found.excluded.insert(name.to_lowercase());
+            }
             return Ok(());
         }
         match kind.as_str() {

@@ -30,6 +30,8 @@ pub(super) struct Definitions {
     pub(super) post_data: Vec<Vec<u8>>,
     /// What this user may not see.
     pub(super) denied: Vec<String>,
+    /// What a person should know of them.
+    pub(super) warnings: Vec<String>,
 }
 
 impl Definitions {
@@ -47,6 +49,7 @@ impl Definitions {
             sequences: Vec::new(),
             post_data: Vec::new(),
             denied: Vec::new(),
+            warnings: Vec::new(),
         };
         if selection.data_only {
             return Ok(definitions);
@@ -61,8 +64,9 @@ impl Definitions {
             definitions.denied.extend(found.denied);
             functions = found.functions;
         }
-        let views = views::add(connection, schema, &relations.views, &functions, &mut entries, control)?;
-        definitions.denied.extend(views);
+        let views = views::add(connection, schema, relations, &functions, &mut entries, control)?;
+        definitions.denied.extend(views.denied);
+        definitions.warnings = views.warnings;
         triggers::add(connection, schema, selection, facts, &mut entries, control)?;
         if everything {
             events::add(connection, schema, facts, &mut entries, control)?;

@@ -75,6 +75,7 @@ impl MysqlSnapshot {
         let mut warnings = std::mem::take(&mut view.warnings);
         warnings.extend(target.warnings().iter().cloned());
         warnings.extend(unread.warnings);
+        warnings.extend(definitions.warnings.iter().cloned());
         warnings.extend(about_tables(&view));
         let start = SnapshotStart {
             server: facts.server,

@@ -8,7 +8,7 @@ use cadangkan_mywire::{Connection, identifier};
 use super::entries::{Entries, Made, Title};
 use super::own_name::{names_read, without};
 use super::shows::{Shown, show};
-use crate::catalog::Schema;
+use crate::catalog::{Relations, Schema};
 use crate::session::is;
 
 /// One view.
@@ -20,23 +20,32 @@ struct View {
     reads: BTreeSet<String>,
 }
 
-/// Adds the views; `functions` says for each stored function which names stand in it. Returns the names of those that
-/// this user may not see.
+/// What became of the views.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Those that this user may not see.
+    pub(super) denied: Vec<String>,
+    /// What is said of those that were left out.
+    pub(super) warnings: Vec<String>,
+}
+
+/// Adds the views; `functions` says for each stored function which names stand in it. Views that read something that was
+/// excluded are left out too: they could not be made again.
 pub(super) fn add(
     connection: &mut Connection,
     schema: &Schema,
-    names: &[String],
+    relations: &Relations,
     functions: &BTreeMap<String, BTreeSet<String>>,
     entries: &mut Entries,
     control: &Control<'_>,
-) -> Result<Vec<String>> {
-    let (mut views, mut denied) = (Vec::new(), Vec::new());
-    for name in names {
+) -> Result<Found> {
+    let (mut views, mut found) = (Vec::new(), Found::default());
+    for name in &relations.views {
         let sql = format!("SHOW CREATE VIEW {}", identifier(name));
         // View, Create View, character_set_client, collation_connection.
         let mut shown: Shown = match show(connection, &sql, control) {
             Err(error) if is(&error, &[1142, 1143, 1227, 1044]) => {
-                denied.push(format!("the definition of view {name} (SHOW VIEW)"));
+                found.denied.push(format!("the definition of view {name} (SHOW VIEW)"));
                 continue;
             }
             shown => shown.context("view", name)?,
@@ -48,6 +57,7 @@ pub(super) fn add(
         let definition = without(&definition, &schema.name);
         views.push(View { name: name.clone(), made, definition, reads });
     }
+    found.warnings = leave_out(&mut views, &relations.excluded);
     let reads: Vec<_> = views.iter().map(|view| (view.name.as_str(), &view.reads)).collect();
     for place in order(&reads, functions) {
         if let Some(view) = views.get(place) {
@@ -55,7 +65,21 @@ pub(super) fn add(
             entries.add_made(&title, &view.made, ("", ""), &view.definition);
         }
     }
-    Ok(denied)
+    Ok(found)
+}
+
+/// Takes out the views that read what was excluded, and those that read these; says which.
+fn leave_out(views: &mut Vec<View>, excluded: &BTreeSet<String>) -> Vec<String> {
+    let (mut gone, mut warnings) = (excluded.clone(), Vec::new());
+    loop {
+        let reads_gone =
+            |view: &View| view.reads.iter().find(|name| gone.contains(&name.to_lowercase())).cloned();
+        let next = views.iter().enumerate().find_map(|(place, view)| Some((place, reads_gone(view)?)));
+        let Some((place, what)) = next else { return warnings };
+        let view = views.remove(place);
+        warnings.push(format!("view {} is left out: it reads {what}, which is left out", view.name));
+        gone.insert(view.name.to_lowercase());
+    }
 }
 
 /// Puts what is read before what reads it, otherwise by name; where the names go in a circle, which those of views alone

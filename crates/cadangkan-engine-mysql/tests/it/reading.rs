@@ -87,7 +87,8 @@ fn a_selection_takes_tables_with_their_triggers() {
             "CREATE TABLE a (x int); CREATE TABLE b (x int); INSERT INTO a VALUES (1); INSERT INTO b VALUES (1), (2);
              CREATE TRIGGER ta BEFORE INSERT ON a FOR EACH ROW SET @x = 1;
              CREATE TRIGGER tb BEFORE INSERT ON b FOR EACH ROW SET @x = 1;
-             CREATE PROCEDURE p() SELECT 1; CREATE VIEW v AS SELECT x FROM b;",
+             CREATE PROCEDURE p() SELECT 1; CREATE VIEW v AS SELECT x FROM b;
+             CREATE VIEW w AS SELECT a.x FROM b JOIN a ON a.x = b.x; CREATE VIEW above AS SELECT x FROM w;",
         );
         let pick = |names: &[&str]| DumpRequest {
             selection: Selection {
@@ -108,6 +109,17 @@ fn a_selection_takes_tables_with_their_triggers() {
         }
         let rest = script(&without(&["a"]));
         assert!(!rest.contains("name=\"ta\"") && rest.contains("PROCEDURE") && rest.contains("name=\"v\""));
+        assert!(
+            !rest.contains("name=\"w\"") && !rest.contains("name=\"above\""),
+            "views of what is not there"
+        );
+        let part = dump(&*engine(&database), &without(&["a"])).unwrap();
+        let warned = |view: &str| {
+            part.start.warnings.iter().any(|text| text.contains(&format!("view {view} is left out")))
+        };
+        assert!(warned("w") && warned("above") && !warned("v"), "{:?}", part.start.warnings);
+        let copy = server.database();
+        server.feed(&copy.name, &part.script()).unwrap_or_else(|said| panic!("{server}: {said}"));
         let schema = Selection { schema_only: true, ..Selection::default() };
         let definitions = script(&DumpRequest { selection: schema, ..DumpRequest::default() });
         assert!(!definitions.contains("INSERT INTO `") && definitions.contains("name=\"v\""), "{server}");

@@ -151,11 +151,9 @@ fn some_tables(shop: &Shop) {
     assert_eq!(shop.database.run("SELECT COUNT(*) FROM `od``d; name`"), "2\n");
     shop.home.good(&["restore", "shop", "--tables", "customers", "--to", &shop.url("look")]);
     assert_eq!(shop.look("look").run("SHOW TABLES"), "customers\n");
-    for (flag, rows) in [
-        ("--schema-only", "0\n"),
-        ("--exclude-data=customers", "0\n"),
-        ("--exclude-tables=orders,totals", "3\n"),
-    ] {
+    for (flag, rows) in
+        [("--schema-only", "0\n"), ("--exclude-data=customers", "0\n"), ("--exclude-tables=orders", "3\n")]
+    {
         let id = shop.home.json(&["backup", "shop", flag])["backup_id"].as_str().unwrap().to_owned();
         shop.home.good(&["restore", "shop", "--from", &id, "--to", &shop.url("part")]);
         assert_eq!(shop.look("part").run("SELECT COUNT(*) FROM customers"), rows, "{flag}");
