@@ -32,11 +32,17 @@ impl MysqlServer {
 
     /// Drops a database if it exists, and ends the connections to it.
     pub fn drop_database(&self, name: &str) -> Result<(), String> {
-        let literal = name.replace('\\', "\\\\").replace('\'', "''");
-        let users = format!("SELECT id FROM information_schema.processlist WHERE db = '{literal}'");
-        for id in self.try_run("", &users)?.lines() {
-            // It may have gone by itself.
-            self.try_run("", &format!("KILL {id}")).ok();
+        // Not from information_schema: MySQL fails there when another session's statement has bytes outside of utf8mb3.
+        let shown = name.replace('\\', "\\\\").replace('\t', "\\t").replace('\n', "\\n");
+        for line in self.try_run("", "SHOW PROCESSLIST")?.lines() {
+            let fields: Vec<&str> = line.split('\t').collect();
+            // Id, User, Host, db.
+            if let [id, _, _, database, ..] = fields.as_slice()
+                && *database == shown
+            {
+                // It may have gone by itself.
+                self.try_run("", &format!("KILL {id}")).ok();
+            }
         }
         let quoted = name.replace('`', "``");
         let drop_it = format!("SET lock_wait_timeout = 30; DROP DATABASE IF EXISTS `{quoted}`");
