@@ -8,7 +8,7 @@ use super::pool::{Pool, run_setting};
 use super::rows::{Counts, copy, missing};
 use super::statement::explain;
 use crate::probe::definitions as definitions_name;
-use crate::script::{Header, Part, Splitter};
+use crate::script::{Header, Part, Splitter, portable};
 
 /// Rows are sent to the server in stretches of about this size.
 const STRETCH: usize = 8 << 20;
@@ -107,7 +107,7 @@ impl State {
             header.map_or_else(|| "statement".to_owned(), |header| format!("{} {}", header.kind, header.name))
         };
         if sink.wishes.as_it_is {
-            return self.run(text, &title(), sink);
+            return portable(text).map_or(Ok(()), |text| self.run(&text, &title(), sink));
         }
         if is_large_object(text) {
             if !sink.wishes.large_objects {

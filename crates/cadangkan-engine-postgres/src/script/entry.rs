@@ -4,6 +4,7 @@ use cadangkan_core::{Error, ErrorKind, Result};
 
 use super::header::Header;
 use super::kind;
+use super::portable::portable;
 use super::split::{Part, Splitter};
 use super::statement::Statement;
 
@@ -31,7 +32,7 @@ pub(crate) struct Entry {
 /// The settings that stand between entries and hold until they are changed.
 const SETTINGS: [&str; 3] = ["default_tablespace", "default_table_access_method", "default_with_oids"];
 
-/// Reads a script.
+/// Reads a script, without what only the server takes of which it is.
 ///
 /// Fails with `Unsupported` when it holds rows, connects to another database or has commands of psql, and with
 /// `DamagedBackup` when it stops inside a statement.
@@ -87,9 +88,10 @@ impl Reader {
                 settings: self.settings.iter().map(|(_, text)| text.clone()).collect(),
             });
         }
+        let Some(text) = portable(text) else { return };
         match self.script.entries.last_mut() {
-            Some(entry) => entry.statements.push(text.to_owned()),
-            None => self.script.preamble.push(text.to_owned()),
+            Some(entry) => entry.statements.push(text.into_owned()),
+            None => self.script.preamble.push(text.into_owned()),
         }
     }
 }

@@ -15,6 +15,7 @@ mod load_faults;
 mod load_modes;
 mod load_streams;
 mod load_support;
+mod newer_tools;
 mod reading;
 mod round_trip;
 mod security_labels;
