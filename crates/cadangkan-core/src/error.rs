@@ -185,6 +185,12 @@ impl Error {
         self.0.retryable
     }
 
+    /// The nearest of its sources that is of this type.
+    pub fn cause<T: std::error::Error + 'static>(&self) -> Option<&T> {
+        let first = std::error::Error::source(self);
+        std::iter::successors(first, |source| source.source()).find_map(|source| source.downcast_ref())
+    }
+
     /// The messages of this error and of all its sources, outermost first.
     pub fn chain(&self) -> Vec<String> {
         let mut messages = vec![self.to_string()];
@@ -280,6 +286,18 @@ mod tests {
         let stopped = |message: &str| Err(Error::new(ErrorKind::Cancelled, message));
         let first = first_cause::<u8>(vec![stopped("on request"), stopped("by another")]).unwrap_err();
         assert_eq!(first.message(), "on request");
+    }
+
+    #[test]
+    fn a_cause_is_found_by_its_type() {
+        let io = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        let outer = Error::new(ErrorKind::Io, "outer").source(Error::new(ErrorKind::Io, "inner").source(io));
+        assert_eq!(
+            outer.cause::<std::io::Error>().map(std::io::Error::kind),
+            Some(std::io::ErrorKind::StorageFull)
+        );
+        assert_eq!(outer.cause::<Error>().map(Error::message), Some("inner"));
+        assert!(outer.cause::<fmt::Error>().is_none());
     }
 
     #[test]

@@ -2,11 +2,11 @@ use std::io::{self, IoSlice};
 use std::time::{Duration, Instant};
 
 use cadangkan_core::{Control, Error, ErrorKind, Result};
+use cadangkan_wire::{Transport, lost};
 
 use crate::ServerError;
-use crate::explain::{explain, lost, network, not_mysql};
+use crate::explain::{WORDS, explain, not_mysql};
 use crate::inbox::{FULL_PART, Inbox};
-use crate::transport::Transport;
 
 /// How long a server that closed the connection may take to say why.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -126,7 +126,7 @@ impl Channel {
                 Ok(0) => return Err(self.broken_by(lost(self.doing))),
                 Ok(_) => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(self.broken_by(network(error, self.doing))),
+                Err(error) => return Err(self.broken_by(WORDS.network(error, self.doing))),
             }
         }
     }
@@ -135,7 +135,7 @@ impl Channel {
         let late = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
         let silent = self.silence.is_some_and(|limit| progress.elapsed() >= limit);
         if late || silent {
-            return Err(self.broken_by(network(io::ErrorKind::TimedOut.into(), self.doing)));
+            return Err(self.broken_by(WORDS.network(io::ErrorKind::TimedOut.into(), self.doing)));
         }
         Ok(())
     }
@@ -168,7 +168,7 @@ impl Channel {
     /// The connection broke while sending: the server may have said why before.
     fn lost(&mut self, error: io::Error, whole: usize) -> Error {
         let said = self.last_words();
-        let mut error = said.unwrap_or_else(|| network(error, self.doing));
+        let mut error = said.unwrap_or_else(|| WORDS.network(error, self.doing));
         if whole >= LONG && error.kind() == ErrorKind::Unreachable {
             error =
                 Error::new(ErrorKind::Unreachable, "the connection was lost while a long statement was sent")

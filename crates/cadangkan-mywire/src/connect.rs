@@ -1,27 +1,16 @@
-use std::io;
-use std::net::ToSocketAddrs;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use cadangkan_core::{Control, Error, ErrorKind, Result};
-use rustls::ClientConnection;
+use cadangkan_wire::{Address, Attempt, Tls, Transport, is_of_tls, resolve};
 
 use crate::answers::Answers;
 use crate::auth::Privacy;
 use crate::capability as can;
 use crate::channel::Channel;
-use crate::explain::{explain, network, not_mysql};
+use crate::explain::{WORDS, explain, not_mysql};
 use crate::handshake::{Greeting, Response};
 use crate::login::log_in;
-use crate::socket::{Address, ONE_WAIT, Socket};
-use crate::tls::{client_config, server_name};
-use crate::transport::{TlsStream, Transport};
 use crate::{ServerError, SslMode, Target};
-
-/// The pauses between tries of what may pass.
-const PAUSES: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(1)];
-
-const DOING: &str = "connecting";
 
 /// A connection that is logged in.
 pub(crate) struct Session {
@@ -32,39 +21,8 @@ pub(crate) struct Session {
 
 /// Connects and logs in; returns also where that was.
 pub(crate) fn open(target: &Target, control: &Control<'_>) -> Result<(Session, Address)> {
-    let mut pauses = PAUSES.into_iter();
-    loop {
-        match open_once(target, control) {
-            Err(error) if error.is_retryable() => match pauses.next() {
-                Some(pause) => wait(pause, control)?,
-                None => return Err(named(error, target)),
-            },
-            other => return other.map_err(|error| named(error, target)),
-        }
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Tls {
-    Without,
-    IfOffered,
-    Needed,
-}
-
-/// One try: each address in turn, until one takes us or refuses for a reason that another would have as well.
-fn open_once(target: &Target, control: &Control<'_>) -> Result<(Session, Address)> {
-    let mut last = None;
-    for address in addresses(target)? {
-        control.check()?;
-        match open_at(target, &address, control) {
-            Ok(session) => return Ok((session, address)),
-            Err(error) if matches!(error.kind(), ErrorKind::Unreachable | ErrorKind::Timeout) => {
-                last = Some(error)
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Err(last.unwrap_or_else(|| unknown_host(target)))
+    cadangkan_wire::open(control, || addresses(target), |address| open_at(target, address, control))
+        .map_err(|error| named(error, target))
 }
 
 /// Decides about TLS as the clients do: a Unix socket has it only where it must, and `preferred` goes on without
@@ -89,9 +47,8 @@ pub(crate) fn open_with(
     deadline: Instant,
     control: &Control<'_>,
 ) -> Result<Session> {
-    let connected = Socket::connect(address, deadline, control);
-    let socket = connected.map_err(|error| control.check().err().unwrap_or_else(|| network(error, DOING)))?;
-    let mut channel = Channel::new(Transport::Plain(socket), deadline);
+    let attempt = Attempt { deadline, control, words: &WORDS };
+    let mut channel = Channel::new(Transport::Plain(attempt.connect(address)?), deadline);
     let greeting = greet(&mut channel, control)?;
     let offered = greeting.capabilities & can::SSL != 0;
     let encrypted = match tls {
@@ -110,7 +67,10 @@ pub(crate) fn open_with(
     }
     if encrypted {
         channel.send(&[], &Response::request_for_tls(capabilities), control)?;
-        channel = channel.upgrade(|transport| encrypt(transport, target, deadline, control))?;
+        channel = channel.upgrade(|transport| match transport {
+            Transport::Plain(socket) => attempt.encrypt(socket, &target.tls, target.host()),
+            encrypted @ Transport::Tls(_) => Ok(encrypted),
+        })?;
     }
     let privacy = match address {
         _ if encrypted => Privacy::Tls,
@@ -135,73 +95,18 @@ fn greet(channel: &mut Channel, control: &Control<'_>) -> Result<Greeting> {
     }
 }
 
-fn encrypt(
-    transport: Transport,
-    target: &Target,
-    deadline: Instant,
-    control: &Control<'_>,
-) -> Result<Transport> {
-    let Transport::Plain(socket) = transport else { return Ok(transport) };
-    let unusable =
-        |error: rustls::Error| Error::new(ErrorKind::Internal, "TLS cannot be set up").source(error);
-    let config = Arc::new(client_config(&target.tls)?);
-    let session = ClientConnection::new(config, server_name(target)?).map_err(unusable)?;
-    let mut stream = TlsStream::new(session, socket);
-    loop {
-        match stream.handshake() {
-            Ok(true) => return Ok(Transport::Tls(Box::new(stream))),
-            Ok(false) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                control.check()?;
-                if Instant::now() >= deadline {
-                    return Err(network(io::ErrorKind::TimedOut.into(), DOING));
-                }
-            }
-            Err(error) => {
-                return Err(control.check().err().unwrap_or_else(|| network(error, "the beginning of TLS")));
-            }
-        }
-    }
-}
-
 fn addresses(target: &Target) -> Result<Vec<Address>> {
-    if let Some(path) = target.socket() {
-        return Ok(vec![Address::Unix(path.to_owned())]);
+    match (target.socket(), target.through) {
+        (Some(path), _) => Ok(vec![Address::Unix(path.to_owned())]),
+        (None, Some(address)) => Ok(vec![Address::Tcp(address)]),
+        (None, None) => resolve(target.host(), target.port()),
     }
-    if let Some(address) = target.through {
-        return Ok(vec![Address::Tcp(address)]);
-    }
-    // The system's resolver has limits of its own (resolv.conf: `timeout`, `attempts`).
-    let found = (target.host(), target.port()).to_socket_addrs();
-    let found = found.map_err(|error| unknown_host(target).source(error))?;
-    Ok(found.map(Address::Tcp).collect())
-}
-
-fn unknown_host(target: &Target) -> Error {
-    Error::new(ErrorKind::Unreachable, "the server's name cannot be resolved")
-        .hint(format!("check the host's spelling and this machine's DNS: `getent hosts {}`", target.host()))
 }
 
 fn no_tls(target: &Target) -> Error {
     Error::new(ErrorKind::Unsupported, "the server has no TLS, and ssl-mode asks for it")
         .context("ssl-mode", target.ssl_mode())
         .hint("switch TLS on at the server (ssl-cert, ssl-key), or set ssl-mode to preferred if the network is trusted")
-}
-
-/// Whether TLS itself failed, not what was said within.
-fn is_of_tls(error: &Error) -> bool {
-    let mut next = std::error::Error::source(error);
-    while let Some(source) = next {
-        if source.is::<rustls::Error>() {
-            return true;
-        }
-        let inner = source.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        if inner.is_some_and(|inner| inner.is::<rustls::Error>()) {
-            return true;
-        }
-        next = source.source();
-    }
-    false
 }
 
 fn named(error: Error, target: &Target) -> Error {
@@ -217,17 +122,5 @@ fn named(error: Error, target: &Target) -> Error {
     match target.database() {
         Some(database) => error.context("database", database),
         None => error,
-    }
-}
-
-fn wait(pause: Duration, control: &Control<'_>) -> Result<()> {
-    let end = Instant::now() + pause;
-    loop {
-        control.check()?;
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Ok(());
-        }
-        std::thread::sleep(left.min(ONE_WAIT));
     }
 }

@@ -1,11 +1,11 @@
 use std::time::{Duration, Instant};
 
 use cadangkan_core::{Cancel, Control, Error, ErrorKind, Result};
+use cadangkan_wire::Address;
 
 use crate::answers::{Answers, Step};
 use crate::channel::Channel;
 use crate::explain::{explain, not_mysql};
-use crate::socket::Address;
 use crate::stop::{self, STOPPING};
 use crate::{Column, Row, Target, Version, connect};
 

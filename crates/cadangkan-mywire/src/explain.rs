@@ -1,11 +1,22 @@
-//! What an error of the server, the network or TLS means to a person.
-
-use std::io;
+//! What an error of the server means to a person.
 
 use cadangkan_core::{Error, ErrorKind};
-use rustls::{AlertDescription, CertificateError};
+use cadangkan_wire::Words;
 
 use crate::ServerError;
+
+/// What the clients and servers call things.
+pub(crate) const WORDS: Words = Words {
+    whose: "MySQL's",
+    mode: "ssl-mode",
+    without: "disabled",
+    roots: "ssl-ca",
+    certificate: "ssl-cert",
+    key: "ssl-key",
+    versions: "tls_version, ssl_cipher",
+    listening: "bind_address and skip_networking",
+    no_socket: "check the path, that the server runs, or connect by host and port",
+};
 
 type Meaning = (ErrorKind, Option<&'static str>, &'static str);
 
@@ -182,107 +193,9 @@ fn other(code: u16) -> Meaning {
     }
 }
 
-/// Turns a failure of the network or of TLS into an error; `doing` is what it interrupted.
-pub(crate) fn network(error: io::Error, doing: &str) -> Error {
-    if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        let (kind, message, hint) = tls_meaning(tls);
-        return Error::new(kind, message).source(error).hint(hint);
-    }
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => {
-            Error::new(ErrorKind::Unreachable, "nothing takes connections there")
-                .source(error)
-                .retryable()
-                .hint("check host and port, that the server runs, and its bind_address and skip_networking")
-        }
-        io::ErrorKind::NotFound => Error::new(ErrorKind::Unreachable, "the server's socket is not there")
-            .source(error)
-            .hint("check the path, that the server runs, or connect by host and port"),
-        io::ErrorKind::PermissionDenied => {
-            Error::new(ErrorKind::Denied, "the server's socket may not be used")
-                .source(error)
-                .hint("run as a user who may use it, or connect by host and port")
-        }
-        io::ErrorKind::TimedOut => {
-            Error::new(ErrorKind::Timeout, format!("the server did not answer in time during {doing}"))
-                .source(error)
-                .hint("check the network between, such as a firewall that drops packets silently")
-        }
-        io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => {
-            Error::new(ErrorKind::Unreachable, "there is no way to the server's address")
-                .source(error)
-                .retryable()
-                .hint("check the address and the network")
-        }
-        _ => lost(doing).source(error),
-    }
-}
-
-/// The connection ended where it should not.
-pub(crate) fn lost(doing: &str) -> Error {
-    Error::new(ErrorKind::Unreachable, format!("the connection was lost during {doing}"))
-        .retryable()
-        .hint("look into the server's log: it may have been stopped or restarted, or the network failed")
-}
-
 /// The other side does not keep to the protocol.
 pub(crate) fn not_mysql(what: impl std::fmt::Display) -> Error {
-    Error::new(ErrorKind::Unsupported, format!("what answers there does not speak MySQL's protocol: {what}"))
-        .hint("check host and port: another kind of server, or a proxy, may listen there")
-}
-
-fn tls_meaning(error: &rustls::Error) -> (ErrorKind, &'static str, &'static str) {
-    use CertificateError as C;
-    use ErrorKind as K;
-    match error {
-        rustls::Error::InvalidCertificate(certificate) => match certificate {
-            C::UnknownIssuer | C::BadSignature => (
-                K::Denied,
-                "the server's certificate is not signed by an authority that is trusted",
-                "name the authority's certificate as ssl-ca; if that is right already, someone may stand between",
-            ),
-            C::NotValidForName | C::NotValidForNameContext { .. } => (
-                K::Denied,
-                "the server's certificate is for another name",
-                "connect by a name among the certificate's alternative names (subjectAltName; the common name does not count), or use verify-ca",
-            ),
-            C::Expired | C::ExpiredContext { .. } => (
-                K::Denied,
-                "the server's certificate has expired",
-                "renew the server's certificate; check this machine's clock",
-            ),
-            C::NotValidYet | C::NotValidYetContext { .. } => {
-                (K::Denied, "the server's certificate is not valid yet", "check this machine's clock")
-            }
-            _ => (
-                K::Denied,
-                "the server's certificate cannot be used",
-                "a server's certificate is of X.509 version 3 and no authority, unless it stands in ssl-ca itself",
-            ),
-        },
-        rustls::Error::AlertReceived(
-            AlertDescription::CertificateRequired
-            | AlertDescription::HandshakeFailure
-            | AlertDescription::BadCertificate
-            | AlertDescription::UnsupportedCertificate
-            | AlertDescription::CertificateExpired
-            | AlertDescription::CertificateRevoked
-            | AlertDescription::CertificateUnknown
-            | AlertDescription::AccessDenied
-            | AlertDescription::UnknownCA,
-        ) => (
-            K::Denied,
-            "the server does not take our certificate, or asks for one",
-            "name a certificate that the server's authority signed, and its key, as ssl-cert and ssl-key",
-        ),
-        rustls::Error::PeerIncompatible(_)
-        | rustls::Error::AlertReceived(AlertDescription::ProtocolVersion) => (
-            K::Unsupported,
-            "server and client have no version of TLS or cipher in common",
-            "allow TLS 1.2 or 1.3 on the server (tls_version, ssl_cipher)",
-        ),
-        _ => (K::Unreachable, "TLS failed", "see the cause and the server's log"),
-    }
+    WORDS.foreign(what)
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 use std::time::{Duration, Instant};
 
 use cadangkan_core::{Control, Result};
+use cadangkan_wire::{Address, Tls};
 
 use crate::Target;
 use crate::answers::Step;
-use crate::connect::{Tls, open_with};
+use crate::connect::open_with;
 use crate::connection::QUERY;
 use crate::explain::{explain, not_mysql};
-use crate::socket::Address;
 
 /// The longest time that stopping a statement may take, for the request and again for the server's answer to it.
 pub(crate) const STOPPING: Duration = Duration::from_secs(5);

@@ -3,9 +3,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cadangkan_core::{Error, ErrorKind, Result};
+use cadangkan_wire::TlsSettings;
 
-use crate::tls::TlsSettings;
-use crate::{Environment, Protocol, Secret, Settings, SslMode, option_files, variables};
+use crate::{Environment, Protocol, Secret, Settings, SslMode, option_files, tls, variables};
 
 const DEFAULT_PORT: u16 = 3306;
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -20,6 +20,7 @@ pub struct Target {
     user: String,
     pub(crate) password: Option<Secret>,
     database: Option<String>,
+    ssl_mode: SslMode,
     pub(crate) tls: TlsSettings,
     pub(crate) clear_plugin: bool,
     pub(crate) through: Option<SocketAddr>,
@@ -40,12 +41,14 @@ impl Target {
         let files = option_files::read(given, environment)?;
         let settings = given.clone().or(files.settings).or(variables::read(environment)?);
         let (host, socket) = place(given, &settings, environment)?;
+        let (ssl_mode, tls) = tls::resolve(&settings)?;
         let target = Target {
             host,
             socket,
             port: settings.port.unwrap_or(DEFAULT_PORT),
             user: settings.user.clone().or_else(|| environment.user()).ok_or_else(no_user)?,
-            tls: TlsSettings::resolve(&settings)?,
+            ssl_mode,
+            tls,
             password: settings.password,
             database: settings.database.filter(|name| !name.is_empty()),
             clear_plugin: settings.enable_cleartext_plugin.unwrap_or(false),
@@ -97,7 +100,7 @@ impl Target {
 
     /// How much of TLS is asked for.
     pub fn ssl_mode(&self) -> SslMode {
-        self.tls.mode
+        self.ssl_mode
     }
 
     /// The longest time that one try of connecting may take.

@@ -1,41 +1,29 @@
-use crate::Settings;
+use cadangkan_wire::{ENCODE, Url};
 
-const ENCODE: &str =
-    "in a URL, each of `:/?#@%` within a user, password or database is percent-encoded, `/` as %2F";
+use crate::Settings;
 
 /// Reads a connection URL. Messages never repeat a part of it but a parameter's name.
 pub(crate) fn parse(url: &str) -> Result<Settings, String> {
-    let rest = ["mysql://", "mariadb://"].iter().find_map(|scheme| url.strip_prefix(scheme));
-    let rest = rest.ok_or("the URL does not begin with mysql:// or mariadb://")?;
-    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-    let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
-    let (credentials, place) = authority.rsplit_once('@').unwrap_or(("", authority));
-    let (user, password) = match credentials.split_once(':') {
-        Some((user, password)) => (user, Some(password)),
-        None => (credentials, None),
-    };
-    let (host, port) = split_port(place)?;
+    let url = Url::read(url, ["mysql://", "mariadb://"])?;
+    if url.host.as_ref().is_some_and(|host| host.contains(',')) {
+        return Err(format!("several hosts are not supported: name the one that is meant; {ENCODE}"));
+    }
     let mut settings = Settings::default();
-    let parts = [
-        ("user", Some(user)),
-        ("password", password),
-        ("host", Some(host)),
-        ("port", port),
-        ("database", Some(database)),
-    ];
-    for (option, value) in parts {
-        if let Some(value) = value.filter(|value| !value.is_empty()) {
-            let value = decode(value)?;
-            if option == "host" && value.contains(',') {
-                return Err(format!("several hosts are not supported: name the one that is meant; {ENCODE}"));
-            }
-            settings.set(option, Some(&value)).map_err(|message| format!("{message}; {ENCODE}"))?;
+    for (option, value) in [
+        ("user", &url.user),
+        ("password", &url.password),
+        ("host", &url.host),
+        ("port", &url.port),
+        ("database", &url.database),
+    ] {
+        if let Some(value) = value {
+            settings.set(option, Some(value)).map_err(|message| format!("{message}; {ENCODE}"))?;
         }
     }
     // A parameter counts more than the part of the URL that says the same.
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (option, value) = pair.split_once('=').ok_or("a parameter of the URL has no value")?;
-        set_parameter(&mut settings, &decode(option)?, &decode(value)?)?;
+    for parameter in url.parameters() {
+        let (option, value) = parameter?;
+        set_parameter(&mut settings, &option, &value)?;
     }
     Ok(settings)
 }
@@ -76,46 +64,6 @@ fn unknown(name: &str) -> String {
         "a parameter".to_owned()
     };
     format!("{name} is unknown or not supported")
-}
-
-fn split_port(place: &str) -> Result<(&str, Option<&str>), String> {
-    if let Some(inside) = place.strip_prefix('[') {
-        let (host, after) = inside.split_once(']').ok_or("the address in the URL has no closing `]`")?;
-        return match after.strip_prefix(':') {
-            Some(port) => Ok((host, Some(port))),
-            None if after.is_empty() => Ok((host, None)),
-            None => Err("something other than a port follows the address in the URL".to_owned()),
-        };
-    }
-    match place.split_once(':') {
-        Some((_, port)) if port.contains(':') => {
-            Err("an IPv6 address in a URL stands in brackets: [::1]; and `:` in a password is written %3A"
-                .to_owned())
-        }
-        Some((host, port)) => Ok((host, Some(port))),
-        None => Ok((place, None)),
-    }
-}
-
-fn decode(text: &str) -> Result<String, String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let mut digit = || rest.next().and_then(|byte| char::from(byte).to_digit(16));
-        let value = digit().zip(digit()).and_then(|(high, low)| u8::try_from(high * 16 + low).ok());
-        match value {
-            Some(0) => return Err("the URL has a zero byte".to_owned()),
-            Some(value) => bytes.push(value),
-            None => {
-                return Err("after `%` the URL has no two hexadecimal digits; `%` itself is %25".to_owned());
-            }
-        }
-    }
-    String::from_utf8(bytes).map_err(|_| "the URL is not valid UTF-8 once decoded".to_owned())
 }
 
 #[cfg(test)]

@@ -3,13 +3,13 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use cadangkan_core::{Control, Error, ErrorKind, Result};
+use cadangkan_wire::{Transport, lost};
 use postgres_protocol::message::backend::Message;
 
 use crate::ServerError;
-use crate::explain::{explain, lost, network, not_postgres};
+use crate::explain::{WORDS, explain, not_postgres};
 use crate::inbox::{Inbox, Raw};
 use crate::session::Session;
-use crate::transport::Transport;
 
 /// How long a server that closed the connection may take to say why.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -197,7 +197,7 @@ impl Channel {
                 Ok(0) => return Err(self.broken_by(lost(self.doing))),
                 Ok(came) => return Ok(came),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(self.broken_by(network(error, self.doing))),
+                Err(error) => return Err(self.broken_by(WORDS.network(error, self.doing))),
             }
         }
     }
@@ -206,7 +206,7 @@ impl Channel {
         let late = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
         let silent = self.silence.is_some_and(|limit| progress.elapsed() >= limit);
         if late || silent {
-            return Err(self.broken_by(network(io::ErrorKind::TimedOut.into(), self.doing)));
+            return Err(self.broken_by(WORDS.network(io::ErrorKind::TimedOut.into(), self.doing)));
         }
         Ok(())
     }
@@ -227,7 +227,7 @@ impl Channel {
 
     /// The connection broke while sending: the server may have said why before.
     fn lost(&mut self, error: io::Error) -> Error {
-        let error = network(error, self.doing);
+        let error = WORDS.network(error, self.doing);
         let said = self.last_words();
         self.broken_by(said.unwrap_or(error))
     }

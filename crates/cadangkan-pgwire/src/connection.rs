@@ -2,6 +2,7 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use cadangkan_core::{Cancel, Control, Error, ErrorKind, Result};
+use cadangkan_wire::Address;
 use fallible_iterator::FallibleIterator;
 use postgres_protocol::message::backend::{DataRowBody, Message};
 use postgres_protocol::message::frontend;
@@ -9,7 +10,6 @@ use postgres_protocol::message::frontend;
 use crate::channel::{Channel, Received};
 use crate::explain::{explain, not_postgres};
 use crate::session::version_number;
-use crate::socket::Address;
 use crate::stop::{self, STOPPING};
 use crate::{CopyIn, Notice, ServerError, Target, connect};
 

@@ -76,14 +76,7 @@ impl std::error::Error for ServerError {}
 
 /// Finds the server's error among the sources of an error.
 pub fn server_error(error: &Error) -> Option<&ServerError> {
-    let mut next = std::error::Error::source(error);
-    while let Some(source) = next {
-        if let Some(found) = source.downcast_ref() {
-            return Some(found);
-        }
-        next = source.source();
-    }
-    None
+    error.cause()
 }
 
 /// A server's text, which before the login may be in any encoding.

@@ -3,12 +3,13 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use cadangkan_core::{Control, Result};
+use cadangkan_wire::{Address, Attempt, Tls};
 use postgres_protocol::message::frontend;
 
 use crate::Target;
-use crate::connect::{reach_again, until};
+use crate::connect::reach;
+use crate::explain::WORDS;
 use crate::session::Session;
-use crate::socket::Address;
 
 /// The longest time that stopping a statement may take, for the request and again for the server's answer to it.
 pub(crate) const STOPPING: Duration = Duration::from_secs(5);
@@ -24,14 +25,15 @@ pub(crate) fn request(
     session: &Session,
     control: &Control<'_>,
 ) -> Result<()> {
-    let deadline = Instant::now() + STOPPING;
-    let mut transport = reach_again(target, address, encrypted, deadline, control)?;
+    let attempt = Attempt { deadline: Instant::now() + STOPPING, control, words: &WORDS };
+    let tls = if encrypted { Tls::Needed } else { Tls::Without };
+    let mut transport = reach(target, address, tls, &attempt)?;
     let mut message = BytesMut::new();
     frontend::cancel_request(session.process, session.key, &mut message);
-    until(deadline, control, || transport.write(&[IoSlice::new(&message)]))?;
-    until(deadline, control, || transport.flush())?;
+    attempt.until(|| transport.write(&[IoSlice::new(&message)]))?;
+    attempt.until(|| transport.flush())?;
     let mut answer = [0; 64];
     // Its end or its failure: both say that the server is done with it.
-    let _ = until(deadline, control, || transport.read(&mut answer, true));
+    let _ = attempt.until(|| transport.read(&mut answer, true));
     Ok(())
 }

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cadangkan_core::{Error, ErrorKind, Result};
+use cadangkan_wire::TlsSettings;
 
 use crate::passfile::{self, Passwords};
-use crate::tls::TlsSettings;
-use crate::{Environment, Secret, Settings, service, variables};
+use crate::{Environment, Secret, Settings, SslMode, service, tls, variables};
 
 const DEFAULT_PORT: u16 = 5432;
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -24,6 +24,7 @@ pub struct Target {
     pub(crate) database: String,
     password: Option<Secret>,
     stored: Passwords,
+    pub(crate) sslmode: SslMode,
     pub(crate) tls: TlsSettings,
     pub(crate) through: Option<SocketAddr>,
     pub(crate) connect_timeout: Duration,
@@ -54,8 +55,10 @@ impl Target {
             Some(_) => Passwords::new(),
             None => stored_passwords(&settings, environment, &host, port, &user)?,
         };
+        let (sslmode, tls) = tls::resolve(&settings, environment.home().as_deref())?;
         let target = Target {
-            tls: TlsSettings::resolve(&settings, environment.home().as_deref())?,
+            sslmode,
+            tls,
             database: settings.database.unwrap_or_else(|| user.clone()),
             password: settings.password,
             connect_timeout: settings.connect_timeout.unwrap_or(DEFAULT_TIMEOUT),
@@ -135,6 +138,14 @@ impl Target {
     pub(crate) fn unix_socket(&self) -> Option<PathBuf> {
         let local = self.host.starts_with('/') && self.hostaddr.is_none() && self.through.is_none();
         local.then(|| socket_file(&self.host, self.port))
+    }
+
+    /// The name that certificates are held against; a folder means nothing once a tunnel leads elsewhere.
+    pub(crate) fn named_host(&self) -> String {
+        match self.through {
+            Some(address) if self.host.starts_with('/') => address.ip().to_string(),
+            _ => self.host.clone(),
+        }
     }
 
     /// Refuses what the protocol cannot carry.

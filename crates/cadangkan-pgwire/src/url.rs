@@ -1,40 +1,29 @@
-use crate::Settings;
+use cadangkan_wire::{ENCODE, Url};
 
-const ENCODE: &str =
-    "in a URL, each of `:/?#@%` within a user, password or database is percent-encoded, `/` as %2F";
+use crate::Settings;
 
 /// Reads a connection URL. Messages never repeat a part of it but a parameter's name.
 pub(crate) fn parse(url: &str) -> Result<Settings, String> {
-    let rest = ["postgres://", "postgresql://"].iter().find_map(|scheme| url.strip_prefix(scheme));
-    let rest = rest.ok_or("the URL does not begin with postgres:// or postgresql://")?;
-    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-    let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
-    let (credentials, place) = authority.rsplit_once('@').unwrap_or(("", authority));
-    let (user, password) = match credentials.split_once(':') {
-        Some((user, password)) => (user, Some(password)),
-        None => (credentials, None),
-    };
-    let (host, port) = split_port(place)?;
-    let mut settings = Settings::default();
-    let parts = [
-        ("user", Some(user)),
-        ("password", password),
-        ("host", Some(host)),
-        ("port", port),
-        ("dbname", Some(database)),
-    ];
-    for (keyword, value) in parts {
-        if let Some(value) = value.filter(|value| !value.is_empty()) {
-            settings.fill(keyword, &decode(value)?).map_err(|message| format!("{message}; {ENCODE}"))?;
+    let url = Url::read(url, ["postgres://", "postgresql://"])?;
+    // A parameter counts more than the part of the URL that says the same; of two the first one.
+    let mut parts = Settings::default();
+    for (keyword, value) in [
+        ("user", &url.user),
+        ("password", &url.password),
+        ("host", &url.host),
+        ("port", &url.port),
+        ("dbname", &url.database),
+    ] {
+        if let Some(value) = value {
+            parts.fill(keyword, value).map_err(|message| format!("{message}; {ENCODE}"))?;
         }
     }
-    // A parameter counts more than the part of the URL that says the same.
-    let mut parameters = Settings::default();
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (keyword, value) = pair.split_once('=').ok_or("a parameter of the URL has no value")?;
-        set_parameter(&mut parameters, &decode(keyword)?, &decode(value)?)?;
+    let mut settings = Settings::default();
+    for parameter in url.parameters() {
+        let (keyword, value) = parameter?;
+        set_parameter(&mut settings, &keyword, &value)?;
     }
-    Ok(parameters.or(settings))
+    Ok(settings.or(parts))
 }
 
 fn set_parameter(settings: &mut Settings, keyword: &str, value: &str) -> Result<(), String> {
@@ -43,46 +32,6 @@ fn set_parameter(settings: &mut Settings, keyword: &str, value: &str) -> Result<
         ("ssl", "true") => settings.fill("sslmode", "require"),
         _ => settings.fill(keyword, value),
     }
-}
-
-fn split_port(place: &str) -> Result<(&str, Option<&str>), String> {
-    if let Some(inside) = place.strip_prefix('[') {
-        let (host, after) = inside.split_once(']').ok_or("the address in the URL has no closing `]`")?;
-        return match after.strip_prefix(':') {
-            Some(port) => Ok((host, Some(port))),
-            None if after.is_empty() => Ok((host, None)),
-            None => Err("something other than a port follows the address in the URL".to_owned()),
-        };
-    }
-    match place.split_once(':') {
-        Some((_, port)) if port.contains(':') => {
-            Err("an IPv6 address in a URL stands in brackets: [::1]; and `:` in a password is written %3A"
-                .to_owned())
-        }
-        Some((host, port)) => Ok((host, Some(port))),
-        None => Ok((place, None)),
-    }
-}
-
-fn decode(text: &str) -> Result<String, String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let mut digit = || rest.next().and_then(|byte| char::from(byte).to_digit(16));
-        let value = digit().zip(digit()).and_then(|(high, low)| u8::try_from(high * 16 + low).ok());
-        match value {
-            Some(0) => return Err("the URL has a zero byte".to_owned()),
-            Some(value) => bytes.push(value),
-            None => {
-                return Err("after `%` the URL has no two hexadecimal digits; `%` itself is %25".to_owned());
-            }
-        }
-    }
-    String::from_utf8(bytes).map_err(|_| "the URL is not valid UTF-8 once decoded".to_owned())
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use cadangkan_core::{Error, ErrorKind, Result};
+use cadangkan_core::Result;
+use cadangkan_wire::{Roots, read_variables};
 
-use crate::tls::Roots;
 use crate::{Environment, Settings, SslMode, Target};
 
 /// Those that say what a [`Settings`] can hold, with libpq's keyword.
@@ -73,18 +73,7 @@ const SYSTEM_ROOTS: [&str; 5] = [
 /// Reads the variables. An empty one counts as not set.
 pub(crate) fn read(environment: &dyn Environment) -> Result<Settings> {
     let mut settings = Settings::default();
-    for (variable, keyword) in KNOWN {
-        let Some(value) = environment.variable(variable).filter(|value| !value.is_empty()) else { continue };
-        let result = match value.to_str() {
-            Some(value) => settings.fill(keyword, value),
-            None => Err("its value is not valid UTF-8".to_owned()),
-        };
-        result.map_err(|message| {
-            Error::new(ErrorKind::Configuration, format!("an environment variable is wrong: {message}"))
-                .context("variable", variable)
-                .hint(format!("correct {variable}, or unset it"))
-        })?;
-    }
+    read_variables(environment, &KNOWN, |keyword, value| settings.fill(keyword, value))?;
     Ok(settings)
 }
 
@@ -92,7 +81,7 @@ pub(crate) fn read(environment: &dyn Environment) -> Result<Settings> {
 pub(crate) fn write(target: &Target) -> Vec<(&'static str, Option<OsString>)> {
     let value = |keyword: &str| -> Option<OsString> {
         match keyword {
-            "host" => Some(host(target).into()),
+            "host" => Some(target.named_host().into()),
             "hostaddr" => {
                 let address = target.through.map(|address| address.ip()).or(target.hostaddr);
                 address.map(|address| address.to_string().into())
@@ -130,16 +119,8 @@ pub(crate) fn write(target: &Target) -> Vec<(&'static str, Option<OsString>)> {
     known.chain(others).collect()
 }
 
-/// The name for certificates; a folder means nothing once a tunnel leads elsewhere.
-fn host(target: &Target) -> String {
-    match target.through {
-        Some(address) if target.host.starts_with('/') => address.ip().to_string(),
-        _ => target.host.clone(),
-    }
-}
-
 fn mode(target: &Target) -> SslMode {
-    if target.unix_socket().is_some() { SslMode::Disable } else { target.tls.mode }
+    if target.unix_socket().is_some() { SslMode::Disable } else { target.sslmode }
 }
 
 fn roots(target: &Target) -> Option<OsString> {

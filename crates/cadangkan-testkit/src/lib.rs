@@ -1,9 +1,11 @@
 //! Fakes for faults and time, and data to test with. Only for tests.
 
+mod certificate;
 mod clock;
 pub mod fake_engine;
 pub mod mysql;
 pub mod servers;
 pub mod torture;
 
+pub use certificate::SELF_SIGNED;
 pub use clock::FakeClock;

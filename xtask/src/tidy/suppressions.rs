@@ -6,7 +6,7 @@ use super::source::{Source, words};
 /// The modules that may hold `unsafe`, and why there is no other way.
 const UNSAFE_PLACES: &[(&str, &str)] = &[
     ("crates/cadangkan-engine-sqlite/src/ffi.rs", "the file handle of SQLite has no safe interface"),
-    ("crates/cadangkan-pgwire/src/gather.rs", "no safe library in use sets SO_RCVLOWAT"),
+    ("crates/cadangkan-wire/src/gather.rs", "no safe library in use sets SO_RCVLOWAT"),
 ];
 
 pub(super) fn check(source: &Source, findings: &mut Vec<Finding>) {

@@ -28,7 +28,7 @@ impl Machine {
     }
 }
 
-impl Environment for Machine {
+impl cadangkan_wire::Environment for Machine {
     fn variable(&self, _name: &str) -> Option<OsString> {
         None
     }
@@ -40,7 +40,9 @@ impl Environment for Machine {
     fn user(&self) -> Option<String> {
         None
     }
+}
 
+impl Environment for Machine {
     fn system_option_files(&self) -> Vec<PathBuf> {
         vec![self.path("etc/my.cnf"), self.path("etc/none.cnf")]
     }

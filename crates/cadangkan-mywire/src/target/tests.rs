@@ -22,7 +22,7 @@ impl Machine {
     }
 }
 
-impl Environment for Machine {
+impl cadangkan_wire::Environment for Machine {
     fn variable(&self, name: &str) -> Option<OsString> {
         self.variables.get(name).map(OsString::from)
     }
@@ -34,7 +34,9 @@ impl Environment for Machine {
     fn user(&self) -> Option<String> {
         Some("os-user".to_owned())
     }
+}
 
+impl Environment for Machine {
     fn sockets(&self) -> Vec<PathBuf> {
         self.sockets.clone()
     }

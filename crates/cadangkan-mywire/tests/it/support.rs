@@ -32,7 +32,9 @@ pub(crate) fn encrypted(server: &MysqlServer) -> String {
 /// A machine without variables, files and sockets.
 pub(crate) struct Bare;
 
-impl Environment for Bare {
+impl Environment for Bare {}
+
+impl cadangkan_wire::Environment for Bare {
     fn variable(&self, _name: &str) -> Option<OsString> {
         None
     }

@@ -71,7 +71,7 @@ fn what_is_given_counts_most_then_the_service_then_variables() {
     let target = Target::resolve(&given, &machine).unwrap();
     assert_eq!((target.host(), target.port()), ("given", 2));
     assert_eq!((target.database(), target.user()), ("of_service", "of_variable"));
-    assert_eq!((target.tls.mode, target.connect_timeout()), (SslMode::VerifyCa, DEFAULT_TIMEOUT));
+    assert_eq!((target.sslmode, target.connect_timeout()), (SslMode::VerifyCa, DEFAULT_TIMEOUT));
     assert_eq!(target.options, None);
     assert!(!format!("{target:?}").contains("hunter2"));
 

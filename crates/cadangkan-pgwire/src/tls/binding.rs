@@ -44,6 +44,10 @@ fn element(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
 
 #[cfg(test)]
 mod tests {
+    use cadangkan_testkit::SELF_SIGNED;
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject;
+
     use super::*;
 
     fn certificate(identifier: &[u8]) -> Vec<u8> {
@@ -72,5 +76,11 @@ mod tests {
             assert_eq!(end_point(&whole[..end]), None);
         }
         assert_eq!(end_point(&[0x30, 0x84, 0xff, 0xff, 0xff, 0xff]), None);
+    }
+
+    #[test]
+    fn a_real_certificate_can_bind_a_login() {
+        let certificate = CertificateDer::from_pem_slice(SELF_SIGNED).unwrap();
+        assert_eq!(end_point(&certificate).map(|hash| hash.len()), Some(32));
     }
 }

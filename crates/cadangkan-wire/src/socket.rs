@@ -12,18 +12,25 @@ use rustix::net::{
     SocketType, connect, recv, sendmsg, shutdown, socket_with,
 };
 
+use crate::gather;
+
 /// The longest time that one wait lasts before cancellation is looked at.
 pub(crate) const ONE_WAIT: Duration = Duration::from_millis(200);
 
+/// The longest time that a read waits for more while bytes are gathered.
+const ONE_GATHERING: Duration = Duration::from_millis(10);
+
 /// Where a server listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Address {
+pub enum Address {
+    /// At a port of this or another machine.
     Tcp(SocketAddr),
+    /// At a Unix socket, by its file.
     Unix(PathBuf),
 }
 
-/// A connected stream whose reads and writes come back within [`ONE_WAIT`], with `WouldBlock` if nothing happened.
-pub(crate) struct Socket {
+/// A connected stream whose reads and writes come back within 200 ms, with `WouldBlock` if nothing happened.
+pub struct Socket {
     descriptor: OwnedFd,
 }
 
@@ -62,13 +69,21 @@ impl Socket {
     }
 
     /// Reads what is there; waits for it when asked to. Zero is the end.
-    pub(crate) fn read(&self, buffer: &mut [u8], wait: bool) -> io::Result<usize> {
+    pub fn read(&self, buffer: &mut [u8], wait: bool) -> io::Result<usize> {
         let flags = if wait { RecvFlags::empty() } else { RecvFlags::DONTWAIT };
         recv(&self.descriptor, buffer, flags).map(|(_, length)| length).map_err(interrupted_is_nothing)
     }
 
+    /// Reads that wait return only when this many bytes are there, or after a short while with fewer: each time the
+    /// reader is woken costs both sides. `None` puts things back.
+    pub(crate) fn gather(&self, bytes: Option<i32>) -> io::Result<()> {
+        let limit = if bytes.is_some() { ONE_GATHERING } else { ONE_WAIT };
+        sockopt::set_socket_timeout(&self.descriptor, Timeout::Recv, Some(limit))?;
+        gather::set_least(&self.descriptor, bytes.unwrap_or(1))
+    }
+
     /// Writes as much as fits.
-    pub(crate) fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+    pub fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
         sendmsg(&self.descriptor, parts, &mut SendAncillaryBuffer::default(), SendFlags::NOSIGNAL)
             .map_err(interrupted_is_nothing)
     }

@@ -9,19 +9,18 @@ use rustls::{ClientConfig, RootCertStore};
 
 use super::verify::Verifier;
 use super::{Roots, TlsSettings};
-use crate::{SslMode, Target};
+use crate::Words;
 
-/// Makes the configuration of TLS for a target; files are read now.
-pub(crate) fn client_config(settings: &TlsSettings) -> Result<ClientConfig> {
+/// Makes the configuration of TLS; files are read now.
+pub(crate) fn client_config(settings: &TlsSettings, words: &Words) -> Result<ClientConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let full = settings.mode == SslMode::VerifyIdentity;
     let verifier = match &settings.roots {
         Roots::Unchecked => Verifier::unchecked(&provider),
         Roots::File(path) => {
             let (store, pinned) = roots_of_file(path)?;
-            Verifier::new(&provider, store, pinned, full)
+            Verifier::new(&provider, store, pinned, settings.name_counts)
         }
-        Roots::System => Verifier::new(&provider, roots_of_system()?, Vec::new(), full),
+        Roots::System => Verifier::new(&provider, roots_of_system(words)?, Vec::new(), settings.name_counts),
     };
     let unusable =
         |error: rustls::Error| Error::new(ErrorKind::Internal, "TLS cannot be set up").source(error);
@@ -34,20 +33,20 @@ pub(crate) fn client_config(settings: &TlsSettings) -> Result<ClientConfig> {
     let chain = certificates(certificate)?;
     builder.with_client_auth_cert(chain, private_key(key)?).map_err(|error| {
         Error::new(ErrorKind::Configuration, "the client certificate and its key do not fit")
-            .context("ssl-cert", certificate.display())
-            .context("ssl-key", key.display())
+            .context(words.certificate, certificate.display())
+            .context(words.key, key.display())
             .source(error)
             .hint("name the key that the certificate was made for")
     })
 }
 
 /// The name that a certificate is held against, and that the server is told.
-pub(crate) fn server_name(target: &Target) -> Result<ServerName<'static>> {
-    ServerName::try_from(target.host().to_owned()).map_err(|error| {
+pub(crate) fn server_name(host: &str, words: &Words) -> Result<ServerName<'static>> {
+    ServerName::try_from(host.to_owned()).map_err(|error| {
         Error::new(ErrorKind::Configuration, "the host is no name that a certificate can be for")
-            .context("host", target.host())
+            .context("host", host)
             .source(error)
-            .hint("use the server's real name, or set ssl-mode to disabled")
+            .hint(format!("use the server's real name, or set {} to {}", words.mode, words.without))
     })
 }
 
@@ -67,12 +66,12 @@ fn roots_of_file(path: &Path) -> Result<(RootCertStore, Vec<CertificateDer<'stat
     Ok((store, certificates))
 }
 
-fn roots_of_system() -> Result<RootCertStore> {
+fn roots_of_system(words: &Words) -> Result<RootCertStore> {
     let mut store = RootCertStore::empty();
     let (added, _) = store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if added == 0 {
         return Err(Error::new(ErrorKind::Configuration, "the system has no root certificates")
-            .hint("install the package ca-certificates, or name a file as ssl-ca"));
+            .hint(format!("install the package ca-certificates, or name a file as {}", words.roots)));
     }
     Ok(store)
 }

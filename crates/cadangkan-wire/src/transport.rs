@@ -8,14 +8,16 @@ const TLS_READ: usize = 64 << 10;
 
 /// Bytes to and from the server, with TLS or without. Every call comes back soon, with `WouldBlock` if nothing
 /// happened.
-pub(crate) enum Transport {
+pub enum Transport {
+    /// Without TLS.
     Plain(Socket),
+    /// With TLS.
     Tls(Box<TlsStream>),
 }
 
 impl Transport {
     /// Reads what is there; waits for it when asked to. Zero is the end.
-    pub(crate) fn read(&mut self, buffer: &mut [u8], wait: bool) -> io::Result<usize> {
+    pub fn read(&mut self, buffer: &mut [u8], wait: bool) -> io::Result<usize> {
         match self {
             Transport::Plain(socket) => socket.read(buffer, wait),
             Transport::Tls(stream) => stream.read(buffer, wait),
@@ -23,7 +25,7 @@ impl Transport {
     }
 
     /// Takes as much as fits. What was taken is on its way only after [`flush`](Transport::flush).
-    pub(crate) fn write(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+    pub fn write(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
             Transport::Plain(socket) => socket.write(parts),
             Transport::Tls(stream) => stream.write(parts),
@@ -31,7 +33,7 @@ impl Transport {
     }
 
     /// Sends what was taken; to be called again after `WouldBlock`.
-    pub(crate) fn flush(&mut self) -> io::Result<()> {
+    pub fn flush(&mut self) -> io::Result<()> {
         match self {
             Transport::Plain(_) => Ok(()),
             Transport::Tls(stream) => stream.flush(),
@@ -39,28 +41,38 @@ impl Transport {
     }
 
     /// The server's certificate, when there is TLS.
-    pub(crate) fn certificate(&self) -> Option<&[u8]> {
+    pub fn certificate(&self) -> Option<&[u8]> {
         match self {
             Transport::Plain(_) => None,
             Transport::Tls(stream) => Some(stream.session.peer_certificates()?.first()?.as_ref()),
         }
     }
 
-    /// Lets reads gather bytes, as [`Socket::gather`] does.
-    pub(crate) fn gather(&self, bytes: Option<i32>) -> io::Result<()> {
+    /// Reads that wait return only when this many bytes are there, or after 10 ms with fewer: each time the reader is
+    /// woken costs both sides. `None` puts things back.
+    pub fn gather(&self, bytes: Option<i32>) -> io::Result<()> {
         match self {
             Transport::Plain(socket) => socket.gather(bytes),
             Transport::Tls(stream) => stream.socket.gather(bytes),
         }
     }
 
-    pub(crate) fn is_tls(&self) -> bool {
+    /// Ends the connection without a goodbye.
+    pub fn shut(&self) {
+        match self {
+            Transport::Plain(socket) => socket.shut(),
+            Transport::Tls(stream) => stream.socket.shut(),
+        }
+    }
+
+    /// Whether it has TLS.
+    pub fn is_tls(&self) -> bool {
         matches!(self, Transport::Tls(_))
     }
 }
 
 /// A TLS session over a socket.
-pub(crate) struct TlsStream {
+pub struct TlsStream {
     session: ClientConnection,
     socket: Socket,
     /// Encrypted bytes that the session has not taken yet: it takes little at once, and system calls cost.

@@ -9,7 +9,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
-/// Checks a server's certificate as far as the `ssl-mode` asks for it.
+/// Checks a server's certificate as far as it is asked for.
 ///
 /// The server's proof that it has the certificate's key is always checked.
 #[derive(Debug)]
@@ -92,24 +92,10 @@ impl ServerCertVerifier for Verifier {
 mod tests {
     use std::time::Duration;
 
+    use cadangkan_testkit::SELF_SIGNED;
     use rustls::pki_types::pem::PemObject;
 
     use super::*;
-
-    /// Made by `openssl req -x509`: its own authority, for localhost, from 2026 for 100 years.
-    const SELF_SIGNED: &[u8] = b"\
------BEGIN CERTIFICATE-----
-MIIBlDCCATugAwIBAgIUbTr5KGKc0VVIY/JNcEq50MJruB4wCgYIKoZIzj0EAwIw
-FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMTAyNDUxM1oYDzIxMjYxMDI4
-MDI0NTEzWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
-PQMBBwNCAARdNE4NNubCfCcl5Hzctnj6iOfzE5nuP4qbCWoTN7PMeeitP76ICGp2
-eJsjx6z9QuEkL7Wku9Jjjspq96KFjdV4o2kwZzAdBgNVHQ4EFgQUhgcYy3p0Z6gQ
-/vQ2nRxcZpx/seQwHwYDVR0jBBgwFoAUhgcYy3p0Z6gQ/vQ2nRxcZpx/seQwDwYD
-VR0TAQH/BAUwAwEB/zAUBgNVHREEDTALgglsb2NhbGhvc3QwCgYIKoZIzj0EAwID
-RwAwRAIgewzUZT6HS40A0nAXOqNFPNf/TsCKnQxP3Vs4KDW8wX0CIDN1S4YoCsH+
-3wRj9NgZ3Mgm0V4z1Ug+C0rw41QLopx6
------END CERTIFICATE-----
-";
 
     fn check(pinned: bool, name_counts: bool, name: &str, year: u64) -> Result<ServerCertVerified, Error> {
         let certificate = CertificateDer::from_pem_slice(SELF_SIGNED).unwrap();

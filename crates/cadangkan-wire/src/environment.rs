@@ -1,6 +1,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use cadangkan_core::{Error, ErrorKind, Result};
+
 /// What the machine says about the person: variables, home folder, name.
 pub trait Environment {
     /// The value of an environment variable.
@@ -40,4 +42,26 @@ impl Environment for SystemEnvironment {
         let named = || ["LOGNAME", "USER"].iter().find_map(|name| self.variable(name)?.into_string().ok());
         known.or_else(named).filter(|name| !name.is_empty())
     }
+}
+
+/// Hands the value of each variable that is set to `set`, with the name of the setting beside it in `known`. An empty
+/// one counts as not set.
+pub fn read_variables(
+    environment: &dyn Environment,
+    known: &[(&'static str, &str)],
+    mut set: impl FnMut(&str, &str) -> Result<(), String>,
+) -> Result<()> {
+    for (variable, name) in known {
+        let Some(value) = environment.variable(variable).filter(|value| !value.is_empty()) else { continue };
+        let result = match value.to_str() {
+            Some(value) => set(name, value),
+            None => Err("its value is not valid UTF-8".to_owned()),
+        };
+        result.map_err(|message| {
+            Error::new(ErrorKind::Configuration, format!("an environment variable is wrong: {message}"))
+                .context("variable", variable)
+                .hint(format!("correct {variable}, or unset it"))
+        })?;
+    }
+    Ok(())
 }
