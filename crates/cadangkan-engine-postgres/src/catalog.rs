@@ -190,25 +190,39 @@ pub(crate) fn sequences(
     Ok(found.into_iter().filter(meant).collect())
 }
 
-/// Fails with `NotFound` when a plain name of the selection matches none of these tables, or all of it none.
-pub(crate) fn check_names(tables: &[Table], selection: &Selection) -> Result<()> {
+/// Fails with `NotFound` when a plain name of the selection matches nothing, or all of it neither a table nor a schema
+/// that is named.
+pub(crate) fn check_names(
+    connection: &mut Connection,
+    tables: &[Table],
+    selection: &Selection,
+    control: &Control<'_>,
+) -> Result<()> {
     for pattern in selection.tables.iter().filter(|pattern| !pattern.is_glob()) {
         let only = Selection { tables: vec![pattern.clone()], ..Selection::default() };
         if !tables.iter().any(|table| only.has_table(&table.name)) {
             return Err(not_found("table", pattern));
         }
     }
+    // A schema need not have tables: it may be one of functions.
+    let schemas = if selection.schemas.is_empty() { Vec::new() } else { schemas(connection, control)? };
     for pattern in selection.schemas.iter().filter(|pattern| !pattern.is_glob()) {
-        let only = Selection { schemas: vec![pattern.clone()], ..Selection::default() };
-        if !tables.iter().any(|table| only.has_table(&table.name)) {
+        if !schemas.iter().any(|schema| pattern.matches(schema)) {
             return Err(not_found("schema", pattern));
         }
     }
-    if selection.is_of_tables() && tables.is_empty() {
+    let has_schema = selection.tables.is_empty() && schemas.iter().any(|schema| selection.has_schema(schema));
+    if selection.is_of_tables() && tables.is_empty() && !has_schema {
         return Err(Error::new(ErrorKind::NotFound, "the selection matches no table")
             .hint("names are matched to the letter, `*` stands for any run of characters; with a schema write `schema.table`"));
     }
     Ok(())
+}
+
+/// Lists the schemas that are not the server's own.
+fn schemas(connection: &mut Connection, control: &Control<'_>) -> Result<Vec<String>> {
+    let sql = format!("SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE {OURS}");
+    connection.query(&sql, control)?.into_iter().map(|row| Row(row.into_iter()).text()).collect()
 }
 
 fn not_found(what: &str, pattern: &Pattern) -> Error {

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use cadangkan_core::{Control, Error, ErrorKind, Result};
+use cadangkan_core::{Control, Error, ErrorKind, Result, format_duration};
 use cadangkan_pgwire::{Environment as _, SystemEnvironment, Target};
 
 /// A program of some version.
@@ -28,6 +30,10 @@ const MAX_STDERR: u64 = 64 * 1024;
 /// What `pg_dump` was doing when it could not lock a table; it says so in English under `LC_ALL=C`, whatever the
 /// server's language.
 const LOCK: &str = "LOCK TABLE";
+
+/// How long a program may say nothing. It reads all catalogs before it writes the first word, which takes minutes with
+/// a million tables. libpq waits without limit for a server that is gone and did not say so.
+const SILENCE: Duration = Duration::from_secs(3600);
 
 /// How long a program may take to say its version.
 const VERSION_TIMEOUT: Duration = Duration::from_secs(10);
@@ -89,6 +95,10 @@ pub(crate) fn is_locked_out(error: &Error) -> bool {
 pub(crate) struct Running {
     name: &'static str,
     child: Child,
+    /// How many bytes it has said so far.
+    said: Arc<AtomicU64>,
+    /// How long it may say nothing.
+    silence: Duration,
     stdout: Receiver<std::io::Result<Vec<u8>>>,
     stderr: Receiver<std::io::Result<Vec<u8>>>,
 }
@@ -106,12 +116,14 @@ impl Running {
     pub(crate) fn start(name: &'static str, mut command: Command) -> Result<Self> {
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut child = child.map_err(|error| Error::io(format!("cannot start {name}"), error))?;
-        let stdout = read_all(child.stdout.take(), u64::MAX);
-        let stderr = read_all(child.stderr.take(), MAX_STDERR);
-        Ok(Running { name, child, stdout, stderr })
+        let said = Arc::default();
+        let stdout = read_all(child.stdout.take(), u64::MAX, &said);
+        let stderr = read_all(child.stderr.take(), MAX_STDERR, &said);
+        Ok(Running { name, child, said, silence: SILENCE, stdout, stderr })
     }
 
-    /// Waits for the end. Fails when the program failed, with what it said; kills it when the run is cancelled.
+    /// Waits for the end. Fails when the program failed, with what it said; kills it when the run is cancelled, and
+    /// when it says nothing for an hour.
     pub(crate) fn finish(mut self, control: &Control<'_>) -> Result<Output> {
         let stdout = self.wait_for(true, control)?;
         let stderr = self.wait_for(false, control)?;
@@ -138,8 +150,15 @@ impl Running {
 
     fn wait_for(&self, stdout: bool, control: &Control<'_>) -> Result<Vec<u8>> {
         let receiver = if stdout { &self.stdout } else { &self.stderr };
+        let (mut heard, mut since) = (0, Instant::now());
         loop {
             control.check()?;
+            let said = self.said.load(Ordering::Relaxed);
+            if said != heard {
+                (heard, since) = (said, Instant::now());
+            } else if since.elapsed() >= self.silence {
+                return Err(self.silent());
+            }
             match receiver.recv_timeout(Duration::from_millis(200)) {
                 Ok(bytes) => {
                     return bytes
@@ -157,6 +176,15 @@ impl Running {
     }
 }
 
+impl Running {
+    fn silent(&self) -> Error {
+        Error::new(ErrorKind::Timeout, format!("{} says nothing any more", self.name))
+            .context("waited", format_duration(self.silence))
+            .hint("look whether the server answers, and what its session of cadangkan waits for (pg_stat_activity)")
+            .retryable()
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         if !matches!(self.child.try_wait(), Ok(Some(_))) {
@@ -167,13 +195,19 @@ impl Drop for Running {
     }
 }
 
-/// Reads a pipe to its end in a thread, which ends with the pipe; keeps the first `limit` bytes.
-fn read_all(pipe: Option<impl Read + Send + 'static>, limit: u64) -> Receiver<std::io::Result<Vec<u8>>> {
+/// Reads a pipe to its end in a thread, which ends with the pipe; keeps the first `limit` bytes, and counts all.
+fn read_all(
+    pipe: Option<impl Read + Send + 'static>,
+    limit: u64,
+    count: &Arc<AtomicU64>,
+) -> Receiver<std::io::Result<Vec<u8>>> {
     let (sender, receiver) = sync_channel(1);
+    let count = Arc::clone(count);
     let reader = move || {
         let read = || -> std::io::Result<Vec<u8>> {
             let mut bytes = Vec::new();
-            if let Some(mut pipe) = pipe {
+            if let Some(pipe) = pipe {
+                let mut pipe = Counted(pipe, &count);
                 pipe.by_ref().take(limit).read_to_end(&mut bytes)?;
                 std::io::copy(&mut pipe, &mut std::io::sink())?;
             }
@@ -186,6 +220,17 @@ fn read_all(pipe: Option<impl Read + Send + 'static>, limit: u64) -> Receiver<st
     // the receiver is told so by the sender that is gone.
     let _ = thread::Builder::new().name("program output".to_owned()).spawn(reader);
     receiver
+}
+
+/// Counts what is read.
+struct Counted<'a, R>(R, &'a AtomicU64);
+
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.0.read(buffer)?;
+        self.1.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(count)
+    }
 }
 
 /// Folders that may hold the programs: those on PATH, then those of packages and of building from source.
@@ -225,7 +270,7 @@ fn version_of(path: &Path) -> Option<Tool> {
     let mut command = Command::new(path);
     command.arg("--version").env("LC_ALL", "C").stdin(Stdio::null());
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
-    let output = read_all(child.stdout.take(), 4096).recv_timeout(VERSION_TIMEOUT);
+    let output = read_all(child.stdout.take(), 4096, &Arc::default()).recv_timeout(VERSION_TIMEOUT);
     let began = Instant::now();
     while matches!(child.try_wait(), Ok(None)) && began.elapsed() < Duration::from_secs(1) {
         thread::sleep(Duration::from_millis(5));

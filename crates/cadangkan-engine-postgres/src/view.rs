@@ -48,7 +48,7 @@ impl View {
         let version = supported(connection.server_version())?;
         connection.execute(&format!("SET lock_timeout = {}", asked.lock_timeout.as_millis()), control)?;
         let tables = lock(&mut connection, asked.selection, control)?;
-        catalog::check_names(&tables, asked.selection)?;
+        catalog::check_names(&mut connection, &tables, asked.selection, control)?;
         let snapshot = one_row(&mut connection, "SELECT pg_catalog.pg_export_snapshot()", control)?.text()?;
         let (coordinator, idle) = (Mutex::new(connection), Mutex::new(Vec::new()));
         let (target, row_security) = (target.clone(), asked.row_security);

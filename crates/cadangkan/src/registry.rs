@@ -45,11 +45,17 @@ pub(crate) fn storage(id: &str) -> Option<&'static StorageDescriptor> {
 
 /// A command that adds a database, to show where somebody may need it.
 pub(crate) fn example_add() -> String {
-    let Some(engine) = ENGINES.first() else { return "cadangkan add --help".to_owned() };
+    ENGINES.first().map_or_else(|| "cadangkan add --help".to_owned(), |engine| example_add_of(engine))
+}
+
+/// A command that adds a database of this kind.
+pub(crate) fn example_add_of(engine: &Descriptor) -> String {
     let required = engine.fields.iter().filter(|field| field.required);
     let flags: Vec<_> =
         required.map(|field| format!("--{} <{}>", field.name.replace('_', "-"), field.name)).collect();
-    format!("cadangkan add {} <name> {}", engine.id, flags.join(" "))
+    // A server needs no field, but its databases are told apart by this one.
+    let flags = if flags.is_empty() { "--database <database>".to_owned() } else { flags.join(" ") };
+    format!("cadangkan add {} <name> {flags}", engine.id)
 }
 
 /// Reads a URL or a path into an engine and its settings.

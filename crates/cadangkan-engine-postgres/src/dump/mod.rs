@@ -71,7 +71,7 @@ impl PostgresSnapshot {
         let facts = view.coordinate(|connection| probe::look(connection, control))?;
         let unread =
             view.coordinate(|connection| readable::look(connection, &view.tables, request, control))?;
-        let mut warnings = plan::check(&view.tables, selection, unread, control)?;
+        plan::check(unread)?;
 
         let tool = tools::find("pg_dump", view.version / 10_000, config.pg_bin.as_deref())?;
         let asked = definitions::Asked {
@@ -83,7 +83,7 @@ impl PostgresSnapshot {
         };
         let hidden = view.coordinate(|connection| readable::hidden(connection, selection, control))?;
         let mut definitions = Definitions::begin(&asked, &hidden, selection, view.version, control)?;
-        warnings.extend(definitions.warnings());
+        let warnings = definitions.warnings();
 
         let has_objects = view.coordinate(|connection| large_objects::any(connection, selection, control))?;
         if has_objects && tool.major >= large_objects::LEFT_TO_US {

@@ -1,10 +1,10 @@
-use cadangkan_core::{Control, Error, ErrorKind, ObjectKind, ObjectReport, Result, Selection};
+use cadangkan_core::{Control, Error, ErrorKind, ObjectKind, ObjectReport, Result};
 use cadangkan_engine::{DumpPlan, DumpRequest};
 use cadangkan_pgwire::{Connection, Target};
 
 use super::readable::{self, Unread};
 use super::units::{Work, works};
-use crate::catalog::{self, Table, one_row};
+use crate::catalog::{self, one_row};
 use crate::config::Config;
 use crate::view::{open, supported};
 use crate::{probe, tools};
@@ -20,8 +20,10 @@ pub(crate) fn plan(config: &Config, request: &DumpRequest, control: &Control<'_>
     let facts = probe::look(&mut connection, control)?;
     let selection = &request.selection;
     let mut tables = catalog::tables(&mut connection, selection, control)?;
+    catalog::check_names(&mut connection, &tables, selection, control)?;
     let unread = readable::look(&mut connection, &tables, request, control)?;
-    let mut warnings = check(&tables, selection, unread, control)?;
+    check(unread)?;
+    let mut warnings = Vec::new();
     if let Err(error) = tools::find("pg_dump", version / 10_000, config.pg_bin.as_deref()) {
         warnings.push(format!("{error}: {}", error.advice().unwrap_or_default()));
     }
@@ -43,15 +45,8 @@ pub(crate) fn plan(config: &Config, request: &DumpRequest, control: &Control<'_>
     Ok(DumpPlan { server: facts.server, objects, estimated_bytes, warnings })
 }
 
-/// Fails when a name matches nothing, or when something that is meant cannot be read whole.
-pub(super) fn check(
-    tables: &[Table],
-    selection: &Selection,
-    unread: Unread,
-    control: &Control<'_>,
-) -> Result<Vec<String>> {
-    control.check()?;
-    catalog::check_names(tables, selection)?;
+/// Fails when something that is meant cannot be read whole.
+pub(super) fn check(unread: Unread) -> Result<()> {
     if !unread.denied.is_empty() {
         return Err(Error::new(ErrorKind::Denied, format!("this user may not read {}", some(&unread.denied)))
             .hint("grant it pg_read_all_data (version 14 and newer) or SELECT on them and USAGE on their schemas, or leave them out with --exclude-tables"));
@@ -60,7 +55,7 @@ pub(super) fn check(
         return Err(Error::new(ErrorKind::Denied, format!("row security hides rows from this user in {}", some(&unread.filtered)))
             .hint("back up as their owner, as a superuser or as a role with BYPASSRLS; or take only the rows that this user sees, with --row-security"));
     }
-    Ok(Vec::new())
+    Ok(())
 }
 
 fn some(names: &[String]) -> String {

@@ -147,7 +147,9 @@ fn refuse_present(look: &Look, present: &Present, request: &LoadRequest) -> Resu
     }
     let wanted: Vec<_> =
         tables(&request.objects).filter(|table| request.selection.has_table(table)).collect();
-    let (names, message): (Vec<String>, _) = if request.selection.is_of_tables() && !wanted.is_empty() {
+    // Where the backup's objects are known, a selection without tables is one of functions, types and their like.
+    let of_tables = request.selection.is_of_tables() && !(wanted.is_empty() && request.objects.is_empty());
+    let (names, message): (Vec<String>, _) = if of_tables {
         let taken = wanted.iter().map(|table| quoted(&renamed(table, request)));
         let is_there =
             |name: &String| present.objects.iter().any(|object| unquoted(&object.identity) == unquoted(name));

@@ -19,4 +19,5 @@ mod newer_tools;
 mod reading;
 mod round_trip;
 mod security_labels;
+mod selections;
 mod support;

@@ -218,7 +218,8 @@ fn refuse_part(
 /// Says what else can be restored where only this backup is at fault, and what an interrupted restore leaves.
 fn advise(args: &RestoreArgs, error: Error) -> Error {
     if error.facts().iter().any(|(key, _)| [TARGET_FACT, "target"].contains(key)) {
-        return error;
+        let stopped = error.kind() == ErrorKind::Cancelled && error.advice().is_none();
+        return if stopped { error.hint("the same command begins the restore again") } else { error };
     }
     match (error.kind(), &args.database) {
         (ErrorKind::DamagedBackup, Some(database)) => error.hint(format!(

@@ -234,7 +234,19 @@ fn a_run_over_a_way_that_stalls_is_stopped_on_request() {
         let began = Instant::now();
         let ran = ended(child);
         assert!(ran.code == 130 && began.elapsed() < Duration::from_secs(60), "{what}: {ran:?}");
+        assert!(ran.stderr.contains("hint: "), "{what}: {}", ran.stderr);
         world.check_restore(&what, &ran, &world.content);
+    }
+}
+
+#[test]
+fn a_target_that_nobody_knows() {
+    let Some(world) = World::new() else { return };
+    world.home.good(&BACKUP);
+    let ran = world.home.run(&["restore", "shop", "--to", "scratch"]);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    for part in ["scratch", "cadangkan list", "cadangkan add postgres <name> --database <database>"] {
+        assert!(ran.stderr.contains(part), "{part}: {}", ran.stderr);
     }
 }
 

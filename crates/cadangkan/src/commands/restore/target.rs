@@ -6,8 +6,10 @@ use cadangkan_ops::source::Source;
 
 use super::RestoreArgs;
 use crate::app::{App, Session};
-use crate::commands::backup;
+use crate::commands::{DatabaseUrl, backup};
 use crate::inventory::DatabaseEntry;
+use crate::registry;
+use crate::ui::escape;
 
 /// Where a restore goes.
 pub(super) struct OpenTarget<'a> {
@@ -32,6 +34,9 @@ pub(super) fn open<'a>(
             configured(session, source, args, to.as_str())
         }
         (Some(to), _) => {
+            if registry::parse_url(to.as_str()).is_none() {
+                return Err(unknown(source, to));
+            }
             let (engine, _) = backup::open_url(app, to)?;
             let location = engine.location();
             // A path of a configured database is that database: it has its lock and its questions.
@@ -44,6 +49,17 @@ pub(super) fn open<'a>(
         (None, None) => Err(Error::new(ErrorKind::Usage, "it is not said where the file is restored to")
             .hint("name a path or a configured database with --to")),
     }
+}
+
+/// What is neither configured nor a URL or path; the advice is for a target of the backup's own kind.
+fn unknown(source: &Source<'_>, to: &DatabaseUrl) -> Error {
+    let engine = source.manifest().and_then(|manifest| registry::engine(&manifest.engine));
+    let add = engine.map_or_else(registry::example_add, registry::example_add_of);
+    Error::new(ErrorKind::Usage, "no configured database has this name, and it is no URL or path of one")
+        .context("to", escape(&to.to_string()))
+        .hint(format!(
+            "`cadangkan list` shows those that are configured; `{add}` adds one; else give a URL or path"
+        ))
 }
 
 fn configured<'a>(
