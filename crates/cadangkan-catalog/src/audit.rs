@@ -1,4 +1,4 @@
-use cadangkan_core::{Result, Timestamp};
+use cadangkan_core::{Result, Ticket, Timestamp};
 use rusqlite::params;
 use serde::Serialize;
 use serde_json::Value;
@@ -19,6 +19,8 @@ pub struct AuditEntry {
     pub action: String,
     /// To what: `production/2026-01-15-143022`.
     pub subject: String,
+    /// The ticket that asked for it.
+    pub ticket: Option<String>,
     /// More about it, without secrets.
     pub detail: Option<Value>,
 }
@@ -31,23 +33,26 @@ impl Catalog {
         initiator: &str,
         action: &str,
         subject: &str,
+        ticket: Option<&Ticket>,
         detail: Option<&Value>,
     ) -> Result<()> {
-        let detail = convert::to_text(detail);
+        let (detail, ticket) = (convert::to_text(detail), ticket.map(Ticket::as_str));
         self.transaction("cannot write to the audit trail", |transaction| {
             let id = next_number(transaction, "audit")?;
             transaction
                 .prepare_cached(
-                    "INSERT INTO audit (id, at, initiator, action, subject, detail) VALUES ($1, $2, $3, $4, $5, $6)",
+                    "INSERT INTO audit (id, at, initiator, action, subject, ticket, detail)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7)",
                 )?
-                .execute(params![id, convert::micros(at), initiator, action, subject, detail])?;
+                .execute(params![id, convert::micros(at), initiator, action, subject, ticket, detail])?;
             Ok(())
         })
     }
 
     /// The last entries, newest first.
     pub fn audit_entries(&self, limit: u64) -> Result<Vec<AuditEntry>> {
-        let sql = "SELECT id, at, initiator, action, subject, detail FROM audit ORDER BY id DESC LIMIT $1";
+        let sql =
+            "SELECT id, at, initiator, action, subject, ticket, detail FROM audit ORDER BY id DESC LIMIT $1";
         self.query("cannot read the audit trail", sql, [convert::clamp(limit)], read_entry)
     }
 }
@@ -59,6 +64,7 @@ fn read_entry(columns: &mut Columns<'_>) -> Column<AuditEntry> {
         initiator: columns.plain()?,
         action: columns.plain()?,
         subject: columns.plain()?,
+        ticket: columns.plain()?,
         detail: columns.optional_json()?,
     })
 }

@@ -16,6 +16,7 @@ mod name;
 mod object;
 pub mod settings;
 mod size;
+mod ticket;
 
 pub use cancel::Cancel;
 pub use clock::Clock;
@@ -30,3 +31,4 @@ pub use leftover::Leftover;
 pub use name::Name;
 pub use object::{ObjectKind, ObjectName, ObjectReport, Pattern, Selection};
 pub use size::{format_bytes, format_duration};
+pub use ticket::Ticket;

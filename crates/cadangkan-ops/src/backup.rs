@@ -10,7 +10,7 @@ use cadangkan_archive::{ArchiveSummary, Codec, Manifest, Trigger};
 use cadangkan_catalog::RunKind;
 use cadangkan_core::{
     BackupId, Control, Error, ErrorKind, Fingerprint, Level, ObjectName, ObjectReport, Result, ResultExt,
-    RunId, Section, Selection, first_cause, format_bytes,
+    RunId, Section, Selection, Ticket, first_cause, format_bytes,
 };
 use cadangkan_engine::{DumpPlan, DumpRequest, FrameSink, Snapshot, Unit, UnitReport};
 use cadangkan_storage::Key;
@@ -54,6 +54,9 @@ pub struct BackupPlan {
     pub selection: Selection,
     /// Where the archive would go, with `{id}` where six random digits stand.
     pub archive: String,
+    /// The ticket that asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<Ticket>,
     /// The storages.
     pub storages: Vec<String>,
     /// Codec and level.
@@ -89,7 +92,7 @@ pub fn plan(
     request: &BackupRequest,
 ) -> Result<BackupPlan> {
     let dump = database.engine.plan_dump(&request.dump, &context.control)?;
-    let key = archive_key(database, request, BackupId::new(context.control.clock.now()))?;
+    let key = archive_key(context, database, request, BackupId::new(context.control.clock.now()))?;
     check_without_making(context, places, &key, last_size(context, database)?)?;
     let name = key.as_str().to_owned();
     Ok(BackupPlan {
@@ -97,6 +100,7 @@ pub fn plan(
         dump,
         selection: request.dump.selection.clone(),
         archive: name,
+        ticket: context.ticket.cloned(),
         storages: places.iter().map(|place| place.name.to_string()).collect(),
         codec: format!("{} level {}", request.codec.kind(), request.codec.level()),
         memory_bytes: Limits::of(context).memory(),
@@ -178,7 +182,7 @@ fn make(
     check_places(context, places, last_size(context, database)?)?;
     let (created_at, began) = (control.clock.now(), Instant::now());
     let backup_id = free_id(context, database, BackupId::new(created_at))?;
-    let archive = archive_key(database, request, backup_id)?;
+    let archive = archive_key(context, database, request, backup_id)?;
     refuse_taken(places, &archive)?;
 
     // 2. One consistent view.
@@ -208,8 +212,9 @@ fn make(
         control.step("seal manifest");
         let (completed_at, duration) =
             (control.clock.now(), Duration::from_millis(began.elapsed().as_millis() as u64));
+        let (archive, ticket) = (&archive, context.ticket);
         let facts =
-            Facts { database, request, backup_id, created_at, completed_at, duration, archive: &archive };
+            Facts { database, request, backup_id, created_at, completed_at, duration, archive, ticket };
         manifest(&facts, start, end, &summary, objects)
     });
     let committed = sealed.and_then(|manifest| {
@@ -346,9 +351,22 @@ fn refuse_taken(places: &[Place<'_>], archive: &Key) -> Result<()> {
     Ok(())
 }
 
-fn archive_key(database: Database<'_>, request: &BackupRequest, backup_id: BackupId) -> Result<Key> {
-    let Database { name, one_of, .. } = database;
-    let fields = FileNameFields { database: name, one_of, trigger: request.trigger.as_str(), backup_id };
+fn archive_key(
+    context: &Context<'_>,
+    database: Database<'_>,
+    request: &BackupRequest,
+    backup_id: BackupId,
+) -> Result<Key> {
+    let host = database.engine.location().host;
+    let fields = FileNameFields {
+        database: database.name,
+        one_of: database.one_of,
+        trigger: request.trigger.as_str(),
+        backup_id,
+        ticket: context.ticket,
+        server: host.as_deref(),
+        profile: context.profile,
+    };
     let (plain, codec) = (database.engine.descriptor().extension, request.codec.kind().extension());
     let extension = if codec.is_empty() { plain.to_owned() } else { format!("{plain}.{codec}") };
     request.name.key(&fields, &extension)

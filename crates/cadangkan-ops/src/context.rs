@@ -2,7 +2,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use cadangkan_catalog::Catalog;
-use cadangkan_core::{Control, Name, Result};
+use cadangkan_core::{Control, Name, Result, Ticket};
 use cadangkan_engine::Engine;
 use cadangkan_storage::Storage;
 
@@ -23,6 +23,10 @@ pub struct Context<'a> {
     pub memory: u64,
     /// Who asked: `cli:alice@host`.
     pub initiator: &'a str,
+    /// The ticket that asks for it.
+    pub ticket: Option<&'a Ticket>,
+    /// The profile of the configuration that counts.
+    pub profile: Option<&'a str>,
     /// Which process this is: `pid 4711 on host`.
     pub holder: &'a str,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cadangkan_archive::{
     ArchiveInfo, ArchiveSummary, BackupType, Checksum, EncryptionInfo, IndexInfo, Manifest, ToolInfo,
 };
-use cadangkan_core::{BackupId, ObjectKind, ObjectReport, Result, Timestamp, format_bytes};
+use cadangkan_core::{BackupId, ObjectKind, ObjectReport, Result, Ticket, Timestamp, format_bytes};
 use cadangkan_engine::{DumpRequest, Layout, SnapshotEnd, SnapshotStart};
 use cadangkan_storage::Key;
 use serde_json::{Map, Value};
@@ -23,6 +23,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) completed_at: Timestamp,
     pub(crate) duration: Duration,
     pub(crate) archive: &'a Key,
+    pub(crate) ticket: Option<&'a Ticket>,
 }
 
 /// Puts a manifest together.
@@ -75,7 +76,7 @@ pub(crate) fn manifest(
             .into_iter()
             .map(|(tool, version)| (tool, Value::from(version)))
             .collect(),
-        ticket: None,
+        ticket: facts.ticket.map(Ticket::to_string),
         tags: request.tags.clone(),
         preserved: false,
         warnings,

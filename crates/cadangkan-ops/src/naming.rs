@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-use cadangkan_core::{BackupId, Error, ErrorKind, Name, Result};
+use cadangkan_core::{BackupId, Error, ErrorKind, Name, Result, Ticket};
 use cadangkan_storage::Key;
 
 /// Ends the key of a manifest.
@@ -10,10 +10,15 @@ pub const MANIFEST_SUFFIX: &str = ".meta.json";
 /// Ends the key of an index.
 pub const INDEX_SUFFIX: &str = ".index";
 
+/// The most bytes of an archive's file name: endings are put behind it, and file systems end at 255.
+const LONGEST_FILE_NAME: usize = 220;
+
 /// How file names are made; checked when it is configured.
 ///
 /// `{database}`, `{trigger}` (also spelled `{type}`), `{timestamp}` (`20260115_143022`, UTC) and `{id}` (six
-/// random hex digits) are filled in. It has `{timestamp}` and `{id}`, so that no two backups get one name.
+/// random hex digits) are filled in, and what there may be none of: `{ticket}`, `{server}` (its host) and
+/// `{profile}`; an empty one goes with the separator before it. It has `{timestamp}` and `{id}`, so that no two
+/// backups get one name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileNameTemplate(String);
 
@@ -28,6 +33,12 @@ pub struct FileNameFields<'a> {
     pub trigger: &'a str,
     /// Its id.
     pub backup_id: BackupId,
+    /// The ticket that asked for it.
+    pub ticket: Option<&'a Ticket>,
+    /// The host of its server, or the path of a socket.
+    pub server: Option<&'a str>,
+    /// The profile of the configuration.
+    pub profile: Option<&'a str>,
 }
 
 impl Default for FileNameTemplate {
@@ -38,6 +49,8 @@ impl Default for FileNameTemplate {
 
 impl FileNameTemplate {
     const FIELDS: [&str; 5] = ["database", "trigger", "type", "timestamp", "id"];
+    /// What there may be none of.
+    const OPTIONAL: [&str; 3] = ["ticket", "server", "profile"];
 
     /// Checks a template.
     pub fn new(text: impl Into<String>) -> Result<Self> {
@@ -51,7 +64,9 @@ impl FileNameTemplate {
         while let Some((before, after)) = rest.split_once('{') {
             let (field, behind) =
                 after.split_once('}').ok_or_else(|| wrong("has a '{' without '}'".into()))?;
-            if before.contains('}') || !Self::FIELDS.contains(&field) {
+            if before.contains('}')
+                || !Self::FIELDS.iter().chain(&Self::OPTIONAL).any(|known| *known == field)
+            {
                 return Err(wrong(format!("has an unknown field {{{field}}}")));
             }
             rest = behind;
@@ -59,7 +74,14 @@ impl FileNameTemplate {
         if !["{timestamp}", "{id}"].iter().all(|field| text.contains(field)) {
             return Err(wrong("needs {timestamp} and {id}, so that no two backups get one name".into()));
         }
-        if rest.contains('}') || text.contains('/') || text.len() > 100 || Key::new(text.clone()).is_err() {
+        let shortest = Self::OPTIONAL.iter().fold(text.clone(), |text, field| fill(&text, field, None));
+        let plain = |text: String| Key::new(text).is_ok();
+        if rest.contains('}')
+            || text.contains('/')
+            || text.len() > 100
+            || !plain(shortest)
+            || !plain(text.clone())
+        {
             return Err(wrong("is not a plain file name of at most 100 bytes".into()));
         }
         Ok(FileNameTemplate(text))
@@ -68,7 +90,12 @@ impl FileNameTemplate {
     /// Fills in the fields.
     fn base(&self, fields: &FileNameFields<'_>) -> String {
         let one_of = fields.one_of.map(|name| format!(".{}", safe(name))).unwrap_or_default();
-        self.0
+        // A socket is one of this machine.
+        let server = fields.server.map(|host| if host.starts_with('/') { "localhost" } else { host });
+        let optional = [fields.ticket.map(Ticket::to_string), server.map(safe), fields.profile.map(safe)];
+        let optional = Self::OPTIONAL.iter().zip(optional);
+        optional
+            .fold(self.0.clone(), |text, (field, value)| fill(&text, field, value.as_deref()))
             .replace("{database}", &format!("{}{one_of}", fields.database))
             .replace("{trigger}", fields.trigger)
             .replace("{type}", fields.trigger)
@@ -100,9 +127,11 @@ impl ArchiveName {
     }
 
     /// Makes the key of an archive; `extension` is without its dot, for example `sqlite.zst`.
+    ///
+    /// Fails with `Configuration` when what fills the template makes a name too long for a file.
     pub fn key(&self, fields: &FileNameFields<'_>, extension: &str) -> Result<Key> {
         let (year, month) = fields.backup_id.year_month();
-        match self {
+        let key = match self {
             ArchiveName::InFolders(template) => {
                 Key::new(format!("{}/{year}/{month}/{}.{extension}", fields.database, template.base(fields)))
             }
@@ -111,13 +140,35 @@ impl ArchiveName {
                 "{}.{extension}",
                 name.strip_suffix(&format!(".{extension}")).unwrap_or(name)
             )),
+        }?;
+        let length = key.file_name().len();
+        if length <= LONGEST_FILE_NAME {
+            return Ok(key);
         }
+        Err(Error::new(ErrorKind::Configuration, "the name of the backup's file would be too long")
+            .context("bytes", format!("{length}, at most {LONGEST_FILE_NAME}"))
+            .hint("use fewer fields in `file_name`"))
     }
 }
 
 /// The folder of a storage under which all backups of a database lie.
 pub fn database_folder(database: &Name) -> String {
     database.to_string()
+}
+
+/// Puts a value in the place of a field; without one, the separator before the field goes too, or the one behind it
+/// at the beginning.
+fn fill(text: &str, field: &str, value: Option<&str>) -> String {
+    let field = format!("{{{field}}}");
+    if let Some(value) = value.filter(|value| !value.is_empty()) {
+        return text.replace(&field, value);
+    }
+    let mut text = text.to_owned();
+    for separator in ["_", "-", "."] {
+        text = text.replace(&format!("{separator}{field}"), "");
+        text = text.strip_prefix(&format!("{field}{separator}")).map(str::to_owned).unwrap_or(text);
+    }
+    text.replace(&field, "")
 }
 
 /// What of a server's database name may stand in a file name: enough to know it by. The manifest has it whole.
@@ -135,11 +186,62 @@ fn random_hex_digits() -> String {
 mod tests {
     use super::*;
 
+    fn fields(database: &Name, backup_id: BackupId) -> FileNameFields<'_> {
+        let (one_of, trigger, ticket, server, profile) = (None, "manual", None, None, None);
+        FileNameFields { database, one_of, trigger, backup_id, ticket, server, profile }
+    }
+
+    #[test]
+    fn fields_that_are_empty_take_their_separator_along() {
+        let (database, backup_id) = (Name::new("shop").unwrap(), "2026-01-15-143022".parse().unwrap());
+        let ticket = Ticket::new("OPS-7.a").unwrap();
+        let none = fields(&database, backup_id);
+        let all = FileNameFields {
+            ticket: Some(&ticket),
+            server: Some("db.example.com"),
+            profile: Some("eu"),
+            ..none
+        };
+        let socket = FileNameFields { server: Some("/run/my sql.sock"), ..none };
+        let time = "20260115_143022";
+        for (template, fields, expected) in [
+            ("{database}_{timestamp}_{ticket}_{id}", all, format!("shop_{time}_OPS-7.a_")),
+            ("{database}_{timestamp}_{ticket}_{id}", none, format!("shop_{time}_")),
+            ("{ticket}-{database}-{timestamp}_{id}", none, format!("shop-{time}_")),
+            ("{profile}.{server}.{ticket}.{timestamp}_{id}", none, format!("{time}_")),
+            (
+                "{profile}.{server}.{ticket}.{timestamp}_{id}",
+                all,
+                format!("eu.db_example_com.OPS-7.a.{time}_"),
+            ),
+            ("{server}{ticket}{timestamp}_{id}", socket, format!("localhost{time}_")),
+        ] {
+            let name = ArchiveName::InFolders(FileNameTemplate::new(template).unwrap());
+            let key = name.key(&fields, "sql.zst").unwrap();
+            let id = key.file_name().strip_prefix(&expected).and_then(|id| id.strip_suffix(".sql.zst"));
+            assert!(id.is_some_and(|id| id.len() == 6), "{template}: {key}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_no_file_can_have_is_refused_before_anything_is_made() {
+        let (database, backup_id) =
+            (Name::new("a".repeat(64)).unwrap(), "2026-01-15-143022".parse().unwrap());
+        let ticket = Ticket::new("b".repeat(64)).unwrap();
+        let fields =
+            FileNameFields { ticket: Some(&ticket), one_of: Some("c"), ..fields(&database, backup_id) };
+        let template = "{database}{ticket}{type}{timestamp}{id}{ticket}";
+        let name = ArchiveName::InFolders(FileNameTemplate::new(template).unwrap());
+        let error = name.key(&fields, "sql.zst").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration);
+        assert!(ArchiveName::Flat(FileNameTemplate::default()).key(&fields, "sql.zst").is_ok());
+    }
+
     #[test]
     fn default_name_is_the_documented_one() {
         let database = Name::new("shop").unwrap();
         let backup_id = "2026-01-15-143022".parse().unwrap();
-        let fields = FileNameFields { database: &database, one_of: None, trigger: "manual", backup_id };
+        let fields = fields(&database, backup_id);
         let key = ArchiveName::InFolders(FileNameTemplate::default()).key(&fields, "sqlite.zst").unwrap();
         let (start, id) = key.as_str().rsplit_once('_').unwrap();
         assert_eq!(start, "shop/2026/01/shop_manual_20260115_143022");
@@ -160,8 +262,7 @@ mod tests {
             ("", "prod._manual_"),
             (&long, "prod.__id__"),
         ] {
-            let fields =
-                FileNameFields { database: &database, one_of: Some(name), trigger: "manual", backup_id };
+            let fields = FileNameFields { one_of: Some(name), ..fields(&database, backup_id) };
             let key = ArchiveName::InFolders(FileNameTemplate::default()).key(&fields, "sql.zst").unwrap();
             assert_eq!(key.folder(), "prod/2026/01", "{name:?}");
             assert!(key.file_name().starts_with(expected) && key.file_name().len() < 150, "{key}");
@@ -172,7 +273,7 @@ mod tests {
     fn a_chosen_name_gets_its_ending_once() {
         let database = Name::new("shop").unwrap();
         let backup_id = "2026-01-15-143022".parse().unwrap();
-        let fields = FileNameFields { database: &database, one_of: None, trigger: "manual", backup_id };
+        let fields = fields(&database, backup_id);
         for name in ["mine", "mine.sqlite.zst"] {
             let key = ArchiveName::exact(name).unwrap().key(&fields, "sqlite.zst").unwrap();
             assert_eq!(key.as_str(), "mine.sqlite.zst");
@@ -195,6 +296,8 @@ mod tests {
             "{timestamp}{id}}",
             ".{timestamp}{id}",
             "{timestamp}{id}\n",
+            "{ticket}.{server}..{timestamp}{id}",
+            "{Ticket}{timestamp}{id}",
         ] {
             assert!(FileNameTemplate::new(bad).is_err(), "{bad:?}");
         }

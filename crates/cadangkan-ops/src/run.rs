@@ -87,6 +87,7 @@ fn begin<'a>(
         database: description.database,
         trigger: description.trigger,
         initiator: context.initiator,
+        ticket: context.ticket,
         options: &description.options,
         started_at: context.control.clock.now(),
         holder: context.holder,

@@ -59,7 +59,7 @@ pub fn locate(
 
 /// Marks a backup as preserved, so that nothing deletes it, or takes the mark away.
 ///
-/// The mark stands in the manifest, so it survives the loss of the catalog.
+/// The mark stands in the manifest, so it survives the loss of the catalog. The audit trail says who changed it.
 pub fn preserve(
     context: &Context<'_>,
     database: &Name,
@@ -81,7 +81,8 @@ pub fn preserve(
             catalog.set_preserved(database, id, preserved)?;
         }
     }
-    Ok(())
+    let action = if preserved { "preserve backup" } else { "stop preserving backup" };
+    audit(context, action, &format!("{database} {id}"), places)
 }
 
 /// Deletes a backup from `places`: manifest first, so that what is left after a crash is no backup but a
@@ -114,14 +115,16 @@ pub fn delete(
                 .context("storage", place.name)
                 .hint("run it again; what is left is named by `cadangkan cleanup --dry-run`")?;
         }
-        if let Some(catalog) = context.catalog {
-            let detail = json!({ "storages": storages });
-            let subject = format!("{database} {id}");
-            let now = context.control.clock.now();
-            catalog.audit(now, context.initiator, "delete backup", &subject, Some(&detail))?;
-        }
+        audit(context, "delete backup", &format!("{database} {id}"), places)?;
         Ok(Outcome::completed(copies, Some(id)))
     })
+}
+
+fn audit(context: &Context<'_>, action: &str, subject: &str, places: &[Place<'_>]) -> Result<()> {
+    let Some(catalog) = context.catalog else { return Ok(()) };
+    let storages: Vec<_> = places.iter().map(|place| place.name.as_str()).collect();
+    let (now, detail) = (context.control.clock.now(), json!({ "storages": storages }));
+    catalog.audit(now, context.initiator, action, subject, context.ticket, Some(&detail))
 }
 
 fn remove(

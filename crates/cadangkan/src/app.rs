@@ -219,6 +219,8 @@ impl Session {
             workers: defaults.workers.value,
             memory: defaults.memory.value,
             initiator: &self.initiator,
+            ticket: None,
+            profile: self.inventory.config().profile.as_deref(),
             holder: &self.holder,
         }
     }

@@ -98,6 +98,8 @@ pub struct BackupFilter {
     pub trigger: Option<String>,
     /// Only those with this tag, to the letter.
     pub tag: Option<String>,
+    /// Only those that this ticket asked for, to the letter.
+    pub ticket: Option<String>,
     /// Only copies in this storage.
     pub storage: Option<Name>,
     /// By what they are ordered.
@@ -120,6 +122,7 @@ impl Default for BackupFilter {
             status: None,
             trigger: None,
             tag: None,
+            ticket: None,
             storage: None,
             sort: BackupSort::Created,
             descending: false,

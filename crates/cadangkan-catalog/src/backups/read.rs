@@ -94,6 +94,7 @@ fn conditions(filter: &BackupFilter) -> Conditions {
     conditions.equal("original", filter.original.clone());
     conditions.equal("status", filter.status.map(|status| status.as_str().to_owned()));
     conditions.equal("cause", filter.trigger.clone());
+    conditions.equal("ticket", filter.ticket.clone());
     conditions.equal("storage", filter.storage.as_ref().map(|name| name.as_str().to_owned()));
     if let Some(since) = filter.since {
         conditions.compare("created_at", ">=", convert::micros(since));

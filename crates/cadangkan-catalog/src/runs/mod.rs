@@ -4,7 +4,7 @@ mod log;
 mod read;
 mod words;
 
-use cadangkan_core::{BackupId, Error, ErrorKind, Name, Progress, Result, RunId, Timestamp};
+use cadangkan_core::{BackupId, Error, ErrorKind, Name, Progress, Result, RunId, Ticket, Timestamp};
 use rusqlite::params;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -26,6 +26,8 @@ pub struct NewRun<'a> {
     pub trigger: &'a str,
     /// Who started it: `cli:root@host`.
     pub initiator: &'a str,
+    /// The ticket that asked for it.
+    pub ticket: Option<&'a Ticket>,
     /// What was asked for, without secrets.
     pub options: &'a Value,
     /// When it begins.
@@ -47,6 +49,8 @@ pub struct Run {
     pub trigger: String,
     /// Who started it.
     pub initiator: String,
+    /// The ticket that asked for it.
+    pub ticket: Option<String>,
     /// What was asked for.
     pub options: Value,
     /// How it stands.
@@ -130,8 +134,8 @@ impl Catalog {
             let id = next_number(transaction, "runs")?;
             transaction
                 .prepare_cached(
-                    "INSERT INTO runs (id, kind, database, cause, initiator, options, holder, status, started_at)
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, 'running', $8)",
+                    "INSERT INTO runs (id, kind, database, cause, initiator, ticket, options, holder, status, started_at)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'running', $9)",
                 )?
                 .execute(params![
                     id,
@@ -139,6 +143,7 @@ impl Catalog {
                     run.database.map(Name::as_str),
                     run.trigger,
                     run.initiator,
+                    run.ticket.map(Ticket::as_str),
                     options,
                     run.holder,
                     convert::micros(run.started_at),

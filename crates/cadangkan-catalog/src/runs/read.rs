@@ -6,7 +6,8 @@ use crate::columns::{Column, Columns};
 use crate::conditions::Conditions;
 use crate::{Catalog, convert};
 
-const COLUMNS: &str = "SELECT id, kind, database, cause, initiator, options, status, started_at, finished_at,
+const COLUMNS: &str =
+    "SELECT id, kind, database, cause, initiator, ticket, options, status, started_at, finished_at,
     backup_id, progress, error, holder FROM runs";
 
 impl Catalog {
@@ -41,6 +42,7 @@ fn read_run(columns: &mut Columns<'_>) -> Column<Run> {
         database: columns.plain()?,
         trigger: columns.plain()?,
         initiator: columns.plain()?,
+        ticket: columns.plain()?,
         options: columns.json()?,
         status: columns.word()?,
         started_at: columns.time()?,

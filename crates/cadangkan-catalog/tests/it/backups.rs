@@ -135,7 +135,8 @@ fn hostile_texts_match_themselves_and_nothing_else() {
         let by_trigger = BackupFilter { trigger: Some(text.into()), ..BackupFilter::default() };
         let by_tag = BackupFilter { tag: Some(text.into()), ..BackupFilter::default() };
         let by_original = BackupFilter { original: Some(text.into()), ..BackupFilter::default() };
-        for filter in [by_trigger, by_tag, by_original] {
+        let by_ticket = BackupFilter { ticket: Some(text.into()), ..BackupFilter::default() };
+        for filter in [by_trigger, by_tag, by_original, by_ticket] {
             assert_eq!(catalog.backups(&filter).unwrap(), std::slice::from_ref(record), "{text:?}");
         }
         catalog

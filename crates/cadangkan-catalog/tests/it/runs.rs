@@ -1,5 +1,5 @@
 use cadangkan_catalog::{Catalog, NewRun, RunError, RunFilter, RunKind, RunProgress, RunStatus};
-use cadangkan_core::{BackupId, Error, ErrorKind, Level, Name, Progress, RunId, Timestamp};
+use cadangkan_core::{BackupId, Error, ErrorKind, Level, Name, Progress, RunId, Ticket, Timestamp};
 use serde_json::{Value, json};
 
 use crate::support::{HOSTILE, at, catalog, name};
@@ -10,6 +10,7 @@ fn begin(catalog: &Catalog, kind: RunKind, database: Option<&Name>, started_at: 
         database,
         trigger: "manual",
         initiator: "cli:root@host",
+        ticket: None,
         options: &Value::Null,
         started_at,
         holder: "1@host",
@@ -25,6 +26,7 @@ fn a_run_is_kept_from_its_begin_to_its_end() {
     let run = catalog.run(id).unwrap().unwrap();
     assert_eq!((run.status, run.started_at, run.finished_at), (RunStatus::Running, at(0), None));
     assert_eq!((run.database.as_deref(), run.kind, run.progress), (Some("shop"), RunKind::Backup, None));
+    assert_eq!(run.ticket, None);
     let progress = Progress { bytes: 5, total_bytes: Some(u64::MAX), objects: 1, total_objects: None };
     catalog.set_progress(id, &progress).unwrap();
     let backup = BackupId::new(at(0)).next();
@@ -109,6 +111,7 @@ fn the_log_keeps_its_order_and_every_text() {
 #[test]
 fn every_text_of_a_run_is_kept_as_it_was() {
     let (_place, catalog) = catalog();
+    let ticket = Ticket::new("OPS-7").unwrap();
     for text in HOSTILE {
         let options = json!({ text: [text] });
         let run = NewRun {
@@ -116,6 +119,7 @@ fn every_text_of_a_run_is_kept_as_it_was() {
             database: None,
             trigger: text,
             initiator: text,
+            ticket: Some(&ticket),
             options: &options,
             started_at: at(0),
             holder: text,
@@ -131,6 +135,7 @@ fn every_text_of_a_run_is_kept_as_it_was() {
         let kept = catalog.run(id).unwrap().unwrap();
         assert_eq!((&*kept.trigger, &*kept.initiator, &*kept.holder), (text, text, text));
         assert_eq!((kept.options, kept.error), (options, Some(error)));
+        assert_eq!(kept.ticket.as_deref(), Some("OPS-7"));
     }
     assert_eq!(catalog.runs(&RunFilter::default()).unwrap().len(), HOSTILE.len());
 }

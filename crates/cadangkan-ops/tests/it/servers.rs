@@ -55,6 +55,8 @@ impl Farm {
             workers: 3,
             memory: 64 << 20,
             initiator: "test",
+            ticket: None,
+            profile: None,
             holder: "the test",
         }
     }

@@ -88,6 +88,8 @@ impl World {
             workers: 2,
             memory: 256 << 20,
             initiator: "test",
+            ticket: None,
+            profile: None,
             holder: "the test",
         }
     }

@@ -228,6 +228,7 @@ impl clap::FromArgMatches for AddArgs {
             options: DatabaseOptions {
                 storage,
                 production: matches.get_flag("production"),
+                require_ticket: matches.get_flag("require-ticket").then_some(true),
                 tags: many("tag"),
                 backup: selected(engine, matches)?,
                 ..DatabaseOptions::default()
@@ -268,7 +269,7 @@ fn engine_command(engine: &'static Descriptor) -> clap::Command {
 }
 
 /// The flags that a database of every engine has.
-fn option_args() -> [Arg; 3] {
+fn option_args() -> [Arg; 4] {
     [
         Arg::new("storage")
             .long("storage")
@@ -280,6 +281,10 @@ fn option_args() -> [Arg; 3] {
             .long("production")
             .action(ArgAction::SetTrue)
             .help("Ask for its name to be typed before it is overwritten"),
+        Arg::new("require-ticket")
+            .long("require-ticket")
+            .action(ArgAction::SetTrue)
+            .help("Do nothing to it without --ticket"),
         Arg::new("tag")
             .long("tag")
             .value_name("WORD")

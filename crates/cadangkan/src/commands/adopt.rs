@@ -3,6 +3,7 @@ use cadangkan_core::{Error, ErrorKind, Name, Result};
 use cadangkan_ops::{Context, adopt};
 
 use crate::app::{App, CatalogNeed};
+use crate::commands::ticket::TicketArgs;
 use crate::ui::count::count;
 use crate::ui::escape;
 
@@ -14,21 +15,25 @@ use crate::ui::escape;
 pub(crate) struct AdoptArgs {
     /// The storage
     storage: Name,
+    #[command(flatten)]
+    ticket: TicketArgs,
 }
 
 /// Rebuilds the catalog from what a storage holds.
 pub(crate) fn run(app: &App, args: &AdoptArgs) -> Result<()> {
     let session = app.session(CatalogNeed::Required)?;
+    let ticket = args.ticket.of(app, &session, &[])?;
+    let context = Context { ticket: ticket.as_ref(), ..session.context(app) };
     let places = session.open_storage(&args.storage)?;
     let [place] = places.list()[..] else { return Err(Error::new(ErrorKind::Internal, "not one storage")) };
     let report = match app.global.dry_run {
-        false => adopt::adopt(&session.context(app), place)?,
+        false => adopt::adopt(&context, place)?,
         true => {
             // What would be refused is only known by trying: with a catalog that is thrown away.
             let folder =
                 tempfile::tempdir().map_err(|error| Error::io("cannot make a temporary folder", error))?;
             let catalog = Catalog::open(&folder.path().join("catalog.db"))?;
-            adopt::adopt(&Context { catalog: Some(&catalog), ..session.context(app) }, place)?
+            adopt::adopt(&Context { catalog: Some(&catalog), ..context }, place)?
         }
     };
     let refused = report.refused.len();

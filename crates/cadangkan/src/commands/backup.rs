@@ -13,6 +13,7 @@ use serde_json::json;
 
 use crate::app::{App, CatalogNeed, Places, Session};
 use crate::commands::selection::SelectionArgs;
+use crate::commands::ticket::TicketArgs;
 use crate::commands::{DatabaseUrl, parse_wait};
 use crate::inventory::{DatabaseEntry, EffectiveOptions, Wishes};
 use crate::registry;
@@ -49,6 +50,8 @@ pub(crate) struct BackupArgs {
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_wait)]
     wait: Duration,
     #[command(flatten)]
+    ticket: TicketArgs,
+    #[command(flatten)]
     selection: SelectionArgs,
     /// Also what belongs to the whole server: roles, tablespaces
     #[arg(long)]
@@ -72,6 +75,7 @@ impl BackupArgs {
             globals: false,
             row_security: false,
             tag: Vec::new(),
+            ticket: TicketArgs::default(),
             wait: Duration::ZERO,
         }
     }
@@ -130,6 +134,7 @@ pub(crate) fn run(app: &App, args: &BackupArgs) -> Result<()> {
 }
 
 fn back_up(app: &App, session: &Session, entry: &DatabaseEntry, args: &BackupArgs) -> Result<()> {
+    let ticket = args.ticket.of(app, session, &[&entry.name])?;
     let engine = entry.open()?;
     let places = session.places(entry, &args.storage)?;
     let effective = session.inventory.effective(entry, &args.wishes());
@@ -138,7 +143,7 @@ fn back_up(app: &App, session: &Session, entry: &DatabaseEntry, args: &BackupArg
     request.tags = entry.options.tags.iter().chain(&args.tag).cloned().collect();
     request.tags.dedup();
     request.wait = args.wait;
-    let context = session.context(app);
+    let context = Context { ticket: ticket.as_ref(), ..session.context(app) };
     if let Some(server) = engine.server() {
         let server = (engine.as_ref(), server);
         return server::back_up(app, &context, &entry.name, server, &places, &request);
@@ -149,6 +154,7 @@ fn back_up(app: &App, session: &Session, entry: &DatabaseEntry, args: &BackupArg
 
 /// Backs up a database that is not configured; the catalog hears nothing of it.
 fn back_up_once(app: &App, session: &Session, url: &DatabaseUrl, args: &BackupArgs) -> Result<()> {
+    let ticket = args.ticket.of(app, session, &[])?;
     let (engine, _) = open_url(app, url)?;
     let name = name_of(engine.as_ref())?;
     let folder = args.to_dir.clone().unwrap_or_default();
@@ -162,7 +168,7 @@ fn back_up_once(app: &App, session: &Session, url: &DatabaseUrl, args: &BackupAr
         None => ArchiveName::Flat(FileNameTemplate::default()),
     };
     (request.tags, request.wait) = (args.tag.clone(), args.wait);
-    let context = Context { catalog: None, ..session.context(app) };
+    let context = Context { catalog: None, ticket: ticket.as_ref(), ..session.context(app) };
     let database = Database { name: &name, engine: engine.as_ref(), one_of: None };
     carry_out(app, &context, database, &places, &request)
 }
@@ -255,6 +261,7 @@ fn plan_text(plan: &BackupPlan) -> String {
         format!("Compression:  {}", plan.codec),
         format!("Memory:       at most {} for frames", format_bytes(plan.memory_bytes)),
     ];
+    lines.extend(plan.ticket.iter().map(|ticket| format!("Ticket:       {ticket}")));
     lines.extend(plan.dump.estimated_bytes.map(|bytes| format!("To read:      {}", format_bytes(bytes))));
     lines.extend(plan.dump.warnings.iter().map(|warning| format!("Warning:      {}", escape(warning))));
     lines.join("\n") + "\n\nThis was a dry run: nothing was backed up.\n"
@@ -284,6 +291,7 @@ fn report_text(app: &App, engine: &str, report: &BackupReport, configured: bool)
         describe(&manifest.selection)
             .map(|selection| format!("Selection:  {}: this is not the whole database", escape(&selection))),
     );
+    lines.extend(manifest.ticket.iter().map(|ticket| format!("Ticket:     {}", escape(ticket))));
     lines.extend(manifest.check.iter().map(|check| format!("Checked:    {check} found no fault")));
     lines.extend(report.copies.iter().map(|copy| format!("Location:   {}", escape(&copy.location))));
     if configured && !app.global.quiet {

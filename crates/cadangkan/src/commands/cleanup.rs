@@ -1,7 +1,8 @@
 use cadangkan_core::{Name, Result, format_bytes};
-use cadangkan_ops::{Database, cleanup};
+use cadangkan_ops::{Context, Database, cleanup};
 
 use crate::app::{App, CatalogNeed};
+use crate::commands::ticket::TicketArgs;
 use crate::ui::count::count;
 use crate::ui::table::{Align, Table};
 
@@ -16,16 +17,19 @@ pub(crate) struct CleanupArgs {
     /// Only in this storage; may be given more than once
     #[arg(long, value_name = "NAME")]
     storage: Vec<Name>,
+    #[command(flatten)]
+    ticket: TicketArgs,
 }
 
 /// Shows what runs that died and past restores left behind, asks, and removes it.
 pub(crate) fn run(app: &App, args: &CleanupArgs) -> Result<()> {
     let session = app.session(CatalogNeed::Required)?;
     let entry = session.inventory.database(args.database.as_str())?;
+    let ticket = args.ticket.of(app, &session, &[&entry.name])?;
     let engine = entry.open()?;
     let places = session.places_for(&entry.name, &args.storage)?;
     let list = places.list();
-    let context = session.context(app);
+    let context = Context { ticket: ticket.as_ref(), ..session.context(app) };
     let database = Database { name: &entry.name, engine: engine.as_ref(), one_of: None };
     let plan = cleanup::plan(&context, database, &list)?;
     let text = |plan: &cleanup::CleanupPlan| {

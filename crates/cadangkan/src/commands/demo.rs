@@ -102,6 +102,8 @@ fn tell(app: &App, args: &DemoArgs, folder: &Path) -> Result<Value> {
             workers: cores,
             memory: 256 << 20,
             initiator: "demo",
+            ticket: None,
+            profile: None,
             holder: "the demo",
         },
         database: Database { name: &name, engine: engine.as_ref(), one_of: None },

@@ -87,7 +87,7 @@ fn first_database(app: &App, session: &Session) -> Result<()> {
 }
 
 /// Asks again when an answer did not do, a few times.
-fn again<T>(app: &App, ask: impl Fn() -> Result<T>) -> Result<T> {
+pub(crate) fn again<T>(app: &App, ask: impl Fn() -> Result<T>) -> Result<T> {
     for _ in 0..4 {
         match ask() {
             Err(error) if error.kind() != ErrorKind::Cancelled => {

@@ -86,6 +86,14 @@ pub(crate) fn run(app: &App, args: &InfoArgs) -> Result<()> {
                     effective.backup.origin
                 ),
             ),
+            (
+                "Ticket",
+                format!(
+                    "{} ({})",
+                    if effective.require_ticket.value { "required" } else { "not required" },
+                    effective.require_ticket.origin
+                ),
+            ),
             ("Last backup", last),
             ("Backups", format!("{count}, {}", format_bytes(bytes))),
         ];
@@ -106,7 +114,9 @@ pub(crate) fn runs_text(app: &App, runs: &[Run]) -> String {
         let age = format_age(run.started_at, app.clock.now());
         let error =
             run.error.as_ref().map(|error| format!(": {}", escape(&error.message))).unwrap_or_default();
-        let _ = writeln!(text, "  {:<8} {:<10} {age}{error}", run.kind.as_str(), run.status.as_str());
+        let ticket = run.ticket.as_deref().map(|ticket| format!(", for {}", escape(ticket)));
+        let ticket = ticket.unwrap_or_default();
+        let _ = writeln!(text, "  {:<8} {:<10} {age}{ticket}{error}", run.kind.as_str(), run.status.as_str());
     }
     text
 }

@@ -20,6 +20,7 @@ pub(crate) mod secret;
 pub(crate) mod selection;
 pub(crate) mod status;
 pub(crate) mod test;
+pub(crate) mod ticket;
 pub(crate) mod verify;
 pub(crate) mod version;
 mod wanted;

@@ -2,10 +2,12 @@ use std::collections::BTreeSet;
 
 use cadangkan_catalog::{BackupFilter, DefinitionKind};
 use cadangkan_core::{Clock, Error, ErrorKind, Name, Result, format_bytes};
+use cadangkan_ops::Context;
 use cadangkan_ops::stored::delete;
 use serde_json::json;
 
 use crate::app::{App, CatalogNeed};
+use crate::commands::ticket::TicketArgs;
 use crate::inventory::Origin;
 use crate::ui::count::count;
 
@@ -20,6 +22,8 @@ pub(crate) struct RemoveArgs {
     /// Delete its stored backups too, for ever
     #[arg(long)]
     delete_backups: bool,
+    #[command(flatten)]
+    ticket: TicketArgs,
 }
 
 /// Says what goes and what stays, asks, and removes the definition.
@@ -35,6 +39,7 @@ pub(crate) fn run(app: &App, args: &RemoveArgs) -> Result<()> {
         .hint("take it out there; `cadangkan config edit` opens the file"));
     }
     let name = &entry.name;
+    let ticket = args.ticket.of(app, &session, &[name])?;
     let catalog = session.catalog()?;
     let filter = BackupFilter { database: Some(name.clone()), ..BackupFilter::default() };
     let backups = catalog.backups(&filter)?;
@@ -55,7 +60,7 @@ pub(crate) fn run(app: &App, args: &RemoveArgs) -> Result<()> {
         return app.print(&value(false), || format!("{summary}\nThis was a dry run: nothing was removed.\n"));
     }
     app.confirm(&summary, &format!("Remove {name}?"))?;
-    let context = session.context(app);
+    let context = Context { ticket: ticket.as_ref(), ..session.context(app) };
     if args.delete_backups {
         for backup in &backups {
             // Wherever it lies, also where today's backups do not go any more.
@@ -70,6 +75,7 @@ pub(crate) fn run(app: &App, args: &RemoveArgs) -> Result<()> {
         context.initiator,
         "remove database",
         name.as_str(),
+        context.ticket,
         Some(&value(true)),
     )?;
     app.print(&value(true), || {

@@ -13,6 +13,7 @@ use cadangkan_ops::source::Source;
 
 use crate::app::{App, CatalogNeed, Places, Session};
 use crate::commands::selection::SelectionArgs;
+use crate::commands::ticket::TicketArgs;
 use crate::commands::wanted::wanted;
 use crate::commands::{DatabaseUrl, backup, parse_wait};
 use crate::inventory::Wishes;
@@ -65,6 +66,8 @@ pub(crate) struct RestoreArgs {
     /// How long to wait for another run of the target: 30s, 10m, 2h
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_wait)]
     wait: Duration,
+    #[command(flatten)]
+    ticket: TicketArgs,
     #[command(flatten)]
     selection: SelectionArgs,
     #[command(flatten)]
@@ -159,6 +162,9 @@ pub(crate) fn run(app: &App, args: &RestoreArgs) -> Result<()> {
     };
     let open = target::open(app, &session, &source, args)?;
     check_kind(&source, open.engine.as_ref())?;
+    let concerned: Vec<_> = args.database.iter().chain(open.entry.map(|entry| &entry.name)).collect();
+    let ticket = args.ticket.of(app, &session, &concerned)?;
+    let context = Context { ticket: ticket.as_ref(), ..context };
     let target = Target { name: open.entry.map(|entry| &entry.name), engine: open.engine.as_ref() };
     let plan = plan_wish(app, &context, &source, target, args, &open)?;
     refuse_part(args, &source, &open, &plan)?;

@@ -6,6 +6,7 @@ use cadangkan_ops::stored::locate;
 use cadangkan_ops::verify::{VerifyLevel, VerifyReport, verify};
 
 use crate::app::{App, CatalogNeed};
+use crate::commands::ticket::TicketArgs;
 use crate::commands::wanted::wanted;
 
 /// Arguments of `verify`.
@@ -27,6 +28,8 @@ pub(crate) struct VerifyArgs {
     /// Only the copies in this storage; may be given more than once
     #[arg(long, value_name = "NAME")]
     storage: Vec<Name>,
+    #[command(flatten)]
+    ticket: TicketArgs,
 }
 
 /// How deep to look.
@@ -44,7 +47,8 @@ pub(crate) fn run(app: &App, args: &VerifyArgs) -> Result<()> {
         Level::Checksum => VerifyLevel::Checksum,
         Level::Read => VerifyLevel::Read,
     };
-    verify_copies(app, &args.database, (args.id, args.one_of.as_deref()), &args.storage, level)
+    let which = (args.id, args.one_of.as_deref());
+    verify_copies(app, &args.database, which, &args.storage, level, &args.ticket)
 }
 
 /// Verifies the copies of a backup in the named storages, or in all that have it: the one with an id, or the newest
@@ -55,8 +59,10 @@ pub(crate) fn verify_copies(
     (id, one_of): (Option<BackupId>, Option<&str>),
     storages: &[Name],
     level: VerifyLevel,
+    ticket: &TicketArgs,
 ) -> Result<()> {
     let session = app.session(CatalogNeed::Required)?;
+    let ticket = ticket.of(app, &session, &[database])?;
     let places = session.places_for(database, storages)?;
     let list = places.list();
     let wanted = wanted(&session, session.context(app).catalog, database, id, one_of)?;
@@ -78,7 +84,7 @@ pub(crate) fn verify_copies(
     };
     // A backup that the catalog does not know is read all the same; only its state has no place to be kept.
     let catalog = session.context(app).catalog.filter(|_| !recorded.is_empty());
-    let context = Context { catalog, ..session.context(app) };
+    let context = Context { catalog, ticket: ticket.as_ref(), ..session.context(app) };
     let mut reports: Vec<VerifyReport> = Vec::new();
     let mut failures: Vec<Error> = Vec::new();
     for place in list {

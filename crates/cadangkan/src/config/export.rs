@@ -73,6 +73,7 @@ fn defaults(defaults: &Defaults) -> Map<String, Value> {
     put(&mut map, "file_name", &defaults.file_name);
     put(&mut map, "check", &defaults.check);
     put(&mut map, "fingerprints", &defaults.fingerprints);
+    put(&mut map, "require_ticket", &defaults.require_ticket);
     map
 }
 

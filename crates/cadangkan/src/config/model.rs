@@ -52,6 +52,8 @@ pub(crate) struct Defaults {
     pub(crate) check: Setting<bool>,
     /// Whether rows are counted and fingerprinted per table.
     pub(crate) fingerprints: Setting<bool>,
+    /// Whether whatever is done to a database needs a ticket.
+    pub(crate) require_ticket: Setting<bool>,
 }
 
 /// What can be set for one database, besides where it is. One type for file and catalog.
@@ -76,6 +78,9 @@ pub(crate) struct DatabaseOptions {
     /// Whether rows are counted and fingerprinted per table.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) fingerprints: Option<bool>,
+    /// Whether whatever is done to it needs a ticket.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) require_ticket: Option<bool>,
     /// What its backups hold, where that is not everything.
     #[serde(skip_serializing_if = "BackupOptions::is_everything")]
     pub(crate) backup: BackupOptions,
@@ -220,6 +225,7 @@ impl Default for Defaults {
             file_name: Setting::default_value(None),
             check: Setting::default_value(true),
             fingerprints: Setting::default_value(false),
+            require_ticket: Setting::default_value(false),
         }
     }
 }

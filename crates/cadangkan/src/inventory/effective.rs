@@ -39,6 +39,8 @@ pub(crate) struct EffectiveOptions {
     pub(crate) check: Setting<bool>,
     /// Whether rows are counted and fingerprinted.
     pub(crate) fingerprints: Setting<bool>,
+    /// Whether whatever is done to it needs a ticket.
+    pub(crate) require_ticket: Setting<bool>,
     /// What backups hold.
     pub(crate) backup: Setting<BackupOptions>,
 }
@@ -84,6 +86,10 @@ impl Inventory {
                 .clone()
                 .or_nearer(options.fingerprints, origin("fingerprints"))
                 .or_nearer(wishes.fingerprints, ValueOrigin::Flag),
+            require_ticket: defaults
+                .require_ticket
+                .clone()
+                .or_nearer(options.require_ticket, origin("require_ticket")),
             backup: backup(&options.backup, origin("backup"), &wishes.backup),
         }
     }

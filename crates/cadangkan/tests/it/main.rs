@@ -18,5 +18,6 @@ mod pty;
 mod signals;
 mod story;
 mod support;
+mod tickets;
 mod whole_server;
 mod wrong;

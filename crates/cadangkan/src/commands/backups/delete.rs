@@ -1,9 +1,11 @@
 use cadangkan_core::{Error, ErrorKind, Result, format_bytes};
+use cadangkan_ops::Context;
 use cadangkan_ops::source::Wanted;
 use cadangkan_ops::stored::{StoredBackup, delete, locate};
 
 use super::Which;
 use crate::app::{App, CatalogNeed};
+use crate::commands::ticket::TicketArgs;
 use crate::ui::escape;
 
 /// Arguments of `backups delete`.
@@ -14,6 +16,8 @@ use crate::ui::escape;
 pub(super) struct DeleteArgs {
     #[command(flatten)]
     which: Which,
+    #[command(flatten)]
+    ticket: TicketArgs,
 }
 
 /// Shows what would be deleted, asks, and deletes it.
@@ -21,7 +25,8 @@ pub(super) fn run(app: &App, args: &DeleteArgs) -> Result<()> {
     let session = app.session(CatalogNeed::Required)?;
     let Which { database, id, storage } = &args.which;
     let places = session.places_for(database, storage)?;
-    let context = session.context(app);
+    let ticket = args.ticket.of(app, &session, &[database])?;
+    let context = Context { ticket: ticket.as_ref(), ..session.context(app) };
     let copies = locate(&context, database, Wanted::Id(*id), &places.list())
         .map_err(|error| session.no_backup_yet(database, error))?;
     if copies.iter().any(|copy| copy.manifest.preserved) {

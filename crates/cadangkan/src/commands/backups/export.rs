@@ -2,6 +2,7 @@ use std::path::{Path, PathBuf};
 
 use cadangkan_archive::{Codec, CodecKind};
 use cadangkan_core::{Error, ErrorKind, Result, format_bytes};
+use cadangkan_ops::Context;
 use cadangkan_ops::export::{Destination, ExportFormat, export};
 use cadangkan_ops::source::{Source, Wanted};
 use cadangkan_storage::Key;
@@ -10,6 +11,7 @@ use serde_json::json;
 use super::Which;
 use crate::app::{App, CatalogNeed};
 use crate::commands::backup::open_folder;
+use crate::commands::ticket::TicketArgs;
 use crate::ui::escape;
 
 /// Arguments of `backups export`.
@@ -29,6 +31,8 @@ pub(super) struct ExportArgs {
     /// The codec's level
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     level: Option<i32>,
+    #[command(flatten)]
+    ticket: TicketArgs,
 }
 
 /// Writes the plain content of a backup in another format, checked as it is read.
@@ -39,7 +43,8 @@ pub(super) fn run(app: &App, args: &ExportArgs) -> Result<()> {
     let to = absolute(&args.to)?;
     let (folder, key) = split(&to)?;
     let destination = open_folder(app, &folder)?;
-    let context = session.context(app);
+    let ticket = args.ticket.of(app, &session, &[database])?;
+    let context = Context { ticket: ticket.as_ref(), ..session.context(app) };
     let places = session.places_for(database, storage)?;
     let list = places.list();
     let source = Source::stored(&context, database, Wanted::Id(*id), &list)

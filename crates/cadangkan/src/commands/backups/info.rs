@@ -61,6 +61,7 @@ fn text(app: &App, copies: &[StoredBackup], zone: &TimeZone) -> String {
         ("Checksum", archive.checksum.to_string()),
         ("Checked", manifest.check.clone().unwrap_or_else(|| "no".to_owned())),
         ("Preserved", if manifest.preserved { "yes" } else { "no" }.to_owned()),
+        ("Ticket", manifest.ticket.clone().unwrap_or_default()),
         ("Tags", manifest.tags.join(", ")),
     ];
     lines.extend(

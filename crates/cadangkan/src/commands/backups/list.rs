@@ -36,6 +36,9 @@ pub(super) struct ListArgs {
     /// Only backups with this tag
     #[arg(long, value_name = "WORD")]
     tag: Option<String>,
+    /// Only backups that this ticket asked for
+    #[arg(long, value_name = "WORD")]
+    ticket: Option<String>,
     /// Only copies in this storage
     #[arg(long, value_name = "NAME")]
     storage: Option<Name>,
@@ -91,6 +94,7 @@ pub(super) fn run(app: &App, args: &ListArgs) -> Result<()> {
         }),
         trigger: args.trigger.clone(),
         tag: args.tag.clone(),
+        ticket: args.ticket.clone(),
         storage: args.storage.clone(),
         sort: match args.sort {
             Sort::Created => BackupSort::Created,
@@ -105,10 +109,10 @@ pub(super) fn run(app: &App, args: &ListArgs) -> Result<()> {
     let values: Vec<_> = backups.iter().map(Listed::new).collect();
     app.print(&values, || {
         let Some(first) = backups.first() else { return nothing(args) };
-        let several = of_several(&backups);
-        let mut table = table(args, several);
+        let optional = Optional::of(args, &backups);
+        let mut table = optional.table();
         for backup in &backups {
-            table.row(row(app, args, several, backup, &format_time(backup.created_at, &zone)));
+            table.row(row(app, optional, backup, &format_time(backup.created_at, &zone)));
         }
         let shown = if backups.len() as u64 == found { String::new() } else { format!(", {} shown", backups.len()) };
         let database = args.database.as_ref().map_or("<database>", |_| first.database.as_str());
@@ -122,7 +126,7 @@ pub(super) fn run(app: &App, args: &ListArgs) -> Result<()> {
 }
 
 fn nothing(args: &ListArgs) -> String {
-    let filters = [&args.since, &args.until, &args.trigger, &args.tag, &args.one_of]
+    let filters = [&args.since, &args.until, &args.trigger, &args.tag, &args.ticket, &args.one_of]
         .iter()
         .any(|filter| filter.is_some());
     if filters || args.status.is_some() || args.storage.is_some() || args.offset > 0 {
@@ -140,27 +144,48 @@ fn of_several(backups: &[BackupRecord]) -> bool {
         .any(|backup| *first.entry(&backup.database).or_insert(&backup.original) != &backup.original)
 }
 
-fn table(args: &ListArgs, several: bool) -> Table {
-    let mut columns = vec![
-        ("id", Align::Left),
-        ("date", Align::Left),
-        ("size", Align::Right),
-        ("type", Align::Left),
-        ("status", Align::Left),
-        ("storage", Align::Left),
-        ("tags", Align::Left),
-    ];
-    if several {
-        let title = if args.database.is_none() { "of" } else { "database" };
-        columns.insert(0, (title, Align::Left));
-    }
-    if args.database.is_none() {
-        columns.insert(0, ("database", Align::Left));
-    }
-    Table::new(columns)
+/// Which columns there are that not every list needs.
+#[derive(Clone, Copy)]
+struct Optional {
+    database: bool,
+    original: bool,
+    ticket: bool,
 }
 
-fn row(app: &App, args: &ListArgs, several: bool, backup: &BackupRecord, date: &str) -> Vec<Cell> {
+impl Optional {
+    fn of(args: &ListArgs, backups: &[BackupRecord]) -> Self {
+        Optional {
+            database: args.database.is_none(),
+            original: of_several(backups),
+            ticket: backups.iter().any(|backup| backup.ticket.is_some()),
+        }
+    }
+
+    fn table(self) -> Table {
+        let mut columns = vec![
+            ("id", Align::Left),
+            ("date", Align::Left),
+            ("size", Align::Right),
+            ("type", Align::Left),
+            ("status", Align::Left),
+            ("storage", Align::Left),
+            ("tags", Align::Left),
+        ];
+        if self.ticket {
+            columns.push(("ticket", Align::Left));
+        }
+        if self.original {
+            let title = if self.database { "of" } else { "database" };
+            columns.insert(0, (title, Align::Left));
+        }
+        if self.database {
+            columns.insert(0, ("database", Align::Left));
+        }
+        Table::new(columns)
+    }
+}
+
+fn row(app: &App, optional: Optional, backup: &BackupRecord, date: &str) -> Vec<Cell> {
     let (mark, paint) = match backup.status {
         BackupStatus::Good if app.style.has_unicode() => ("✓", Paint::Green),
         BackupStatus::Damaged if app.style.has_unicode() => ("✗ damaged", Paint::Red),
@@ -180,10 +205,13 @@ fn row(app: &App, args: &ListArgs, several: bool, backup: &BackupRecord, date: &
         backup.storage.to_string().into(),
         backup.tags.join(", ").into(),
     ];
-    if several {
+    if optional.ticket {
+        cells.push(backup.ticket.clone().unwrap_or_default().into());
+    }
+    if optional.original {
         cells.insert(0, backup.original.clone().unwrap_or_default().into());
     }
-    if args.database.is_none() {
+    if optional.database {
         cells.insert(0, backup.database.to_string().into());
     }
     cells
@@ -211,6 +239,7 @@ struct Listed<'a> {
     checksum: &'a str,
     preserved: bool,
     tags: &'a [String],
+    ticket: Option<&'a str>,
     verified_at: Option<Timestamp>,
     verified_level: Option<&'a str>,
 }
@@ -236,6 +265,7 @@ impl<'a> Listed<'a> {
             checksum: &backup.checksum,
             preserved: backup.preserved,
             tags: &backup.tags,
+            ticket: backup.ticket.as_deref(),
             verified_at: backup.verified_at,
             verified_level: backup.verified_level.as_deref(),
         }

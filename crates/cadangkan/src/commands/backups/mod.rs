@@ -10,6 +10,7 @@ use cadangkan_core::{BackupId, Name, Result};
 use cadangkan_ops::verify::VerifyLevel;
 
 use crate::app::App;
+use crate::commands::ticket::TicketArgs;
 use crate::commands::verify::verify_copies;
 
 /// Arguments of `backups`.
@@ -46,6 +47,8 @@ enum Command {
 struct ValidateArgs {
     #[command(flatten)]
     which: Which,
+    #[command(flatten)]
+    ticket: TicketArgs,
 }
 
 /// Which backup, and where.
@@ -65,8 +68,8 @@ pub(crate) fn run(app: &App, args: &BackupsArgs) -> Result<()> {
     match &args.command {
         Command::List(args) => list::run(app, args),
         Command::Info(args) => info::run(app, args),
-        Command::Validate(ValidateArgs { which }) => {
-            verify_copies(app, &which.database, (Some(which.id), None), &which.storage, VerifyLevel::Read)
+        Command::Validate(ValidateArgs { which: Which { database, id, storage }, ticket }) => {
+            verify_copies(app, database, (Some(*id), None), storage, VerifyLevel::Read, ticket)
         }
         Command::Delete(args) => delete::run(app, args),
         Command::Preserve(args) => preserve::run(app, args),

@@ -1,9 +1,11 @@
 use cadangkan_core::Result;
+use cadangkan_ops::Context;
 use cadangkan_ops::stored::preserve;
 use serde_json::json;
 
 use super::Which;
 use crate::app::{App, CatalogNeed};
+use crate::commands::ticket::TicketArgs;
 
 /// Arguments of `backups preserve`.
 #[derive(Debug, clap::Args)]
@@ -16,6 +18,8 @@ pub(super) struct PreserveArgs {
     /// Take the mark away
     #[arg(long)]
     off: bool,
+    #[command(flatten)]
+    ticket: TicketArgs,
 }
 
 /// Marks a backup, in every storage that has it.
@@ -23,9 +27,11 @@ pub(super) fn run(app: &App, args: &PreserveArgs) -> Result<()> {
     let session = app.session(CatalogNeed::Required)?;
     let Which { database, id, storage } = &args.which;
     let places = session.places_for(database, storage)?;
+    let ticket = args.ticket.of(app, &session, &[database])?;
+    let context = Context { ticket: ticket.as_ref(), ..session.context(app) };
     let preserved = !args.off;
     if !app.global.dry_run {
-        preserve(&session.context(app), database, *id, &places.list(), preserved)?;
+        preserve(&context, database, *id, &places.list(), preserved)?;
     }
     app.print(&json!({ "backup_id": id, "preserved": preserved, "dry_run": app.global.dry_run }), || {
         let mark = app.style.good_mark();

@@ -26,6 +26,7 @@ struct Raw {
     file_name: Option<String>,
     check: Option<bool>,
     fingerprints: Option<bool>,
+    require_ticket: Option<bool>,
 }
 
 impl Checker<'_> {
@@ -53,6 +54,7 @@ impl Checker<'_> {
             file_name: given(node, "file_name", defaults.file_name, raw.file_name.map(Some)),
             check: given(node, "check", defaults.check, raw.check),
             fingerprints: given(node, "fingerprints", defaults.fingerprints, raw.fingerprints),
+            require_ticket: given(node, "require_ticket", defaults.require_ticket, raw.require_ticket),
         }
     }
 }

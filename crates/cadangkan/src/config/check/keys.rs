@@ -8,8 +8,17 @@ pub(super) const ROOT_KEYS: &[&str] =
     &["version", "timezone", "defaults", "storages", "databases", "profiles"];
 
 /// Keys of `defaults`.
-pub(super) const DEFAULTS_KEYS: &[&str] =
-    &["compression", "level", "storage", "workers", "memory", "file_name", "check", "fingerprints"];
+pub(super) const DEFAULTS_KEYS: &[&str] = &[
+    "compression",
+    "level",
+    "storage",
+    "workers",
+    "memory",
+    "file_name",
+    "check",
+    "fingerprints",
+    REQUIRE_TICKET,
+];
 
 /// Keys of a storage, besides its provider.
 pub(crate) const STORAGE_KEYS: &[&str] = &[ENABLED];
@@ -22,11 +31,15 @@ pub(crate) const DATABASE_KEYS: &[&str] = &[
     "file_name",
     "check",
     "fingerprints",
+    REQUIRE_TICKET,
     BACKUP,
     "production",
     "tags",
     ENABLED,
 ];
+
+/// The key of whether a ticket is needed.
+const REQUIRE_TICKET: &str = "require_ticket";
 
 /// The key of what backups hold.
 pub(super) const BACKUP: &str = "backup";

@@ -29,6 +29,7 @@ databases:
     file_name: x_{id}
     check: true
     fingerprints: false
+    require_ticket: true
     production: true
     enabled: false
     tags: [web, eu]
@@ -54,13 +55,13 @@ fn every_key_is_read() {
     assert_eq!(usb.settings, json!({ "path": machine.path("usb") }));
     assert!(home.enabled && !usb.enabled);
     let [shop, notes] = config.databases.as_slice() else { panic!("{:?}", config.databases) };
-    assert_eq!((shop.line, notes.line), (18, 29));
+    assert_eq!((shop.line, notes.line), (18, 30));
     assert_eq!(shop.settings, json!({ "path": machine.path("data/shop.db"), "busy_timeout": "5s" }));
     assert_eq!(
         serde_json::to_value(&shop.options).unwrap(),
         json!({
             "storage": ["usb"], "compression": "xz", "level": 0, "file_name": "x_{id}", "check": true,
-            "fingerprints": false, "production": true, "tags": ["web", "eu"],
+            "fingerprints": false, "require_ticket": true, "production": true, "tags": ["web", "eu"],
         })
     );
     assert!(!shop.enabled && notes.enabled);
