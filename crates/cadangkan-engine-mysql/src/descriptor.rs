@@ -1,8 +1,8 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use cadangkan_core::settings::{Field, FieldKind, SettingsError};
-use cadangkan_engine::{Capabilities, Descriptor, Layout};
-use cadangkan_mywire::Settings;
+use cadangkan_engine::{Capabilities, ClientFile, Descriptor, Layout};
+use cadangkan_mywire::{OptionFile, Settings, SystemEnvironment};
 use serde_json::{Map, Value};
 
 use crate::config::Config;
@@ -64,6 +64,7 @@ pub static MYSQL: Descriptor = Descriptor {
     },
     open: |settings| Ok(Box::new(MysqlEngine::new(Config::read(settings)?))),
     parse_url,
+    read_client_file: |path, group| Some(read_client_file(path, group)),
     recognizes,
 };
 
@@ -84,6 +85,14 @@ const fn text(name: &'static str, default: Option<&'static str>, help: &'static 
 fn parse_url(url: &str) -> Option<Result<Value, SettingsError>> {
     let ours = ["mysql://", "mariadb://"].iter().any(|scheme| url.starts_with(scheme));
     ours.then(|| Settings::from_url(url).map(as_settings))
+}
+
+fn read_client_file(path: &Path, group: Option<&str>) -> cadangkan_core::Result<ClientFile> {
+    let OptionFile { settings, unknown, groups, warnings } =
+        OptionFile::read(path, group, &SystemEnvironment)?;
+    let groups = groups.into_iter().map(|group| format!("[{group}]"));
+    let left_out = unknown.into_iter().chain(groups).collect();
+    Ok(ClientFile { settings: as_settings(settings), left_out, warnings })
 }
 
 fn as_settings(given: Settings) -> Value {

@@ -53,6 +53,7 @@ pub static POSTGRES: Descriptor = Descriptor {
     },
     open: |settings| Ok(Box::new(PostgresEngine::new(Config::read(settings)?))),
     parse_url,
+    read_client_file: |_, _| None,
     recognizes,
 };
 

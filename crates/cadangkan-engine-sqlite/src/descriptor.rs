@@ -41,6 +41,7 @@ pub static SQLITE: Descriptor = Descriptor {
     },
     open,
     parse_url,
+    read_client_file: |_, _| None,
     recognizes: header::is_sqlite,
 };
 

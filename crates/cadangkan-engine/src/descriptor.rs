@@ -1,3 +1,6 @@
+use std::path::Path;
+
+use cadangkan_core::Result;
 use cadangkan_core::settings::{Field, SettingsError};
 use serde::Serialize;
 use serde_json::Value;
@@ -19,9 +22,12 @@ pub struct Descriptor {
     /// What it can do.
     pub capabilities: Capabilities,
     /// Makes an engine from settings, without connecting.
-    pub open: fn(&Value) -> Result<Box<dyn Engine>, SettingsError>,
+    pub open: fn(&Value) -> std::result::Result<Box<dyn Engine>, SettingsError>,
     /// Reads a URL (or a path, for an engine that works on files) into settings; `None` when it is another's.
-    pub parse_url: fn(&str) -> Option<Result<Value, SettingsError>>,
+    pub parse_url: fn(&str) -> Option<std::result::Result<Value, SettingsError>>,
+    /// Reads a file that its own client programs connect with, and the group of that name in it; `None` when they
+    /// have none.
+    pub read_client_file: fn(&Path, Option<&str>) -> Option<Result<ClientFile>>,
     /// Tells from the first bytes of an uncompressed archive (up to 4 KiB) whether it may be this engine's.
     pub recognizes: fn(&[u8]) -> bool,
 }
@@ -29,6 +35,24 @@ pub struct Descriptor {
 impl std::fmt::Debug for Descriptor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Descriptor").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// What a file of client programs says.
+#[derive(Clone)]
+pub struct ClientFile {
+    /// The settings in it, with its password.
+    pub settings: Value,
+    /// What in it was not understood, and so is not among the settings.
+    pub left_out: Vec<String>,
+    /// What a person should know of it.
+    pub warnings: Vec<String>,
+}
+
+/// Without its settings, which may hold secrets.
+impl std::fmt::Debug for ClientFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClientFile").field("left_out", &self.left_out).finish_non_exhaustive()
     }
 }
 

@@ -18,7 +18,7 @@ mod load;
 mod server;
 
 pub use databases::Server;
-pub use descriptor::{Capabilities, Descriptor, Layout};
+pub use descriptor::{Capabilities, ClientFile, Descriptor, Layout};
 pub use dump::{
     DumpOptions, DumpPlan, DumpRequest, FrameSink, Snapshot, SnapshotEnd, SnapshotStart, Unit, UnitReport,
 };

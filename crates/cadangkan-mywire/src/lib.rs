@@ -36,6 +36,7 @@ pub use cadangkan_wire::{Secret, SystemEnvironment};
 pub use column::{Column, ColumnKind};
 pub use connection::Connection;
 pub use environment::Environment;
+pub use option_files::OptionFile;
 pub use quote::{identifier, literal};
 pub use row::{Row, Values};
 pub use server_error::{ServerError, server_error};

@@ -7,7 +7,7 @@ use cadangkan_wire::TlsSettings;
 
 use crate::{Environment, Protocol, Secret, Settings, SslMode, option_files, tls, variables};
 
-const DEFAULT_PORT: u16 = 3306;
+pub(crate) const DEFAULT_PORT: u16 = 3306;
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 const LOCAL: &str = "localhost";
 
@@ -133,7 +133,7 @@ impl Target {
 }
 
 /// Decides between a host and a socket.
-fn place(
+pub(crate) fn place(
     given: &Settings,
     settings: &Settings,
     environment: &dyn Environment,

@@ -130,6 +130,8 @@ pub(crate) enum Command {
     Scan(commands::scan::ScanArgs),
     /// Change a database that was added, or open the configuration at a declared one
     Edit(commands::edit::EditArgs),
+    /// Take over connections from files of other programs
+    Profile(commands::profile::ProfileArgs),
     /// Remove a database; its stored backups stay unless told otherwise
     #[command(visible_alias = "rm")]
     Remove(commands::remove::RemoveArgs),

@@ -170,6 +170,13 @@ fn no_command_tells_the_password() {
     ] {
         home.search(arguments, false);
     }
+    std::fs::write(
+        home.path("x.cnf"),
+        format!("[client]\nhost=127.0.0.1\nport=1\nuser=u\npassword={SECRET}\n"),
+    )
+    .unwrap();
+    home.search(&["profile", "import", "x.cnf"], false);
+    std::fs::remove_file(home.path("x.cnf")).unwrap();
     home.search(&["remove", "byurl", "--yes"], true);
     assert_eq!(home.files_with_secret(), [home.path("secret-of-byfile")]);
 }

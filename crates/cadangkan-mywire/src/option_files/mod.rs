@@ -1,7 +1,9 @@
 //! Option files (manual, "Using Option Files"): which are read, in which order, and whom they are safe from.
 
+mod one;
 mod parse;
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
@@ -11,6 +13,7 @@ use cadangkan_core::{Error, ErrorKind, Result};
 
 use self::parse::Line;
 use crate::{Environment, Settings};
+pub use one::OptionFile;
 
 /// Those that clients of either family read. `[client-server]` is MariaDB's, for both sides.
 const GROUPS: [&str; 5] = ["client", "client-server", "client-mariadb", "mariadb-client", "mysql"];
@@ -25,6 +28,14 @@ pub(crate) struct OptionFiles {
     pub(crate) settings: Settings,
     pub(crate) warnings: Vec<String>,
     suffix: Option<String>,
+    /// A group that counts as well.
+    group: Option<String>,
+    /// Groups that counted.
+    taken: BTreeSet<String>,
+    /// Groups that did not.
+    passed: BTreeSet<String>,
+    /// Options of groups that counted which say nothing of a connection.
+    unknown: BTreeSet<String>,
     number: usize,
 }
 
@@ -110,7 +121,11 @@ impl OptionFiles {
             };
             match parse::line(line).map_err(wrong)? {
                 Line::Nothing => {}
-                Line::Group(name) => counts = self.has_group(name),
+                Line::Group(name) => {
+                    counts = self.has_group(name);
+                    let known = if counts { &mut self.taken } else { &mut self.passed };
+                    known.insert(name.to_owned());
+                }
                 Line::Include(other) => self.read_file(&beside(path, other), false, depth + 1)?,
                 Line::IncludeFolder(folder) => {
                     for file in files_of(&beside(path, folder)) {
@@ -121,7 +136,9 @@ impl OptionFiles {
                 Line::Option(name, value) => {
                     has_password |=
                         name == "password" && value.as_ref().is_some_and(|value| !value.is_empty());
-                    self.settings.set(&name, value.as_deref()).map_err(wrong)?;
+                    if !self.settings.set(&name, value.as_deref()).map_err(wrong)? {
+                        self.unknown.insert(name);
+                    }
                 }
             }
         }
@@ -130,7 +147,9 @@ impl OptionFiles {
 
     fn has_group(&self, name: &str) -> bool {
         let of_suffix = self.suffix.as_ref().and_then(|suffix| name.strip_suffix(suffix.as_str()));
-        GROUPS.contains(&name) || of_suffix.is_some_and(|name| GROUPS.contains(&name))
+        GROUPS.contains(&name)
+            || self.group.as_deref() == Some(name)
+            || of_suffix.is_some_and(|name| GROUPS.contains(&name))
     }
 }
 

@@ -109,3 +109,84 @@ fn mistakes_have_their_line_and_circles_an_end() {
         machine.read(&Settings { defaults_file: Some(machine.path("etc")), ..Settings::default() }).is_ok()
     );
 }
+
+/// A machine with a socket.
+struct WithSocket(PathBuf);
+
+impl cadangkan_wire::Environment for WithSocket {
+    fn variable(&self, _name: &str) -> Option<OsString> {
+        Some("never looked at".into())
+    }
+
+    fn home(&self) -> Option<PathBuf> {
+        None
+    }
+
+    fn user(&self) -> Option<String> {
+        None
+    }
+}
+
+impl Environment for WithSocket {
+    fn sockets(&self) -> Vec<PathBuf> {
+        vec![self.0.clone()]
+    }
+}
+
+#[test]
+fn one_file_is_read_with_what_it_leaves_out() {
+    let machine = Machine::new();
+    let text = "[mysqld]\nport=1\n[client]\nuser=me\npassword=\"p # w\"\ndefault-character-set=utf8mb4\n\
+        [mysql]\nprompt=x\nhost=db\nsocket=/s\n[nightly]\nuser=nightly\nssl-mode=required\nquick\n";
+    machine.write("shop.cnf", text, 0o600);
+    let read = |group| OptionFile::read(&machine.path("shop.cnf"), group, &machine);
+    let file = read(None).unwrap();
+    let Settings { host, port, socket, user, .. } = &file.settings;
+    assert_eq!(
+        (host.as_deref(), *port, socket, user.as_deref()),
+        (Some("db"), Some(3306), &None, Some("me"))
+    );
+    assert_eq!(file.settings.password.as_ref().unwrap().expose(), "p # w");
+    assert_eq!(file.unknown, ["default-character-set", "prompt"]);
+    assert_eq!(file.groups, ["mysqld", "nightly"]);
+    let file = read(Some("nightly")).unwrap();
+    assert_eq!(file.settings.user.as_deref(), Some("nightly"));
+    assert_eq!(file.settings.ssl_mode, Some(SslMode::Required));
+    assert_eq!(file.unknown, ["default-character-set", "prompt", "quick"]);
+    let error = read(Some("daily")).unwrap_err();
+    assert!(error.kind() == ErrorKind::NotFound && error.advice().unwrap().contains("mysqld, nightly"));
+    machine.write("shop.cnf", "[mysqldump]\nuser=x\n", 0o640);
+    assert_eq!(read(None).unwrap_err().kind(), ErrorKind::NotFound);
+    assert!(read(Some("mysqldump")).unwrap().warnings.is_empty());
+    for encrypted in ["Salted__12345678", "\0\0\0\0[client]"] {
+        machine.write("shop.cnf", encrypted, 0o600);
+        assert_eq!(read(None).unwrap_err().kind(), ErrorKind::Unsupported);
+    }
+    machine.write("shop.cnf", "[client]\nuser=x\n", 0o602);
+    assert_eq!(read(None).unwrap_err().kind(), ErrorKind::Denied);
+}
+
+#[test]
+fn where_is_said_as_the_clients_understand_it() {
+    let machine = Machine::new();
+    machine.write("found.sock", "", 0o600);
+    let environment = WithSocket(machine.path("found.sock"));
+    let found = environment.0.to_str().unwrap();
+    for (text, host, port, socket) in [
+        ("user=x", None, None, None),
+        ("host=db\nport=3307", Some("db"), Some(3307), None),
+        ("host=localhost\nport=3307", None, None, Some(found)),
+        ("host=localhost\nport=3307\nprotocol=tcp", Some("localhost"), Some(3307), None),
+        ("protocol=TCP", Some("localhost"), Some(3306), None),
+        ("socket=/a\nport=3307", None, None, Some("/a")),
+        ("host=db\nsocket=/a", Some("db"), Some(3306), None),
+        ("host=db\nsocket=/a\nprotocol=socket", None, None, Some("/a")),
+        ("port=3307", None, None, Some(found)),
+    ] {
+        machine.write("one.cnf", &format!("[client]\n{text}\n"), 0o600);
+        let settings = OptionFile::read(&machine.path("one.cnf"), None, &environment).unwrap().settings;
+        assert_eq!((settings.host.as_deref(), settings.port), (host, port), "{text}");
+        assert_eq!(settings.socket.as_deref(), socket.map(Path::new), "{text}");
+        assert_eq!(settings.protocol, None);
+    }
+}

@@ -29,6 +29,7 @@ pub static FAKE: Descriptor = Descriptor {
     },
     open,
     parse_url: |text| text.starts_with("fake:").then(|| Ok(json!({}))),
+    read_client_file: |_, _| None,
     recognizes: |start| start.starts_with(b"CREATE ") || start.starts_with(b"INSERT "),
 };
 

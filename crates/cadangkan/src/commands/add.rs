@@ -39,7 +39,7 @@ pub(crate) fn run(app: &App, args: &AddArgs) -> Result<()> {
         session.inventory.storage(storage.as_str())?;
     }
     let settings = settings(app, args)?;
-    let line = save(app, &session, args.engine, &name, &settings, &args.options)?;
+    let line = save(app, &session, args.engine, &name, &settings, &args.options, false)?;
     let value = json!({ "name": name, "engine": args.engine.id, "settings": shown(args.engine, &settings), "saved": !app.global.dry_run });
     app.print(&value, || {
         let mark = app.style.good_mark();
@@ -54,7 +54,8 @@ pub(crate) fn run(app: &App, args: &AddArgs) -> Result<()> {
     })
 }
 
-/// Tests a database and, unless it is a dry run, saves it; returns what was found there.
+/// Tests a database and, unless it is a dry run, saves it, in the place of another only with `replace`; returns what
+/// was found there.
 pub(crate) fn save(
     app: &App,
     session: &Session,
@@ -62,6 +63,7 @@ pub(crate) fn save(
     name: &Name,
     settings: &Value,
     options: &DatabaseOptions,
+    replace: bool,
 ) -> Result<String> {
     let definition = database_definition(engine.id, settings, options, true);
     let entry = DatabaseEntry::from_definition(name, &definition, session.home())?;
@@ -69,7 +71,7 @@ pub(crate) fn save(
     if !app.global.dry_run {
         let owner = Owner::database(name);
         let definition = entry.keyring.seal_definition(owner, engine.id, engine.fields, definition)?;
-        session.catalog()?.define(DefinitionKind::Database, name, &definition, app.clock.now(), false)?;
+        session.catalog()?.define(DefinitionKind::Database, name, &definition, app.clock.now(), replace)?;
     }
     Ok(line)
 }
@@ -124,7 +126,7 @@ fn of_url(app: &App, engine: &Descriptor, url: &DatabaseUrl) -> Result<Map<Strin
 
 /// Asks for the first secret of an engine when a user is given without it, and somebody can answer. An empty answer
 /// is none: servers have other ways to know a user.
-fn ask_for_secret(app: &App, engine: &Descriptor, map: &mut Map<String, Value>) -> Result<()> {
+pub(crate) fn ask_for_secret(app: &App, engine: &Descriptor, map: &mut Map<String, Value>) -> Result<()> {
     let Some(field) = secrets::secret_fields(engine.fields).next() else { return Ok(()) };
     let given = secrets::keys_of(field).iter().any(|key| map.contains_key(key));
     if given || !map.contains_key("user") || !app.process.can_ask || app.global.yes {
@@ -181,7 +183,7 @@ pub(crate) fn typed(field: &Field, text: &str) -> Result<Value> {
 }
 
 /// Settings without secrets.
-fn shown(engine: &Descriptor, settings: &Value) -> Value {
+pub(crate) fn shown(engine: &Descriptor, settings: &Value) -> Value {
     let Value::Object(map) = settings else { return Value::Null };
     let secret =
         |name: &str| engine.fields.iter().any(|field| field.name == name && field.kind == FieldKind::Secret);

@@ -74,7 +74,7 @@ fn first_database(app: &App, session: &Session) -> Result<()> {
             settings.insert(field.name.to_owned(), add::typed(field, &add::ask(app, field)?)?);
         }
         let settings = app.absolute_paths(engine.fields, Value::Object(settings))?;
-        add::save(app, session, engine, &name, &settings, &DatabaseOptions::default())
+        add::save(app, session, engine, &name, &settings, &DatabaseOptions::default(), false)
     })?;
     app.say(&format!("{} Reached: {}\n", app.message_style.good_mark(), escape(&line)));
     if app.with_prompter(|prompter| prompter.confirm("Back it up now?"))? {

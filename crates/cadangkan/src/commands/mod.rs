@@ -13,6 +13,7 @@ pub(crate) mod first_run;
 pub(crate) mod info;
 pub(crate) mod init;
 pub(crate) mod list;
+pub(crate) mod profile;
 pub(crate) mod remove;
 pub(crate) mod restore;
 pub(crate) mod scan;
@@ -41,6 +42,7 @@ pub(crate) fn dispatch(app: &App, command: &Command) -> Result<()> {
         Command::Test(args) => test::run(app, args),
         Command::Scan(args) => scan::run(app, args),
         Command::Edit(args) => edit::run(app, args),
+        Command::Profile(args) => profile::run(app, args),
         Command::Remove(args) => remove::run(app, args),
         Command::Backup(args) => backup::run(app, args),
         Command::Backups(args) => backups::run(app, args),

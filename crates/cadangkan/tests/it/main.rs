@@ -14,6 +14,7 @@ mod pipes;
 mod postgres;
 mod postgres_memory;
 mod postgres_server;
+mod profile_import;
 mod pty;
 mod signals;
 mod story;
