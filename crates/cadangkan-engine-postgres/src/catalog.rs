@@ -121,6 +121,24 @@ pub(crate) fn measure(
     Ok(())
 }
 
+/// What changes with a table: its name, and the versions of the rows that the catalogs have of it and of its columns.
+/// Emptying a table gives it new files, which is a new version too.
+pub(crate) fn states(
+    connection: &mut Connection,
+    tables: &[&Table],
+    control: &Control<'_>,
+) -> Result<Vec<Vec<Option<String>>>> {
+    let oids: Vec<_> = tables.iter().map(|table| table.oid.to_string()).collect();
+    let sql = format!(
+        "SELECT c.oid, c.relnamespace, c.relname, c.xmin,
+           (SELECT pg_catalog.string_agg(a.xmin::pg_catalog.text, ' ' ORDER BY a.attnum)
+              FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid)
+         FROM pg_catalog.pg_class c WHERE c.oid = ANY ('{{{}}}'::pg_catalog.oid[]) ORDER BY c.oid",
+        oids.join(",")
+    );
+    connection.query(&sql, control)
+}
+
 fn table(row: Vec<Option<String>>) -> Result<Table> {
     let mut row = Row(row.into_iter());
     let (oid, schema, name, quoted) = (row.number()?, row.text()?, row.text()?, row.text()?);

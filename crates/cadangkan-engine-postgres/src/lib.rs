@@ -10,6 +10,7 @@ mod dump;
 mod engine;
 mod fingerprint;
 mod load;
+mod locks;
 mod probe;
 mod script;
 mod server;

@@ -4,12 +4,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use cadangkan_core::{Control, Error, ErrorKind, Result, ResultExt, Selection};
-use cadangkan_pgwire::{Connection, Target, literal, server_error};
+use cadangkan_pgwire::{Connection, Target, literal};
 
-use crate::catalog::{self, Row, Table, one_row};
-
-/// How often the list of tables may change between two looks before we give up.
-const TRIES: usize = 10;
+use crate::catalog::{self, Table, one_row};
+use crate::locks::{BEGIN, is_not_locked, lock};
 
 /// How long the server may send nothing while rows are read.
 const SILENCE: Duration = Duration::from_secs(900);
@@ -47,10 +45,13 @@ impl View {
         let mut connection = open_for(target, asked.row_security, control)?;
         let version = supported(connection.server_version())?;
         connection.execute(&format!("SET lock_timeout = {}", asked.lock_timeout.as_millis()), control)?;
-        let tables = lock(&mut connection, asked.selection, control)?;
-        catalog::check_names(&mut connection, &tables, asked.selection, control)?;
+        let mut looker = open_for(target, asked.row_security, control)?;
+        let (selection, patience) = (asked.selection, asked.lock_timeout);
+        let tables = lock(&mut connection, &mut looker, selection, patience, control)?;
+        catalog::check_names(&mut connection, &tables, selection, control)?;
         let snapshot = one_row(&mut connection, "SELECT pg_catalog.pg_export_snapshot()", control)?.text()?;
-        let (coordinator, idle) = (Mutex::new(connection), Mutex::new(Vec::new()));
+        import(&mut looker, &snapshot, control)?;
+        let (coordinator, idle) = (Mutex::new(connection), Mutex::new(vec![looker]));
         let (target, row_security) = (target.clone(), asked.row_security);
         Ok(View { target, row_security, coordinator, idle, snapshot, version, tables })
     }
@@ -124,13 +125,16 @@ impl View {
 
     fn join(&self, control: &Control<'_>) -> Result<Connection> {
         let mut connection = open_for(&self.target, self.row_security, control)?;
-        let begin = format!("{BEGIN}; SET TRANSACTION SNAPSHOT {}", literal(&self.snapshot));
-        connection.execute(&begin, control)?;
+        import(&mut connection, &self.snapshot, control)?;
         Ok(connection)
     }
 }
 
-const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+/// Begins a transaction that sees what the snapshot does.
+fn import(connection: &mut Connection, snapshot: &str, control: &Control<'_>) -> Result<()> {
+    connection.execute(&format!("{BEGIN}; SET TRANSACTION SNAPSHOT {}", literal(snapshot)), control)?;
+    Ok(())
+}
 
 fn open_for(target: &Target, row_security: bool, control: &Control<'_>) -> Result<Connection> {
     let mut connection = open(target, control)?;
@@ -161,106 +165,6 @@ pub(crate) fn open(target: &Target, control: &Control<'_>) -> Result<Connection>
         connection.execute("SET idle_session_timeout = 0", control)?;
     }
     Ok(connection)
-}
-
-/// Locks the selected tables, then takes the snapshot; begins again when it shows other tables than were locked.
-fn lock(connection: &mut Connection, selection: &Selection, control: &Control<'_>) -> Result<Vec<Table>> {
-    let mut changed = Vec::new();
-    for _ in 0..TRIES {
-        control.check()?;
-        let before = catalog::tables(connection, selection, control)?;
-        connection.execute(BEGIN, control)?;
-        match lock_all(connection, &before, control) {
-            Ok(()) => {
-                let mut tables = catalog::tables(connection, selection, control)?;
-                changed = difference(&before, &tables);
-                if changed.is_empty() {
-                    catalog::measure(connection, &mut tables, control)?;
-                    return Ok(tables);
-                }
-            }
-            Err(error) if dropped_meanwhile(&error) => changed = vec![error.message().to_owned()],
-            Err(error) if is_not_locked(&error) => {
-                return Err(name_locked(error, connection, &before, control));
-            }
-            Err(error) => return Err(error),
-        }
-        connection.execute("ROLLBACK", control)?;
-    }
-    Err(Error::new(
-        ErrorKind::Conflict,
-        "tables were made, dropped or altered again and again as the backup began",
-    )
-    .context("tables", changed.join(", "))
-    .hint("back up when the change of definitions is over")
-    .retryable())
-}
-
-fn lock_all(connection: &mut Connection, tables: &[Table], control: &Control<'_>) -> Result<()> {
-    let readable: Vec<_> = tables.iter().filter(|table| table.readable).collect();
-    for tables in readable.chunks(500) {
-        let names: Vec<_> = tables.iter().map(|table| format!("ONLY {}", table.quoted)).collect();
-        let sql = format!("LOCK TABLE {} IN ACCESS SHARE MODE", names.join(", "));
-        connection.execute(&sql, control).map_err(explain_lock)?;
-    }
-    Ok(())
-}
-
-fn explain_lock(error: Error) -> Error {
-    match server_error(&error).map(|server| server.code.as_str()) {
-        Some(NOT_LOCKED) => error.with_kind(ErrorKind::Timeout).retryable().hint(
-            "another session holds a lock that nobody may read under, such as ALTER TABLE or VACUUM FULL: wait for it, or raise lock_timeout",
-        ),
-        Some("53200") => error.hint("the server has too little room for locks: raise max_locks_per_transaction"),
-        _ => error,
-    }
-}
-
-/// SQLSTATE lock_not_available: after lock_timeout, or at once with NOWAIT.
-const NOT_LOCKED: &str = "55P03";
-
-fn is_not_locked(error: &Error) -> bool {
-    server_error(error).is_some_and(|server| server.code == NOT_LOCKED)
-}
-
-/// Adds to an error which of the tables others hold or wait for, and who: the server does not say it.
-fn name_locked(error: Error, connection: &mut Connection, tables: &[Table], control: &Control<'_>) -> Error {
-    let look = |connection: &mut Connection| {
-        connection.execute("ROLLBACK", control)?;
-        connection.query(
-            "SELECT relation, pid FROM pg_catalog.pg_locks
-              WHERE locktype = 'relation' AND mode = 'AccessExclusiveLock' AND database =
-                    (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())",
-            control,
-        )
-    };
-    let mut names = Vec::new();
-    for row in look(connection).unwrap_or_default() {
-        let mut row = Row(row.into_iter());
-        let (oid, pid) = (row.next().unwrap_or_default(), row.next().unwrap_or_default());
-        let held = tables.iter().filter(|table| table.oid.to_string() == oid);
-        names.extend(held.map(|table| format!("{} by process {pid}", table.name)));
-    }
-    // It may be free by now.
-    if names.is_empty() { error } else { error.context("locked", names.join(", ")) }
-}
-
-fn dropped_meanwhile(error: &Error) -> bool {
-    server_error(error).is_some_and(|server| matches!(server.code.as_str(), "42P01" | "3F000" | "XX000"))
-}
-
-/// Names tables that are not the same in both lists; sizes and counts may differ.
-fn difference(before: &[Table], after: &[Table]) -> Vec<String> {
-    let key = |table: &Table| (table.oid, table.quoted.clone(), table.readable);
-    let (old, new): (Vec<_>, Vec<_>) = (before.iter().map(key).collect(), after.iter().map(key).collect());
-    let only = |these: &[(u32, String, bool)], those: &[(u32, String, bool)]| {
-        let those: std::collections::HashSet<_> = those.iter().cloned().collect();
-        these.iter().filter(|key| !those.contains(*key)).map(|key| key.1.clone()).collect::<Vec<_>>()
-    };
-    let mut changed = only(&old, &new);
-    changed.extend(only(&new, &old));
-    changed.dedup();
-    changed
 }
 
 /// Refuses servers that are too old.

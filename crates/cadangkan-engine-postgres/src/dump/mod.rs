@@ -25,8 +25,9 @@ pub(crate) use plan::{plan, with_encoding};
 pub(crate) use rows::copy_to;
 pub(crate) use units::{Work, works};
 
-/// How long `pg_dump` waits for a lock while others may wait behind it.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long `pg_dump` waits for a lock at first, and in the end. Only who waits for us can be in its way, so waiting
+/// longer brings nothing; but very many tables take their time, also when all are free.
+const PATIENCE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(8));
 
 /// A snapshot of one database.
 pub(crate) struct PostgresSnapshot {
@@ -50,15 +51,22 @@ impl PostgresSnapshot {
     /// go of everything, so that nobody is held up, and begin again until `lock_timeout` is over.
     pub(crate) fn begin(config: &Config, request: &DumpRequest, control: &Control<'_>) -> Result<Self> {
         let began = Instant::now();
+        let (mut patience, longest) = PATIENCE;
         loop {
-            match Self::try_begin(config, request, control) {
+            match Self::try_begin(config, request, patience.min(config.lock_timeout), control) {
                 Err(error) if tools::is_locked_out(&error) && began.elapsed() < config.lock_timeout => {}
                 result => return result,
             }
+            patience = (patience * 5 / 4).min(longest);
         }
     }
 
-    fn try_begin(config: &Config, request: &DumpRequest, control: &Control<'_>) -> Result<Self> {
+    fn try_begin(
+        config: &Config,
+        request: &DumpRequest,
+        patience: Duration,
+        control: &Control<'_>,
+    ) -> Result<Self> {
         let target = config.target()?;
         let target = plan::with_encoding(&target, control)?;
         let selection = &request.selection;
@@ -78,7 +86,7 @@ impl PostgresSnapshot {
             target: &target,
             tool: &tool,
             snapshot: view.snapshot(),
-            lock_timeout: config.lock_timeout.min(PATIENCE),
+            lock_timeout: patience,
             utf8: facts.utf8,
         };
         let hidden = view.coordinate(|connection| readable::hidden(connection, selection, control))?;

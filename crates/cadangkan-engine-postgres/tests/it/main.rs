@@ -17,6 +17,7 @@ mod load_streams;
 mod load_support;
 mod newer_tools;
 mod reading;
+mod restless;
 mod round_trip;
 mod security_labels;
 mod selections;
