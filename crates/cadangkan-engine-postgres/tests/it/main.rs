@@ -11,6 +11,7 @@ mod conformance;
 mod consistency;
 mod consistency_odd;
 mod faults;
+mod globals;
 mod load_faults;
 mod load_modes;
 mod load_streams;
