@@ -55,7 +55,7 @@ pub fn parse<T: DeserializeOwned>(settings: &Value) -> Result<T, SettingsError> 
     })
 }
 
-/// Reads a length of time: a whole number and `ms`, `s`, `m` or `h`.
+/// Reads a length of time: a whole number and `ms`, `s`, `m`, `h` or `d`.
 pub fn parse_duration(text: &str) -> Option<Duration> {
     let text = text.trim();
     let digits = text.find(|character: char| !character.is_ascii_digit())?;
@@ -66,6 +66,7 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
         "s" => number.checked_mul(1000)?,
         "m" => number.checked_mul(60_000)?,
         "h" => number.checked_mul(3_600_000)?,
+        "d" => number.checked_mul(86_400_000)?,
         _ => return None,
     };
     Some(Duration::from_millis(milliseconds))
@@ -79,7 +80,8 @@ mod tests {
     fn durations_have_a_unit() {
         assert_eq!(parse_duration("250 ms"), Some(Duration::from_millis(250)));
         assert_eq!(parse_duration(" 2h"), Some(Duration::from_secs(7200)));
-        for bad in ["", "10", "s", "-1s", "1d", "99999999999999999999s", "18446744073709551615m"] {
+        assert_eq!(parse_duration("1d"), Some(Duration::from_secs(86_400)));
+        for bad in ["", "10", "s", "-1s", "1w", "99999999999999999999s", "18446744073709551615m"] {
             assert_eq!(parse_duration(bad), None, "{bad}");
         }
     }

@@ -24,6 +24,8 @@ pub(crate) fn run(app: &App, args: &InfoArgs) -> Result<()> {
     let session = app.session(CatalogNeed::Required)?;
     let entry = session.inventory.database(&args.database)?;
     let catalog = session.catalog()?;
+    // Runs whose process is gone are ended first, so that what is shown is true.
+    cadangkan_ops::reap(&session.context(app))?;
     let newest = catalog.newest_backup(&entry.name, false)?;
     let (count, bytes) = catalog
         .count_backups(&BackupFilter { database: Some(entry.name.clone()), ..BackupFilter::default() })?;

@@ -98,12 +98,7 @@ impl std::fmt::Debug for DatabaseUrl {
     }
 }
 
-/// Reads a length of time: `30s`, `10m`, `2h`, `1d`.
+/// Reads a length of time on the command line.
 pub(crate) fn parse_wait(text: &str) -> std::result::Result<std::time::Duration, String> {
-    let units = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)];
-    let parsed = units.iter().find_map(|(unit, seconds)| {
-        let number = text.strip_suffix(unit)?.parse::<u64>().ok()?;
-        number.checked_mul(*seconds).map(std::time::Duration::from_secs)
-    });
-    parsed.ok_or_else(|| "write 30s, 10m, 2h or 1d".to_owned())
+    cadangkan_core::settings::parse_duration(text).ok_or_else(|| "write 30s, 10m, 2h or 1d".to_owned())
 }

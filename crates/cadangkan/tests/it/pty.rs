@@ -93,3 +93,39 @@ impl Terminal {
         count > 0
     }
 }
+
+/// What stands on a terminal of 100 columns after all that was written to it: cursor and lines, no colours.
+pub(crate) fn as_shown(written: &str) -> String {
+    let (mut lines, mut row, mut column) = (vec![Vec::new()], 0_usize, 0_usize);
+    let mut rest = written.chars().peekable();
+    while let Some(character) = rest.next() {
+        match character {
+            '\r' => column = 0,
+            '\n' => row += 1,
+            '\u{1b}' => {
+                let sequence: String =
+                    std::iter::from_fn(|| rest.next_if(|next| !next.is_ascii_alphabetic())).collect();
+                let number = || sequence.trim_start_matches('[').parse().unwrap_or(1);
+                match rest.next() {
+                    Some('A') => row = row.saturating_sub(number()),
+                    Some('B') => row += number(),
+                    Some('K') => lines[row].clear(),
+                    _ => {}
+                }
+            }
+            shown => {
+                // The last column is left when the next character comes, not before.
+                if column == 100 {
+                    (row, column) = (row + 1, 0);
+                }
+                lines.resize(lines.len().max(row + 1), Vec::new());
+                let line = &mut lines[row];
+                line.resize(line.len().max(column + 1), ' ');
+                line[column] = shown;
+                column += 1;
+            }
+        }
+        lines.resize(lines.len().max(row + 1), Vec::new());
+    }
+    lines.iter().map(|line| line.iter().collect::<String>().trim_end().to_owned() + "\n").collect()
+}

@@ -5,7 +5,7 @@ use std::process::{Child, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::pty::Terminal;
+use crate::pty::{Terminal, as_shown};
 use crate::support::{Home, make_big};
 
 /// As slow as it gets, so that the backup is still under way when it is stopped.
@@ -80,11 +80,26 @@ fn ctrl_c_on_a_terminal_stops_a_backup_cleanly() {
     let mut terminal = Terminal::start(&home, &SLOWLY, &[]);
     terminal.expect("begin draft");
     terminal.expect("dump");
+    // The bar has a length by now.
+    terminal.expect("MB");
     terminal.press("\u{3}");
     let (code, screen) = terminal.end();
     assert_eq!(code, 130, "{screen}");
-    assert!(screen.contains("stopped on request"), "{screen}");
+    let shown = as_shown(&screen);
+    assert!(shown.contains("stopped on request"), "{shown}");
+    let of_dump: Vec<_> = shown.lines().filter(|line| line.contains("dump")).collect();
+    assert!(matches!(of_dump[..], [line] if line.starts_with("✗ dump")), "{shown}");
     nothing_is_left(&home, 1);
+}
+
+#[test]
+fn a_killed_run_is_shown_as_what_it_is() {
+    let home = home_with_big();
+    let (mut child, _messages) = start(&home);
+    kill_process(Pid::from_child(&child), Signal::KILL).unwrap();
+    child.wait().unwrap();
+    let info = home.json(&["info", "big"]);
+    assert_eq!(info["runs"][0]["status"], "failed", "{info}");
 }
 
 #[test]

@@ -214,6 +214,9 @@ fn filling() -> ProgressStyle {
 }
 
 fn template(text: &str) -> ProgressStyle {
+    // The cursor waits at the begin of the line: behind it, what the terminal shows of Ctrl-C would go into the next
+    // line, and that one would be cleared instead.
+    let text = &format!("{text}\r");
     // The templates are fixed; were one wrong, the built-in style would be shown.
     ProgressStyle::with_template(text).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
