@@ -19,7 +19,7 @@ use serde_json::json;
 
 use crate::draft::{Draft, check_places};
 use crate::manifest::{Facts, manifest};
-use crate::naming::{ArchiveName, FileNameFields};
+use crate::naming::{ArchiveName, FileNameFields, INDEX_SUFFIX, MANIFEST_SUFFIX};
 use crate::pipeline::{self, Limits, Meter};
 use crate::run::{Outcome, RunDescription, reap_database, record};
 use crate::{Context, Database, Place, index_backup};
@@ -52,8 +52,10 @@ pub struct BackupPlan {
     /// Which objects are meant, where that is not all of them.
     #[serde(skip_serializing_if = "Selection::is_everything")]
     pub selection: Selection,
-    /// Where the archive would go, with `{id}` where six random digits stand.
+    /// Where the archive would go; time and six random digits will be others.
     pub archive: String,
+    /// All files that would be made in each storage.
+    pub files: Vec<String>,
     /// The ticket that asks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ticket: Option<Ticket>,
@@ -61,6 +63,15 @@ pub struct BackupPlan {
     pub storages: Vec<String>,
     /// Codec and level.
     pub codec: String,
+    /// Whether the database's own check runs.
+    pub check: bool,
+    /// Whether rows are counted and fingerprinted.
+    pub fingerprints: bool,
+    /// Words to find it by.
+    pub tags: Vec<String>,
+    /// The size of the last archive; this one may be like it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_size_bytes: Option<u64>,
     /// The most bytes that frames under way take.
     pub memory_bytes: u64,
 }
@@ -93,16 +104,22 @@ pub fn plan(
 ) -> Result<BackupPlan> {
     let dump = database.engine.plan_dump(&request.dump, &context.control)?;
     let key = archive_key(context, database, request, BackupId::new(context.control.clock.now()))?;
-    check_without_making(context, places, &key, last_size(context, database)?)?;
-    let name = key.as_str().to_owned();
+    let last = last_size(context, database)?;
+    check_without_making(context, places, &key, last.map(with_room))?;
+    let beside = [INDEX_SUFFIX, MANIFEST_SUFFIX].map(|suffix| format!("{key}{suffix}"));
     Ok(BackupPlan {
         database: database.engine.location().database,
         dump,
         selection: request.dump.selection.clone(),
-        archive: name,
+        archive: key.to_string(),
+        files: std::iter::once(key.to_string()).chain(beside).collect(),
         ticket: context.ticket.cloned(),
         storages: places.iter().map(|place| place.name.to_string()).collect(),
         codec: format!("{} level {}", request.codec.kind(), request.codec.level()),
+        check: request.dump.check,
+        fingerprints: request.dump.fingerprints,
+        tags: request.tags.clone(),
+        last_size_bytes: last,
         memory_bytes: Limits::of(context).memory(),
     })
 }
@@ -179,7 +196,7 @@ fn make(
     let control = &context.control;
     // 1. Whatever can be known to fail fails before the database is touched.
     control.step("check storages");
-    check_places(context, places, last_size(context, database)?)?;
+    check_places(context, places, last_size(context, database)?.map(with_room))?;
     let (created_at, began) = (control.clock.now(), Instant::now());
     let backup_id = free_id(context, database, BackupId::new(created_at))?;
     let archive = archive_key(context, database, request, backup_id)?;
@@ -385,12 +402,15 @@ fn free_id(context: &Context<'_>, database: Database<'_>, mut id: BackupId) -> R
     Ok(id)
 }
 
-/// What the last backup took, and a tenth more.
+/// What the last backup took.
 fn last_size(context: &Context<'_>, database: Database<'_>) -> Result<Option<u64>> {
     let Some(catalog) = context.catalog else { return Ok(None) };
-    Ok(catalog
-        .last_size(database.name, database.one_of)?
-        .map(|(stored, _)| stored.saturating_add(stored / 10)))
+    Ok(catalog.last_size(database.name, database.one_of)?.map(|(stored, _)| stored))
+}
+
+/// A tenth more.
+fn with_room(size: u64) -> u64 {
+    size.saturating_add(size / 10)
 }
 
 fn record_copies(

@@ -1,12 +1,13 @@
 mod server;
+mod text;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use cadangkan_archive::{CodecKind, Trigger};
-use cadangkan_core::{Error, ErrorKind, Name, Result, format_bytes, format_duration};
+use cadangkan_core::{Error, ErrorKind, Name, Result};
 use cadangkan_engine::{DumpOptions, DumpRequest, Engine};
-use cadangkan_ops::backup::{BackupPlan, BackupReport, BackupRequest, backup, plan};
+use cadangkan_ops::backup::{BackupRequest, backup, plan};
 use cadangkan_ops::naming::{ArchiveName, FileNameTemplate};
 use cadangkan_ops::{Context, Database};
 use serde_json::json;
@@ -18,7 +19,7 @@ use crate::commands::{DatabaseUrl, parse_wait};
 use crate::inventory::{DatabaseEntry, EffectiveOptions, Wishes};
 use crate::registry;
 use crate::ui::escape;
-use crate::ui::selection::describe;
+use text::{plan_text, report_text};
 
 /// Arguments of `backup`.
 #[derive(Debug, clap::Args)]
@@ -46,6 +47,9 @@ pub(crate) struct BackupArgs {
     /// A word to find the backup by; may be given more than once
     #[arg(long, value_name = "WORD")]
     tag: Vec<String>,
+    /// Show what would be done, and ask before it is done
+    #[arg(long)]
+    confirm: bool,
     /// How long to wait for another run of this database: 30s, 10m, 2h
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_wait)]
     wait: Duration,
@@ -76,6 +80,7 @@ impl BackupArgs {
             row_security: false,
             tag: Vec::new(),
             ticket: TicketArgs::default(),
+            confirm: false,
             wait: Duration::ZERO,
         }
     }
@@ -116,6 +121,11 @@ impl BackupArgs {
     }
 }
 
+/// Ends what a dry run says.
+const DRY_RUN: &str = "\nThis was a dry run: nothing was backed up.\n";
+/// What `--confirm` asks.
+const QUESTION: &str = "Back this up?";
+
 /// Backs up a configured database, or one that is not.
 pub(crate) fn run(app: &App, args: &BackupArgs) -> Result<()> {
     let session = app.session(CatalogNeed::Required)?;
@@ -146,10 +156,10 @@ fn back_up(app: &App, session: &Session, entry: &DatabaseEntry, args: &BackupArg
     let context = Context { ticket: ticket.as_ref(), ..session.context(app) };
     if let Some(server) = engine.server() {
         let server = (engine.as_ref(), server);
-        return server::back_up(app, &context, &entry.name, server, &places, &request);
+        return server::back_up(app, &context, &entry.name, server, &places, &request, args.confirm);
     }
     let database = Database { name: &entry.name, engine: engine.as_ref(), one_of: None };
-    carry_out(app, &context, database, &places, &request)
+    carry_out(app, &context, database, &places, &request, args.confirm)
 }
 
 /// Backs up a database that is not configured; the catalog hears nothing of it.
@@ -170,7 +180,7 @@ fn back_up_once(app: &App, session: &Session, url: &DatabaseUrl, args: &BackupAr
     (request.tags, request.wait) = (args.tag.clone(), args.wait);
     let context = Context { catalog: None, ticket: ticket.as_ref(), ..session.context(app) };
     let database = Database { name: &name, engine: engine.as_ref(), one_of: None };
-    carry_out(app, &context, database, &places, &request)
+    carry_out(app, &context, database, &places, &request, args.confirm)
 }
 
 fn carry_out(
@@ -179,10 +189,15 @@ fn carry_out(
     database: Database<'_>,
     places: &Places,
     request: &BackupRequest,
+    confirm: bool,
 ) -> Result<()> {
-    if app.global.dry_run {
+    if app.global.dry_run || confirm {
+        let engine = database.engine.descriptor().display_name;
         let plan = plan(context, database, &places.list(), request)?;
-        return app.print(&plan, || plan_text(&plan));
+        if app.global.dry_run {
+            return app.print(&plan, || plan_text(engine, &plan) + DRY_RUN);
+        }
+        app.confirm(plan_text(engine, &plan).trim_end(), QUESTION)?;
     }
     let report = backup(context, database, &places.list(), request).map_err(|error| match error.kind() {
         ErrorKind::Cancelled => error.hint("nothing was kept of this backup; earlier ones are as they were"),
@@ -249,61 +264,6 @@ fn name_of(engine: &dyn Engine) -> Result<Name> {
     let plain = |character: char| if character.is_ascii_alphanumeric() { character } else { '-' };
     let name: String = stem.chars().map(plain).take(64).collect();
     Name::new(name.trim_matches('-')).or_else(|_| Name::new("database"))
-}
-
-fn plan_text(plan: &BackupPlan) -> String {
-    let mut lines = vec![
-        format!("Server:       {}", escape(&plan.dump.server.version)),
-        format!("Objects:      {}", plan.dump.objects.len()),
-        format!("Selection:    {}", escape(describe(&plan.selection).as_deref().unwrap_or("everything"))),
-        format!("Storages:     {}", plan.storages.join(", ")),
-        format!("Archive:      {}", plan.archive),
-        format!("Compression:  {}", plan.codec),
-        format!("Memory:       at most {} for frames", format_bytes(plan.memory_bytes)),
-    ];
-    lines.extend(plan.ticket.iter().map(|ticket| format!("Ticket:       {ticket}")));
-    lines.extend(plan.dump.estimated_bytes.map(|bytes| format!("To read:      {}", format_bytes(bytes))));
-    lines.extend(plan.dump.warnings.iter().map(|warning| format!("Warning:      {}", escape(warning))));
-    lines.join("\n") + "\n\nThis was a dry run: nothing was backed up.\n"
-}
-
-/// What a person wants to know of a backup that was just made.
-fn report_text(app: &App, engine: &str, report: &BackupReport, configured: bool) -> String {
-    let manifest = &report.manifest;
-    let archive = &manifest.archive;
-    let mut lines = vec![
-        format!("{} Backup complete", app.style.good_mark()),
-        String::new(),
-        format!("Backup ID:  {}", manifest.backup_id),
-        format!("Database:   {} ({engine} {})", escape(&manifest.database), escape(&manifest.server_version)),
-        format!(
-            "Size:       {} (compressed from {})",
-            format_bytes(archive.size_bytes),
-            format_bytes(archive.raw_bytes)
-        ),
-        format!(
-            "Duration:   {}",
-            format_duration(Duration::from_secs_f64(manifest.duration_seconds.max(0.0)))
-        ),
-        format!("Tables:     {}", manifest.tables_count),
-    ];
-    lines.extend(
-        describe(&manifest.selection)
-            .map(|selection| format!("Selection:  {}: this is not the whole database", escape(&selection))),
-    );
-    lines.extend(manifest.ticket.iter().map(|ticket| format!("Ticket:     {}", escape(ticket))));
-    lines.extend(manifest.check.iter().map(|check| format!("Checked:    {check} found no fault")));
-    lines.extend(report.copies.iter().map(|copy| format!("Location:   {}", escape(&copy.location))));
-    if configured && !app.global.quiet {
-        let (database, id) = (&manifest.database_name, manifest.backup_id);
-        lines.extend([
-            String::new(),
-            "Next steps:".to_owned(),
-            format!("  cadangkan restore {database} --from {id} --dry-run"),
-            format!("  cadangkan verify {database} {id}"),
-        ]);
-    }
-    lines.join("\n") + "\n"
 }
 
 fn parse_codec(text: &str) -> Result<CodecKind, String> {

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::mysql::Shop;
 use crate::postgres_server::Way;
+use crate::pty::Terminal;
 use crate::support::{Home, Ran};
 
 const SHOP: &str = "
@@ -247,6 +248,7 @@ fn a_whole_server_as_one_database() {
     assert_eq!(home.json(&["scan", "prod"])["meant"].as_array().unwrap().len(), 2);
     let made = home.json(&["backup", "prod"]);
     assert_eq!(names(&made["databases"]), expected);
+    the_summary_adds_up(&home, &made);
 
     let ran = home.run(&["restore", "prod", "--yes"]);
     assert!(ran.code == 2 && ran.stderr.contains(&one.name), "{}", ran.stderr);
@@ -260,6 +262,45 @@ fn a_whole_server_as_one_database() {
     home.good(&["cleanup", "prod", "--yes"]);
 
     one_that_fails(&home, &one, other);
+}
+
+/// What is said of all databases together: of a backup, of a dry run, and of one that asks.
+fn the_summary_adds_up(home: &Home, made: &Value) {
+    let databases = made["databases"].as_array().unwrap();
+    let sum = |key: &str| databases.iter().map(|one| one["archive"][key].as_u64().unwrap()).sum::<u64>();
+    let summary = &made["summary"];
+    assert_eq!((&summary["succeeded"], &summary["failed"]), (&Value::from(2), &Value::from(0)), "{summary}");
+    assert_eq!(summary["size_bytes"], sum("size_bytes"));
+    assert_eq!(summary["raw_bytes"], sum("raw_bytes"));
+    assert!(summary["duration_seconds"].as_f64().unwrap() > 0.0);
+    assert!(summary["position"]["binlog_file"].is_string(), "{summary}");
+    let text = home.good(&["backup", "prod"]);
+    for part in
+        ["DATABASE", "Storages: home", "Position: ", "Total: 2 of 2 databases, ", " (compressed from "]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let backups = home.json(&["backups", "list", "prod"]);
+    let plan = home.json(&["backup", "prod", "--dry-run", "--tag", "web"]);
+    assert_eq!((&plan["summary"]["planned"], &plan["summary"]["failed"]), (&Value::from(2), &Value::from(0)));
+    for one in plan["databases"].as_array().unwrap() {
+        let archive = one["archive"].as_str().unwrap();
+        assert_eq!(
+            one["files"],
+            serde_json::json!([archive, format!("{archive}.index"), format!("{archive}.meta.json")])
+        );
+        assert_eq!((&one["tags"], &one["check"]), (&serde_json::json!(["web"]), &Value::from(true)));
+        assert!(one["last_size_bytes"].as_u64().unwrap() > 0);
+    }
+    let ran = home.run(&["backup", "prod", "--confirm"]);
+    assert!(ran.code == 2 && ran.stderr.contains("--yes"), "{}", ran.stderr);
+    let mut terminal = Terminal::start(home, &["backup", "prod", "--confirm"], &[]);
+    terminal.expect("Compression:  zstd level 3");
+    terminal.expect("Total: 2 of 2 databases, about ");
+    terminal.answer("Back this up? [y/N] ", "n");
+    assert_eq!(terminal.end().0, 130);
+    assert_eq!(home.json(&["backups", "list", "prod"]), backups, "nothing of this was backed up");
+    assert_eq!(home.json(&["backup", "prod", "--confirm", "--yes"])["summary"]["succeeded"], 2);
 }
 
 /// One that is gone makes the run fail before anything is backed up, since it has to be there.

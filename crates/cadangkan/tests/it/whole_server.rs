@@ -199,6 +199,9 @@ fn one_that_cannot_be_read_makes_the_run_partial_and_the_others_are_good() {
     assert_eq!(names(&report["databases"]), [all.name("a"), all.name("z")]);
     assert_eq!(names(&report["failed"]), std::slice::from_ref(&denied));
     assert_eq!(report["failed"][0]["error"]["code"], "denied", "{report}");
+    assert_eq!((&report["summary"]["succeeded"], &report["summary"]["failed"]), (&2.into(), &1.into()));
+    let text = home.run(&["backup", "prod"]).stdout;
+    assert!(text.contains(&format!("✗ {denied}: ")) && text.contains("Total: 2 of 3 databases"), "{text}");
     assert!(ran.error()["context"].to_string().contains(&denied), "{}", ran.stderr);
     // The last one was good; that is not what the status says.
     let status = home.good(&["status", "prod"]);

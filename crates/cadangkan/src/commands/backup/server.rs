@@ -1,15 +1,18 @@
 use std::fmt::Write;
+use std::time::{Duration, Instant};
 
-use cadangkan_core::{Error, ErrorKind, Name, Result};
+use cadangkan_core::{Error, ErrorKind, Name, Result, format_bytes, format_duration};
 use cadangkan_engine::{Engine, Server};
 use cadangkan_ops::Context;
-use cadangkan_ops::backup::{BackupPlan, BackupRequest};
+use cadangkan_ops::backup::{BackupPlan, BackupReport, BackupRequest};
 use cadangkan_ops::server::{self, ServerReport};
-use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::{plan_text, report_text};
+use super::text::{beside, position, settings};
+use super::{DRY_RUN, QUESTION};
 use crate::app::{App, Places};
+use crate::ui::selection::describe;
+use crate::ui::table::{Align, Table};
 use crate::ui::{error, escape};
 
 /// Backs up the databases of a server one after the other, or says what that would do. What went well is printed
@@ -21,43 +24,156 @@ pub(super) fn back_up(
     (engine, server): (&dyn Engine, &dyn Server),
     places: &Places,
     request: &BackupRequest,
+    confirm: bool,
 ) -> Result<()> {
-    let display_name = engine.descriptor().display_name;
-    if app.global.dry_run {
-        let report = server::plan(context, name, server, &places.list(), request)?;
-        let text =
-            |plan: &BackupPlan| format!("{}\n{}", app.style.bold(&escape(&plan.database)), plan_text(plan));
-        return show(app, &report, text);
+    if app.global.dry_run || confirm {
+        let plans = server::plan(context, name, server, &places.list(), request)?;
+        let text = plans_text(app, engine.descriptor().display_name, &plans);
+        if app.global.dry_run {
+            let estimated = plans.done.iter().filter_map(|plan| plan.dump.estimated_bytes).sum::<u64>();
+            let value = json!({
+                "databases": plans.done, "failed": failures(&plans),
+                "summary": { "planned": plans.done.len(), "failed": plans.failed.len(), "estimated_bytes": estimated },
+            });
+            app.print(&value, || text + DRY_RUN)?;
+            return plans.error().map_or(Ok(()), Err);
+        }
+        app.confirm(text.trim_end(), QUESTION)?;
     }
+    let began = Instant::now();
     let done = server::backup(context, name, server, &places.list(), request);
     let report = done.map_err(|error| match error.kind() {
         ErrorKind::Cancelled => error.hint("backups that were complete by then stay"),
         _ => error,
     })?;
-    show(app, &report, |made| report_text(app, display_name, made, false))
-}
-
-fn show<T: Serialize>(app: &App, report: &ServerReport<T>, text: impl Fn(&T) -> String) -> Result<()> {
-    app.finish_progress();
+    let summary = Summary::of(&report, began.elapsed());
     let value =
-        json!({ "databases": report.done, "failed": report.failed.iter().map(failed).collect::<Vec<_>>() });
-    app.print(&value, || {
-        let mut all: String = report.done.iter().map(|done| text(done) + "\n").collect();
-        for (name, error) in &report.failed {
-            let _ =
-                writeln!(all, "{} {}: {}", app.style.bad_mark(), escape(name), escape(&error.to_string()));
-        }
-        let count = report.done.len() + report.failed.len();
-        let _ = writeln!(all, "Total: {} of {count} databases", report.done.len());
-        all
-    })?;
+        json!({ "databases": report.done, "failed": failures(&report), "summary": summary.to_json(&report) });
+    app.print(&value, || report_text(app, &report, &summary))?;
     report.error().map_or(Ok(()), Err)
 }
 
-fn failed((name, failure): &(String, Error)) -> Value {
-    let mut value = error::to_json(failure);
-    if let Some(map) = value.as_object_mut() {
-        map.insert("database".to_owned(), json!(name));
+/// What was done altogether.
+struct Summary {
+    size_bytes: u64,
+    raw_bytes: u64,
+    duration: Duration,
+    /// Of the point in the server's history what is the same for all.
+    position: Map<String, Value>,
+}
+
+impl Summary {
+    fn of(report: &ServerReport<BackupReport>, duration: Duration) -> Self {
+        let manifests = || report.done.iter().map(|done| &done.manifest);
+        let mut position = manifests().next().map(|first| first.position.clone()).unwrap_or_default();
+        position.retain(|key, value| manifests().all(|other| other.position.get(key) == Some(value)));
+        Summary {
+            size_bytes: manifests().map(|manifest| manifest.archive.size_bytes).sum(),
+            raw_bytes: manifests().map(|manifest| manifest.archive.raw_bytes).sum(),
+            duration,
+            position,
+        }
     }
-    value
+
+    fn to_json(&self, report: &ServerReport<BackupReport>) -> Value {
+        json!({
+            "succeeded": report.done.len(), "failed": report.failed.len(), "size_bytes": self.size_bytes,
+            "raw_bytes": self.raw_bytes, "duration_seconds": (self.duration.as_secs_f64() * 1000.0).round() / 1000.0,
+            "position": self.position,
+        })
+    }
+}
+
+fn report_text(app: &App, report: &ServerReport<BackupReport>, summary: &Summary) -> String {
+    let mut table = Table::new([
+        ("database", Align::Left),
+        ("backup id", Align::Left),
+        ("size", Align::Right),
+        ("tables", Align::Right),
+        ("took", Align::Right),
+    ]);
+    for made in &report.done {
+        let manifest = &made.manifest;
+        table.row([
+            manifest.database.clone().into(),
+            manifest.backup_id.to_string().into(),
+            format_bytes(manifest.archive.size_bytes).into(),
+            manifest.tables_count.to_string().into(),
+            format_duration(Duration::from_secs_f64(manifest.duration_seconds.max(0.0))).into(),
+        ]);
+    }
+    let mut lines = Vec::new();
+    if let Some(made) = report.done.first() {
+        let manifest = &made.manifest;
+        let selection = describe(&manifest.selection);
+        lines.extend(
+            selection.map(|text| format!("Selection: {}: these are not whole databases", escape(&text))),
+        );
+        let storages: Vec<_> = made.copies.iter().map(|copy| copy.storage.as_str()).collect();
+        lines.push(format!("Storages: {}", storages.join(", ")));
+        lines.extend(position(&summary.position).map(|text| format!("Position: {}", escape(&text))));
+        lines.extend(manifest.ticket.iter().map(|ticket| format!("Ticket: {}", escape(ticket))));
+    }
+    let (size, raw) = (format_bytes(summary.size_bytes), format_bytes(summary.raw_bytes));
+    lines.push(format!(
+        "{}, {size} (compressed from {raw}), in {}",
+        total(report),
+        format_duration(summary.duration)
+    ));
+    shown(app, report, &table, &lines)
+}
+
+fn plans_text(app: &App, engine: &str, report: &ServerReport<BackupPlan>) -> String {
+    let mut table = Table::new([
+        ("database", Align::Left),
+        ("objects", Align::Right),
+        ("to read", Align::Right),
+        ("archive", Align::Left),
+    ]);
+    for plan in &report.done {
+        table.row([
+            plan.database.clone().into(),
+            plan.dump.objects.len().to_string().into(),
+            plan.dump.estimated_bytes.map(format_bytes).unwrap_or_default().into(),
+            plan.archive.clone().into(),
+        ]);
+    }
+    let mut lines = Vec::new();
+    if let Some(plan) = report.done.first() {
+        lines.push(format!("Server:       {engine} {}", escape(&plan.dump.server.version)));
+        lines.push(format!("Beside each:  {}", beside(plan)));
+        lines.extend(settings(plan));
+    }
+    for plan in &report.done {
+        let of = |warning: &String| format!("Warning:      {}: {}", escape(&plan.database), escape(warning));
+        lines.extend(plan.dump.warnings.iter().map(of));
+    }
+    let estimated = report.done.iter().filter_map(|plan| plan.dump.estimated_bytes).sum();
+    lines.push(format!("{}, about {} to read", total(report), format_bytes(estimated)));
+    shown(app, report, &table, &lines)
+}
+
+fn total<T>(report: &ServerReport<T>) -> String {
+    format!("Total: {} of {} databases", report.done.len(), report.done.len() + report.failed.len())
+}
+
+/// The table, then the databases that failed, then what is true of all.
+fn shown<T>(app: &App, report: &ServerReport<T>, table: &Table, lines: &[String]) -> String {
+    let mut text = if report.done.is_empty() { String::new() } else { table.render(app.style) + "\n" };
+    for (name, error) in &report.failed {
+        let _ = writeln!(text, "{} {}: {}", app.style.bad_mark(), escape(name), escape(&error.to_string()));
+    }
+    lines.iter().for_each(|line| text.extend([line, "\n"]));
+    text
+}
+
+fn failures<T>(report: &ServerReport<T>) -> Vec<Value> {
+    let one = |(name, failure): &(String, Error)| {
+        let mut value = error::to_json(failure);
+        if let Some(map) = value.as_object_mut() {
+            map.insert("database".to_owned(), json!(name));
+        }
+        value
+    };
+    report.failed.iter().map(one).collect()
 }

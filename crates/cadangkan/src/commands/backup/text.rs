@@ -1,0 +1,96 @@
+use std::time::Duration;
+
+use cadangkan_core::{format_bytes, format_duration};
+use cadangkan_ops::backup::{BackupPlan, BackupReport};
+use serde_json::{Map, Value};
+
+use crate::app::App;
+use crate::ui::escape;
+use crate::ui::selection::describe;
+
+/// What a person looks at before a backup, and answers a question about.
+pub(super) fn plan_text(engine: &str, plan: &BackupPlan) -> String {
+    let server = &plan.dump.server.version;
+    let mut lines = vec![
+        format!("Database:     {} ({engine} {})", escape(&plan.database), escape(server)),
+        format!("Objects:      {}", plan.dump.objects.len()),
+    ];
+    lines.extend(plan.dump.estimated_bytes.map(|bytes| format!("To read:      {}", format_bytes(bytes))));
+    let last = plan.last_size_bytes.map(|bytes| format!("Last archive: {}", format_bytes(bytes)));
+    lines.extend(last);
+    lines.push(format!("Archive:      {}", plan.archive));
+    lines.push(format!("Beside it:    {}", beside(plan)));
+    lines.extend(settings(plan));
+    lines.extend(plan.dump.warnings.iter().map(|warning| format!("Warning:      {}", escape(warning))));
+    lines.join("\n") + "\n"
+}
+
+/// The endings of the files beside an archive.
+pub(super) fn beside(plan: &BackupPlan) -> String {
+    let endings = plan.files.iter().filter_map(|file| file.strip_prefix(&plan.archive));
+    endings.filter(|ending| !ending.is_empty()).collect::<Vec<_>>().join(", ")
+}
+
+/// The settings that count for a backup, a line each.
+pub(super) fn settings(plan: &BackupPlan) -> Vec<String> {
+    let yes = |is: bool| if is { "yes" } else { "no" };
+    let mut lines = vec![
+        format!("Selection:    {}", escape(describe(&plan.selection).as_deref().unwrap_or("everything"))),
+        format!("Storages:     {}", plan.storages.join(", ")),
+        format!("Compression:  {}", plan.codec),
+        format!("Check:        {}", yes(plan.check)),
+        format!("Fingerprints: {}", yes(plan.fingerprints)),
+        format!("Memory:       at most {} for frames", format_bytes(plan.memory_bytes)),
+    ];
+    let tags = Some(plan.tags.join(", ")).filter(|tags| !tags.is_empty());
+    lines.extend(tags.map(|tags| format!("Tags:         {}", escape(&tags))));
+    lines.extend(plan.ticket.iter().map(|ticket| format!("Ticket:       {ticket}")));
+    lines
+}
+
+/// What a person wants to know of a backup that was just made.
+pub(super) fn report_text(app: &App, engine: &str, report: &BackupReport, configured: bool) -> String {
+    let manifest = &report.manifest;
+    let archive = &manifest.archive;
+    let mut lines = vec![
+        format!("{} Backup complete", app.style.good_mark()),
+        String::new(),
+        format!("Backup ID:  {}", manifest.backup_id),
+        format!("Database:   {} ({engine} {})", escape(&manifest.database), escape(&manifest.server_version)),
+        format!(
+            "Size:       {} (compressed from {})",
+            format_bytes(archive.size_bytes),
+            format_bytes(archive.raw_bytes)
+        ),
+        format!(
+            "Duration:   {}",
+            format_duration(Duration::from_secs_f64(manifest.duration_seconds.max(0.0)))
+        ),
+        format!("Tables:     {}", manifest.tables_count),
+    ];
+    lines.extend(
+        describe(&manifest.selection)
+            .map(|selection| format!("Selection:  {}: this is not the whole database", escape(&selection))),
+    );
+    lines.extend(position(&manifest.position).map(|position| format!("Position:   {}", escape(&position))));
+    lines.extend(manifest.ticket.iter().map(|ticket| format!("Ticket:     {}", escape(ticket))));
+    lines.extend(manifest.check.iter().map(|check| format!("Checked:    {check} found no fault")));
+    lines.extend(report.copies.iter().map(|copy| format!("Location:   {}", escape(&copy.location))));
+    if configured && !app.global.quiet {
+        let (database, id) = (&manifest.database_name, manifest.backup_id);
+        lines.extend([
+            String::new(),
+            "Next steps:".to_owned(),
+            format!("  cadangkan restore {database} --from {id} --dry-run"),
+            format!("  cadangkan verify {database} {id}"),
+        ]);
+    }
+    lines.join("\n") + "\n"
+}
+
+/// The point of a server's history in words: `gtid_binlog_pos 0-1-7, binlog_file b.000001`.
+pub(super) fn position(position: &Map<String, Value>) -> Option<String> {
+    let word = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let parts: Vec<_> = position.iter().map(|(key, value)| format!("{key} {}", word(value))).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
