@@ -14,6 +14,7 @@ const POSTGRES: &[(u32, &str)] = &[
     (0, include_str!("torture/postgres-tables.sql")),
     (0, include_str!("torture/postgres-values.sql")),
     (0, include_str!("torture/postgres-names.sql")),
+    (0, include_str!("torture/postgres-more.sql")),
     (13, include_str!("torture/postgres-13.sql")),
     (14, include_str!("torture/postgres-14.sql")),
     (15, include_str!("torture/postgres-15.sql")),

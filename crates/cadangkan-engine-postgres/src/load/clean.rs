@@ -6,7 +6,7 @@ use cadangkan_core::{Control, Level, Result};
 use cadangkan_pgwire::{Connection, literal};
 
 use super::entries::title;
-use super::look::column;
+use super::look::{code, column};
 use super::plan::quoted;
 use super::statement::explain;
 use crate::catalog::Row;
@@ -40,7 +40,9 @@ pub(super) fn drop_all(
     }
     let dropped = drop_foreign_keys(connection, entries, control)
         .and_then(|()| drop_event_triggers(connection, entries.iter().filter(is_dropped), control))
-        .and_then(|()| drop_each(connection, entries.iter().rev().filter(is_dropped), control));
+        .and_then(|()| {
+            drop_in_rounds(connection, entries.iter().rev().filter(is_dropped).collect(), control)
+        });
     if held {
         return dropped;
     }
@@ -48,6 +50,70 @@ pub(super) fn drop_all(
     let ended = connection.execute(if dropped.is_ok() { "COMMIT" } else { "ROLLBACK" }, control);
     dropped?;
     ended.map(drop)
+}
+
+/// Drops entries in their order. What something still depends on is tried again when the others are gone: a function
+/// of triggers, policies or indexes may stand behind their table, since pg_dump makes those last.
+///
+/// # Errors
+/// When a round drops nothing more, the error of the first that is in the way.
+fn drop_in_rounds(connection: &mut Connection, mut left: Vec<&Entry>, control: &Control<'_>) -> Result<()> {
+    let mut emptied = false;
+    loop {
+        let (mut later, mut first) = (Vec::new(), None);
+        for entry in &left {
+            let dropped = apart(connection, control, |connection| {
+                drop_each(connection, std::iter::once(*entry), control)
+            })?;
+            match dropped {
+                Ok(()) => {}
+                Err(error) if code(&error) == Some("2BP01") => {
+                    later.push(*entry);
+                    first = first.or(Some(error));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        match first {
+            None => return Ok(()),
+            Some(error) if later.len() == left.len() && emptied => return Err(error),
+            Some(_) if later.len() == left.len() => {
+                emptied = true;
+                empty_views(connection, &left, control)?;
+            }
+            Some(_) => left = later,
+        }
+    }
+}
+
+/// Takes views back to what stands before the rows. Of a view that a function needs which it calls itself, that is a
+/// placeholder (`createDummyViewAsClause` in pg_dump.c), which needs nothing.
+fn empty_views(connection: &mut Connection, entries: &[&Entry], control: &Control<'_>) -> Result<()> {
+    for entry in entries.iter().filter(|entry| entry.header.kind == "VIEW") {
+        let definition = entry.statements.first().and_then(|text| text.strip_prefix("CREATE VIEW"));
+        if let Some(definition) = definition {
+            let replace = format!("CREATE OR REPLACE VIEW{definition}");
+            // Where it cannot be, the view stays in the way and is named.
+            let _ = apart(connection, control, |connection| connection.execute(&replace, control))?;
+        }
+    }
+    Ok(())
+}
+
+/// Does something that may fail without taking the transaction along.
+fn apart<T>(
+    connection: &mut Connection,
+    control: &Control<'_>,
+    work: impl FnOnce(&mut Connection) -> Result<T>,
+) -> Result<Result<T>> {
+    connection.execute("SAVEPOINT apart", control)?;
+    let result = work(connection);
+    if connection.is_broken() {
+        return result.map(Ok);
+    }
+    let back = if result.is_ok() { "" } else { "ROLLBACK TO SAVEPOINT apart; " };
+    connection.execute(&format!("{back}RELEASE SAVEPOINT apart"), control)?;
+    Ok(result)
 }
 
 /// Drops what comes behind the rows and belongs to no table.

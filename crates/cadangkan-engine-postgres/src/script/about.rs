@@ -50,6 +50,13 @@ impl Entry {
         matches!(self.header.kind.as_str(), "ACL" | "DEFAULT ACL" | "ACL LARGE OBJECTS")
     }
 
+    /// Tells whether the entry switches a trigger of a partition, which is made with that of the partitioned table:
+    /// `ALTER TABLE public.t_1 DISABLE TRIGGER x`.
+    pub(crate) fn switches_trigger(&self) -> bool {
+        self.header.kind == "TRIGGER"
+            && self.subject(|subject| (subject.action == Action::Change).then_some(())).is_some()
+    }
+
     /// The entry without the statements that give its object to its owner, for a restore that leaves owners out.
     pub(crate) fn without_owner(&self) -> Entry {
         let mut entry = self.clone();

@@ -77,7 +77,8 @@ fn job(entry: Entry) -> Job {
     let is_foreign_key =
         entry.header.kind == "FK CONSTRAINT" || entry.statements.iter().any(|text| references(text));
     let read = entry.subject(|subject| {
-        Some((subject.action, subject.kind, subject.table.clone(), stage(subject, is_foreign_key)))
+        let stage = if entry.switches_trigger() { LAST_STAGE } else { stage(subject, is_foreign_key) };
+        Some((subject.action, subject.kind, subject.table.clone(), stage))
     });
     let (action, kind, table, stage) = read.unwrap_or((Action::Tell, "", None, LAST_STAGE));
     let mut exclusive: Vec<QualifiedName> = Vec::new();

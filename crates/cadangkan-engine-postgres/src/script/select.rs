@@ -10,6 +10,7 @@ use cadangkan_core::{Error, ErrorKind, ObjectName, Result, Selection};
 use self::facts::{Facts, Thing};
 use self::plan::Plan;
 use super::entry::{Entry, Script};
+use super::statement::Statement;
 use super::subject::Action;
 
 /// What was picked of a script.
@@ -132,6 +133,9 @@ impl Selector {
                 || (self.is_outside(&table) && self.selection.has_table(&table.name.object()))
         };
         let belongs = match (fact.action, fact.kind, fact.table.clone()) {
+            (Action::Change, _, Some(table)) if entry.switches_trigger() => {
+                has(table) && self.has_trigger(entry)
+            }
             (Action::Attach, "INDEX", _) => {
                 return fact.needs.iter().all(|need| self.kept.contains(need) || need.space == "SCHEMA");
             }
@@ -156,6 +160,16 @@ impl Selector {
             _ => self.selection.tables.is_empty() && self.selection.schemas.is_empty(),
         };
         belongs && ((fact.action == Action::Tell && fact.thing.is_some()) || self.keeps_all(fact, warnings))
+    }
+
+    /// Tells whether a trigger of the name that an entry ends in was kept, for whichever table.
+    fn has_trigger(&self, entry: &Entry) -> bool {
+        let name = entry.statements.first().and_then(|text| {
+            let statement = Statement::read(text);
+            statement.identifier_at(statement.tokens().len().checked_sub(1)?).map(Into::into)
+        });
+        let name: Option<String> = name;
+        self.kept.iter().any(|thing| thing.space == "TRIGGER" && Some(&thing.name.name) == name.as_ref())
     }
 
     /// Tells whether a thing is made by no entry, such as the schema `public`, and is meant all the same.

@@ -4,7 +4,7 @@ use cadangkan_core::{ErrorKind, Pattern, Selection};
 use cadangkan_engine::{DumpRequest, LoadMode, LoadRequest};
 use cadangkan_testkit::servers::postgres;
 
-use crate::load_support::{fresh, plan, told};
+use crate::load_support::{fresh, plan, tables as selected, told};
 use crate::support::{controlled, dump, engine, load};
 
 fn schemas(names: &[&str]) -> Selection {
@@ -66,5 +66,33 @@ fn functions_of_a_whole_backup_are_put_beside_what_is_there() {
         assert!(!plan(&*engine(&target), &request).unwrap().destructive);
         load(&*engine(&target), &dumped, &request).unwrap_or_else(|error| panic!("{}", told(&error)));
         assert_eq!(target.psql("SELECT tools.twice(4)"), "8\n");
+    }
+}
+
+#[test]
+fn a_partition_alone_comes_without_the_triggers_of_its_parent() {
+    for server in postgres() {
+        let source = server.database();
+        source.psql(
+            "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
+             CREATE TABLE whole (a int) PARTITION BY LIST (a); CREATE TABLE a_part PARTITION OF whole FOR VALUES IN (1);
+             INSERT INTO whole VALUES (1); CREATE TRIGGER x BEFORE INSERT ON a_part FOR EACH ROW EXECUTE FUNCTION f();
+             CREATE TRIGGER noted AFTER INSERT ON whole FOR EACH ROW EXECUTE FUNCTION f(); ALTER TABLE a_part DISABLE TRIGGER noted;",
+        );
+        let dumped = dump(&*engine(&source), &DumpRequest::default()).unwrap();
+        let switched = "SELECT tgrelid::regclass, tgname, tgenabled FROM pg_trigger ORDER BY 1::text, 2";
+        for (tables, expected) in [
+            (&["a_part"][..], "a_part|x|O\n".to_owned()),
+            (&["a_part", "whole"], source.psql(switched)),
+            (&["*"], source.psql(switched)),
+        ] {
+            let target = server.database();
+            let request = LoadRequest { selection: selected(tables), ..fresh(&dumped) };
+            load(&*engine(&target), &dumped, &request).unwrap_or_else(|error| panic!("{}", told(&error)));
+            assert_eq!(target.psql(switched), expected, "{tables:?} on {}", server.version);
+        }
+        let target = server.database();
+        load(&*engine(&target), &dumped, &fresh(&dumped)).unwrap();
+        assert_eq!(target.psql(switched), source.psql(switched));
     }
 }

@@ -12,3 +12,13 @@ CREATE EVENT TRIGGER on_login ON login EXECUTE FUNCTION torture.on_ddl();
 ALTER EVENT TRIGGER on_login DISABLE;
 CREATE VIEW torture.of_json_table AS
     SELECT * FROM JSON_TABLE('[{"a": 1}]', '$[*]' COLUMNS (n FOR ORDINALITY, a int PATH '$.a')) AS t;
+CREATE SUBSCRIPTION fails_over CONNECTION 'host=127.0.0.1 port=1 dbname=nowhere' PUBLICATION a
+    WITH (connect = false, slot_name = NONE, failover = true);
+CREATE FUNCTION torture.merged() RETURNS SETOF torture.checked LANGUAGE sql BEGIN ATOMIC
+    MERGE INTO torture.checked c USING torture.hen h ON c.a = h.id WHEN NOT MATCHED BY SOURCE THEN DELETE RETURNING c.*;
+END;
+CREATE EVENT TRIGGER on_login_of_all ON login EXECUTE FUNCTION torture.on_ddl();
+CREATE STATISTICS torture.of_parts (mcv) ON id, a FROM torture.identity_parts;
+ALTER STATISTICS torture.of_parts SET STATISTICS 17;
+CREATE VIEW torture.of_json_functions AS
+    SELECT JSON_QUERY(jsonb '{"a": [1]}', '$.a' WITH WRAPPER) AS q, JSON_VALUE(jsonb '{"a": 1}', '$.a' RETURNING int DEFAULT 7 ON EMPTY) AS v, JSON_EXISTS(jsonb '{}', 'strict $.a' TRUE ON ERROR) AS e;

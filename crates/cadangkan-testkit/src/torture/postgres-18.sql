@@ -18,3 +18,20 @@ CREATE TABLE torture.stays (room int, during daterange, FOREIGN KEY (room, PERIO
 INSERT INTO torture.rooms VALUES (1, '[2020-01-01,2020-02-01)'), (1, '[2020-02-01,)');
 INSERT INTO torture.stays VALUES (1, '[2020-01-15,2020-02-15)');
 \endif
+CREATE DOMAIN torture.never_null AS int CONSTRAINT "named so" NOT NULL DEFAULT 7;
+CREATE TABLE torture.named_keys (id int CONSTRAINT "id is there" NOT NULL, a int CONSTRAINT "a is there" NOT NULL, CONSTRAINT named_keys_pk PRIMARY KEY (id));
+CREATE TABLE torture.named_child (b int, CONSTRAINT "of the child" NOT NULL b) INHERITS (torture.named_keys);
+CREATE TABLE torture.named_parts (a int CONSTRAINT "of all" NOT NULL, b int) PARTITION BY LIST (a);
+CREATE TABLE torture.named_parts_1 PARTITION OF torture.named_parts (b CONSTRAINT "of one" NOT NULL) FOR VALUES IN (1);
+INSERT INTO torture.named_keys VALUES (1, 2);
+INSERT INTO torture.named_parts VALUES (1, 1);
+CREATE TABLE torture.made_ids (id uuid DEFAULT uuidv7(), at timestamptz DEFAULT '2020-01-01 00:00:00+00');
+CREATE FUNCTION torture.old_and_new() RETURNS SETOF int LANGUAGE sql BEGIN ATOMIC
+    UPDATE torture.checked SET a = a + 1 RETURNING old.a + new.a;
+END;
+CREATE TABLE torture.virtual_parts (a int, b text GENERATED ALWAYS AS (a::text) VIRTUAL) PARTITION BY LIST (a);
+CREATE TABLE torture.virtual_parts_1 PARTITION OF torture.virtual_parts (b GENERATED ALWAYS AS ('one: ' || a) VIRTUAL) FOR VALUES IN (1);
+INSERT INTO torture.virtual_parts (a) VALUES (1);
+CREATE TABLE torture.late_enforced (a int, b int CONSTRAINT "not yet" CHECK (b > 0) NOT ENFORCED);
+INSERT INTO torture.late_enforced VALUES (1, -1);
+CREATE FOREIGN TABLE torture.far_not_null (a int CONSTRAINT "far away" NOT NULL) SERVER nowhere;

@@ -62,3 +62,13 @@ fn an_index_that_changes_its_table_has_it_alone() {
     let jobs = jobs(parse(text).unwrap().entries);
     assert_eq!((names(&jobs[0].exclusive), jobs[0].shared.len()), (vec!["s.t".to_owned()], 0));
 }
+
+#[test]
+fn a_trigger_of_a_partition_is_switched_when_it_is_there() {
+    let text = "-- Name: t_1 x; Type: TRIGGER; Schema: s; Owner: o\nALTER TABLE s.t_1 DISABLE TRIGGER x;\n\
+                -- Name: t x; Type: TRIGGER; Schema: s; Owner: o\nCREATE TRIGGER x AFTER INSERT ON s.t FOR EACH ROW EXECUTE FUNCTION s.f();\n\
+                ALTER TABLE s.t DISABLE TRIGGER x;\n";
+    let jobs = jobs(parse(text).unwrap().entries);
+    let order: Vec<_> = jobs.iter().map(|job| (job.entry.header.name.as_str(), job.stage)).collect();
+    assert_eq!(order, [("t x", 4), ("t_1 x", LAST_STAGE)]);
+}
