@@ -38,7 +38,8 @@ pub(super) fn drop_all(
     if !held {
         connection.execute("BEGIN", control)?;
     }
-    let dropped = drop_foreign_keys(connection, entries, control)
+    let dropped = empty_extensions(connection, entries, of_tables, control)
+        .and_then(|()| drop_foreign_keys(connection, entries, control))
         .and_then(|()| drop_event_triggers(connection, entries.iter().filter(is_dropped), control))
         .and_then(|()| {
             drop_in_rounds(connection, entries.iter().rev().filter(is_dropped).collect(), control)
@@ -50,6 +51,32 @@ pub(super) fn drop_all(
     let ended = connection.execute(if dropped.is_ok() { "COMMIT" } else { "ROLLBACK" }, control);
     dropped?;
     ended.map(drop)
+}
+
+/// Deletes the rows that are the user's from tables of extensions, which stay: the backup brings its own.
+fn empty_extensions(
+    connection: &mut Connection,
+    entries: &[Entry],
+    of_tables: bool,
+    control: &Control<'_>,
+) -> Result<()> {
+    let extensions = entries.iter().filter(|entry| entry.header.kind == "EXTENSION");
+    let names: Vec<_> = extensions.filter_map(Entry::defines).map(|name| literal(&name.name)).collect();
+    if of_tables || names.is_empty() {
+        return Ok(());
+    }
+    let sql = format!(
+        "SELECT pg_catalog.format('DELETE FROM ONLY %s %s', c.oid::pg_catalog.regclass, t.condition)
+           FROM pg_catalog.pg_extension e
+           CROSS JOIN LATERAL ROWS FROM (pg_catalog.unnest(e.extconfig), pg_catalog.unnest(e.extcondition)) AS t (oid, condition)
+           JOIN pg_catalog.pg_class c ON c.oid = t.oid AND c.relkind = 'r'
+          WHERE e.extname IN ({})",
+        names.join(", ")
+    );
+    for statement in column(connection, &sql, control)? {
+        connection.execute(&statement, control).map_err(|error| explain(error, "rows", &statement))?;
+    }
+    Ok(())
 }
 
 /// Drops entries in their order. What something still depends on is tried again when the others are gone: a function

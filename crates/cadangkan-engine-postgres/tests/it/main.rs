@@ -10,6 +10,7 @@
 mod conformance;
 mod consistency;
 mod consistency_odd;
+mod extension_tables;
 mod faults;
 mod globals;
 mod load_faults;
