@@ -114,6 +114,18 @@ pub(crate) const ROLES: &str = "SELECT DISTINCT r.rolname FROM pg_catalog.pg_shd
     AND s.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
   ORDER BY 1";
 
+/// The roles to which the definitions of this database give things: not what belongs to the server or to extensions.
+pub(crate) const OWNERS: &str = "SELECT DISTINCT pg_catalog.pg_get_userbyid(o.owner) FROM (
+      SELECT 'pg_catalog.pg_class'::pg_catalog.regclass AS class, oid, relowner AS owner
+        FROM pg_catalog.pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND relpersistence <> 't'
+      UNION ALL SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, oid, proowner FROM pg_catalog.pg_proc
+      UNION ALL SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, oid, typowner FROM pg_catalog.pg_type WHERE typrelid = 0
+      UNION ALL SELECT 'pg_catalog.pg_namespace'::pg_catalog.regclass, oid, nspowner
+        FROM pg_catalog.pg_namespace WHERE nspname !~ '^pg_') o
+  WHERE o.oid >= 16384
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = o.class AND d.objid = o.oid AND d.deptype = 'e')
+  ORDER BY 1";
+
 /// The tablespaces, other than the default ones, that things of this database lie in: name, owner, folder, options.
 pub(crate) fn tablespaces(connection: &mut Connection, control: &Control<'_>) -> Result<Value> {
     let sql =

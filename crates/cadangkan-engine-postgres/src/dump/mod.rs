@@ -117,8 +117,10 @@ impl PostgresSnapshot {
 
         let mut attributes = facts.attributes;
         let roles = view.coordinate(|connection| probe::names(connection, probe::ROLES, control))?;
+        let owners = view.coordinate(|connection| probe::names(connection, probe::OWNERS, control))?;
         let tablespaces = view.coordinate(|connection| probe::tablespaces(connection, control))?;
         attributes.insert("roles".to_owned(), roles);
+        attributes.insert("owners".to_owned(), owners);
         attributes.insert("tablespaces".to_owned(), tablespaces);
         attributes.insert("globals".to_owned(), json!(request.options.globals));
         let checksum_failures =

@@ -34,7 +34,8 @@ pub(super) fn check(look: &Look, way: Way, request: &LoadRequest, control: &Cont
     compare_versions(look, request, &mut findings);
     if request.mode != LoadMode::Data {
         failures.extend(extensions(&mut there, request, &mut findings, control)?);
-        failures.extend(roles(look, &mut there, request, &mut findings, control)?);
+        failures.extend(roles(&mut there, request, &mut findings, control)?);
+        failures.extend(owners(look, &mut there, request, &mut findings, control)?);
         tablespaces(&mut there, request, &mut findings, control)?;
     }
     if way == Way::Inside {
@@ -189,7 +190,6 @@ fn extensions(
 }
 
 fn roles(
-    look: &Look,
     there: &mut Connection,
     request: &LoadRequest,
     findings: &mut Findings,
@@ -200,8 +200,7 @@ fn roles(
     if wanted.is_empty() || (options.no_owner && options.no_privileges) || options.globals {
         return Ok(None);
     }
-    let missing =
-        without(wanted.clone(), &column(there, "SELECT rolname FROM pg_catalog.pg_roles", control)?);
+    let missing = without(wanted, &column(there, "SELECT rolname FROM pg_catalog.pg_roles", control)?);
     if !missing.is_empty() && !request.selection.is_of_tables() {
         let error = Error::new(ErrorKind::NotFound, "the server does not have roles that own things in the backup or are granted some")
             .context("roles", missing.join(", "))
@@ -211,22 +210,48 @@ fn roles(
     if !missing.is_empty() {
         findings.warnings.push(format!("the server does not have the roles {}", missing.join(", ")));
     }
-    if !look.superuser && !options.no_owner {
-        let list: Vec<_> =
-            wanted.iter().filter(|role| !missing.contains(role)).map(|role| literal(role)).collect();
-        let sql = format!(
-            "SELECT rolname FROM pg_catalog.pg_roles WHERE rolname IN ({}) AND NOT pg_catalog.pg_has_role(oid, 'MEMBER')",
-            if list.is_empty() { "NULL".to_owned() } else { list.join(", ") }
-        );
-        let foreign = column(there, &sql, control)?;
-        if !foreign.is_empty() {
-            findings.warnings.push(format!(
-                "{} is not a member of {}: what belongs to them cannot be given to them; `--no-owner` leaves owners out",
-                look.user,
-                foreign.join(", ")
-            ));
-        }
+    Ok(None)
+}
+
+/// Finds owners to whom this role may give nothing: it must be able to become them, which from version 16 on is an
+/// option of its membership (manual, ALTER TABLE, Notes; GRANT, `SET`).
+fn owners(
+    look: &Look,
+    there: &mut Connection,
+    request: &LoadRequest,
+    findings: &mut Findings,
+    control: &Control<'_>,
+) -> Result<Option<Error>> {
+    if look.superuser || request.options.no_owner {
+        return Ok(None);
     }
+    // Backups of earlier versions of this program do not say which of the roles own something.
+    let known = request.attributes.contains_key("owners");
+    let wanted = names(&request.attributes, if known { "owners" } else { "roles" });
+    let list: Vec<_> = wanted.iter().map(|role| literal(role)).collect();
+    let sql = format!(
+        "SELECT rolname FROM pg_catalog.pg_roles WHERE rolname IN ({}) AND NOT pg_catalog.pg_has_role(oid, '{}') ORDER BY 1",
+        if list.is_empty() { "NULL".to_owned() } else { list.join(", ") },
+        if look.version >= 160_000 { "SET" } else { "MEMBER" }
+    );
+    let foreign = column(there, &sql, control)?.join(", ");
+    if foreign.is_empty() {
+        return Ok(None);
+    }
+    let advice = "`--no-owner` leaves owners out";
+    if known && !request.selection.is_of_tables() {
+        let message = "this role may not give things to those whom they belong to in the backup";
+        return Ok(Some(
+            Error::new(ErrorKind::Denied, message)
+                .context("role", &look.user)
+                .context("owners", foreign)
+                .hint(format!("{advice}; or make the role a member of them, or restore as a superuser")),
+        ));
+    }
+    findings.warnings.push(format!(
+        "{} is not a member of {foreign}: what belongs to them cannot be given to them; {advice}",
+        look.user
+    ));
     Ok(None)
 }
 

@@ -18,6 +18,7 @@ mod load_modes;
 mod load_streams;
 mod load_support;
 mod newer_tools;
+mod owners;
 mod reading;
 mod restless;
 mod round_trip;
