@@ -37,6 +37,7 @@ struct Extension {
 
 impl Extension {
     /// None where the server's files cannot be written.
+    #[allow(clippy::print_stdout, reason = "says that it was skipped")]
     fn install(server: &PostgresServer, mark: &str) -> Option<Extension> {
         let shared =
             server.psql("postgres", "SELECT setting FROM pg_catalog.pg_config() WHERE name = 'SHAREDIR'");
