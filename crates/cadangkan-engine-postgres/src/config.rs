@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cadangkan_core::settings::{self, SettingsError};
 use cadangkan_core::{Error, ErrorKind, Result};
-use cadangkan_pgwire::{Secret, Settings, SslMode, SystemEnvironment, Target};
+use cadangkan_pgwire::{Ports, Secret, Settings, SslMode, SystemEnvironment, Target};
 use cadangkan_tunnel::{SshSettings, Tunnel};
 use serde::Deserialize;
 use serde_json::Value;
@@ -35,7 +35,8 @@ pub(crate) struct Config {
 struct RawConfig {
     host: Option<String>,
     hostaddr: Option<String>,
-    port: Option<u16>,
+    port: Option<RawPort>,
+    target_session_attrs: Option<String>,
     database: Option<String>,
     databases: Option<Names>,
     exclude_databases: Option<Names>,
@@ -53,6 +54,23 @@ struct RawConfig {
     pg_bin: Option<PathBuf>,
     ssh: Option<RawSsh>,
     ssh_key: Option<PathBuf>,
+}
+
+/// A number, or one for each of several hosts: `5432,5433`.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a number from 1 to 65535 is needed, or several with commas between them")]
+enum RawPort {
+    One(u16),
+    Several(String),
+}
+
+impl RawPort {
+    fn ports(self) -> Result<Ports, SettingsError> {
+        match self {
+            RawPort::One(port) => Ok(port.into()),
+            RawPort::Several(text) => text.parse().map_err(|message: String| mistake("port", &message)),
+        }
+    }
 }
 
 /// `user@host:port`, or each on its own.
@@ -78,6 +96,9 @@ impl Config {
                 mistake("sslmode", "one of disable, allow, prefer, require, verify-ca, verify-full is needed")
             })?),
         };
+        let session = raw.target_session_attrs.map(|text| text.parse());
+        let session =
+            session.transpose().map_err(|message: String| mistake("target_session_attrs", &message))?;
         let jobs = raw.jobs.unwrap_or_else(default_jobs);
         if !(1..=64).contains(&jobs) {
             return Err(mistake("jobs", "a number of connections from 1 to 64 is needed"));
@@ -98,7 +119,8 @@ impl Config {
             given: Settings {
                 host: raw.host,
                 hostaddr: raw.hostaddr,
-                port: raw.port,
+                port: raw.port.map(RawPort::ports).transpose()?,
+                session,
                 database: raw.database.or(first),
                 user: raw.user,
                 password: raw.password,
@@ -136,10 +158,15 @@ impl Config {
     pub(crate) fn target(&self) -> Result<Target> {
         let target = self.resolve()?;
         let Some(ssh) = &self.ssh else { return Ok(target) };
+        if target.is_several() {
+            return Err(Error::new(ErrorKind::Unsupported, "a way through an SSH host leads to one server")
+                .context("host", target.host())
+                .hint("name the one server that is meant, or go without `ssh`"));
+        }
         let mut tunnel = self.tunnel.lock().unwrap_or_else(PoisonError::into_inner);
         let address = match tunnel.as_ref() {
             Some(tunnel) => tunnel.address(),
-            None => tunnel.insert(Tunnel::open(ssh, target.host(), target.port())?).address(),
+            None => tunnel.insert(Tunnel::open(ssh, &target.host(), target.port())?).address(),
         };
         Ok(target.through(address))
     }

@@ -1,6 +1,6 @@
 use cadangkan_core::settings::{Field, FieldKind, SettingsError};
 use cadangkan_engine::{Capabilities, Descriptor, Layout};
-use cadangkan_pgwire::Settings;
+use cadangkan_pgwire::{Ports, Settings};
 use serde_json::{Map, Value};
 
 use crate::config::Config;
@@ -15,6 +15,11 @@ pub static POSTGRES: Descriptor = Descriptor {
     fields: &[
         text("host", Some("localhost"), "the server's name or address, or the folder of its Unix socket"),
         field("port", FieldKind::Integer, Some("5432"), "the server's port"),
+        text(
+            "target_session_attrs",
+            Some("any"),
+            "of several hosts, separated by commas, the first that is: any, read-write, read-only, primary, standby or prefer-standby",
+        ),
         text("database", None, "the database's name"),
         text(
             "databases",
@@ -85,7 +90,8 @@ fn as_settings(given: Settings) -> Result<Value, SettingsError> {
     let entries = [
         ("host", given.host.map(Value::from)),
         ("hostaddr", given.hostaddr.map(Value::from)),
-        ("port", given.port.map(Value::from)),
+        ("port", given.port.map(|port| as_port(&port))),
+        ("target_session_attrs", given.session.map(|session| Value::from(session.to_string()))),
         ("database", given.database.map(Value::from)),
         ("user", given.user.map(Value::from)),
         ("password", given.password.map(|password| Value::from(password.expose()))),
@@ -99,6 +105,12 @@ fn as_settings(given: Settings) -> Result<Value, SettingsError> {
     ];
     let given = entries.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
     Ok(Value::Object(given.collect::<Map<_, _>>()))
+}
+
+/// One port as a number, several as a text.
+fn as_port(ports: &Ports) -> Value {
+    let text = ports.to_string();
+    text.parse::<u16>().map_or_else(|_| Value::from(text.clone()), Value::from)
 }
 
 /// Tells whether the first bytes may be those of a script, or of a custom-format dump.

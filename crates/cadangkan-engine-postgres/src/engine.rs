@@ -3,6 +3,7 @@ use cadangkan_engine::{
     DatabaseInfo, Descriptor, DumpPlan, DumpRequest, Engine, Load, LoadPlan, LoadRequest, Location, Server,
     ServerInfo, Snapshot,
 };
+use cadangkan_pgwire::Ports;
 
 use crate::config::Config;
 use crate::descriptor::POSTGRES;
@@ -53,14 +54,14 @@ impl Engine for PostgresEngine {
         self.config.resolve().map_or_else(
             |_| Location {
                 host: self.config.given.host.clone(),
-                port: self.config.given.port,
+                port: self.config.given.port.as_ref().and_then(Ports::first),
                 database: self
                     .database_shown()
                     .or_else(|| self.config.given.database.clone())
                     .unwrap_or_default(),
             },
             |target| Location {
-                host: Some(target.host().to_owned()),
+                host: Some(target.host().into_owned()),
                 port: Some(target.port()),
                 database: self.database_shown().unwrap_or_else(|| target.database().to_owned()),
             },

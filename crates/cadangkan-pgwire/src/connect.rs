@@ -99,7 +99,7 @@ fn addresses(target: &Target) -> Result<Vec<Address>> {
         target.through.or_else(|| target.hostaddr.map(|address| SocketAddr::new(address, target.port())));
     match known {
         Some(address) => Ok(vec![Address::Tcp(address)]),
-        None => resolve(target.host(), target.port()),
+        None => resolve(&target.host, target.port()),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::channel::{Channel, Received};
 use crate::explain::{explain, not_postgres};
 use crate::session::version_number;
 use crate::stop::{self, STOPPING};
-use crate::{CopyIn, Notice, ServerError, Target, connect};
+use crate::{CopyIn, Notice, ServerError, Target, connect, hosts};
 
 /// The most bytes that [`Connection::query`] returns.
 const LARGEST_RESULT: usize = 512 << 20;
@@ -28,12 +28,17 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects and logs in.
+    /// Connects and logs in; where the target names several servers, to the first that fits.
     ///
     /// What may pass (refused, reset, starting up, too many connections) is tried three times, after 250 ms and
     /// after another second. Each try has the target's `connect_timeout` for each address of the name, login
     /// included; the system's resolver has its own limits.
     pub fn open(target: &Target, control: &Control<'_>) -> Result<Connection> {
+        hosts::open(target, control)
+    }
+
+    /// Connects to the one server of a target.
+    pub(crate) fn open_one(target: &Target, control: &Control<'_>) -> Result<Connection> {
         let (channel, address) = connect::open(target, control)?;
         let reported = channel.session.parameters.get("server_version");
         let version = reported

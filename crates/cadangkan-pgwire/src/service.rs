@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn only_the_named_section_counts() {
         let settings = find(FILE, "shop").unwrap().unwrap();
-        assert_eq!((settings.host.as_deref(), settings.port), (Some("b.example"), Some(5433)));
+        assert_eq!((settings.host.as_deref(), settings.port), (Some("b.example"), Some(5433.into())));
         assert_eq!(settings.password.unwrap().expose(), "x=y");
         assert_eq!(find(FILE, "none").unwrap(), None);
         assert_eq!(find(FILE, "last").unwrap_err().0, 12);

@@ -1,19 +1,24 @@
+use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use cadangkan_core::settings::SettingsError;
 
-use crate::{Secret, SslMode};
+use crate::{Secret, SessionAttributes, SslMode};
 
 /// What a person or a configuration gave; whatever is missing is looked up by [`Target::resolve`](crate::Target).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings {
-    /// A name, an address, or the absolute folder of a Unix socket.
+    /// A name, an address, or the absolute folder of a Unix socket; several with commas between them.
     pub host: Option<String>,
     /// An address to connect to, without a look at the name; the name stays what certificates are held against.
+    /// Several with commas between them, as many as hosts.
     pub hostaddr: Option<String>,
-    /// The port, also of a Unix socket.
-    pub port: Option<u16>,
+    /// The port, also of a Unix socket: one for all hosts, or one for each.
+    pub port: Option<Ports>,
+    /// Which of several servers is meant.
+    pub session: Option<SessionAttributes>,
     /// The role to connect as.
     pub user: Option<String>,
     /// Its password.
@@ -54,6 +59,7 @@ impl Settings {
             host: self.host.or(other.host),
             hostaddr: self.hostaddr.or(other.hostaddr),
             port: self.port.or(other.port),
+            session: self.session.or(other.session),
             user: self.user.or(other.user),
             password: self.password.or(other.password),
             database: self.database.or(other.database),
@@ -73,9 +79,10 @@ impl Settings {
         let text = || Some(value.to_owned());
         let path = || Some(PathBuf::from(value));
         match keyword {
-            "host" => fill(&mut self.host, || one_host(value))?,
-            "hostaddr" => fill(&mut self.hostaddr, || one_host(value))?,
-            "port" => fill(&mut self.port, || Ok(Some(port(value)?)))?,
+            "host" => fill(&mut self.host, || Ok(text().filter(|text| !text.is_empty())))?,
+            "hostaddr" => fill(&mut self.hostaddr, || Ok(text().filter(|text| !text.is_empty())))?,
+            "port" => fill(&mut self.port, || value.parse().map(Some))?,
+            "target_session_attrs" => fill(&mut self.session, || value.parse().map(Some))?,
             "user" => fill(&mut self.user, || Ok(text()))?,
             "password" => fill(&mut self.password, || Ok(Some(Secret::new(value))))?,
             "dbname" => fill(&mut self.database, || Ok(text()))?,
@@ -102,16 +109,59 @@ fn fill<T>(slot: &mut Option<T>, value: impl FnOnce() -> Result<Option<T>, Strin
     Ok(())
 }
 
-fn one_host(value: &str) -> Result<Option<String>, String> {
-    if value.contains(',') {
-        return Err("several hosts are not supported: name the one server that is meant".to_owned());
+/// The ports of several servers; what is missing is the default one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ports(Vec<Option<u16>>);
+
+impl Ports {
+    /// The port of the first host; none for the default one.
+    pub fn first(&self) -> Option<u16> {
+        self.0.first().copied().flatten()
     }
-    Ok((!value.is_empty()).then(|| value.to_owned()))
+
+    /// The port of a host by its place among `count` of them; none for the default one.
+    ///
+    /// # Errors
+    /// When there are neither one nor as many ports as hosts.
+    pub(crate) fn of(&self, place: usize, count: usize) -> Result<Option<u16>, String> {
+        match self.0.as_slice() {
+            [one] => Ok(*one),
+            all if all.len() == count => Ok(all.get(place).copied().flatten()),
+            all => Err(format!("there are {} ports for {count} hosts", all.len())),
+        }
+    }
 }
 
-fn port(value: &str) -> Result<u16, String> {
-    let number = value.trim().parse().ok().filter(|number| *number != 0);
-    number.ok_or_else(|| "the port is not a number from 1 to 65535".to_owned())
+impl From<u16> for Ports {
+    fn from(port: u16) -> Self {
+        Ports(vec![Some(port)])
+    }
+}
+
+/// As libpq has it: `5432`, or `5432,,5433`.
+impl FromStr for Ports {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let ports: Vec<_> = text.split(',').collect();
+        let several = ports.len() > 1;
+        let read = |text: &str| match text.trim() {
+            "" if several => Ok(None),
+            text => {
+                let number = text.parse().ok().filter(|number| *number != 0);
+                number.map(Some).ok_or_else(|| "the port is not a number from 1 to 65535".to_owned())
+            }
+        };
+        ports.into_iter().map(read).collect::<Result<_, _>>().map(Ports)
+    }
+}
+
+impl fmt::Display for Ports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ports: Vec<_> =
+            self.0.iter().map(|port| port.map_or_else(String::new, |port| port.to_string())).collect();
+        f.write_str(&ports.join(","))
+    }
 }
 
 /// Zero and less mean no limit in libpq; here they mean the default, as every wait has a limit.

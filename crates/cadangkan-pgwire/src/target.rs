@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -6,8 +7,9 @@ use std::time::Duration;
 use cadangkan_core::{Error, ErrorKind, Result};
 use cadangkan_wire::TlsSettings;
 
+use crate::hosts::{self, Host, Hosts};
 use crate::passfile::{self, Passwords};
-use crate::{Environment, Secret, Settings, SslMode, service, tls, variables};
+use crate::{Environment, Secret, SessionAttributes, Settings, SslMode, service, tls, variables};
 
 const DEFAULT_PORT: u16 = 5432;
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -22,8 +24,10 @@ pub struct Target {
     pub(crate) port: u16,
     pub(crate) user: String,
     pub(crate) database: String,
-    password: Option<Secret>,
-    stored: Passwords,
+    pub(crate) password: Option<Secret>,
+    pub(crate) stored: Passwords,
+    pub(crate) hosts: Hosts,
+    pub(crate) session: SessionAttributes,
     pub(crate) sslmode: SslMode,
     pub(crate) tls: TlsSettings,
     pub(crate) through: Option<SocketAddr>,
@@ -46,15 +50,10 @@ impl Target {
             None => Settings::default(),
         };
         let settings = given.clone().or(from_service).or(from_variables);
-        let port = settings.port.unwrap_or(DEFAULT_PORT);
-        let hostaddr = settings.hostaddr.as_deref().map(parse_address).transpose()?;
-        let host = one_host(settings.host.clone().or_else(|| settings.hostaddr.clone()))?
-            .unwrap_or_else(|| default_host(port));
         let user = settings.user.clone().or_else(|| environment.user()).ok_or_else(no_user)?;
-        let stored = match &settings.password {
-            Some(_) => Passwords::new(),
-            None => stored_passwords(&settings, environment, &host, port, &user)?,
-        };
+        let hosts = find_hosts(&settings, environment, &user)?;
+        let Host { name: host, address: hostaddr, port, stored } =
+            hosts.first().cloned().ok_or_else(|| Error::new(ErrorKind::Configuration, "no host is named"))?;
         let (sslmode, tls) = tls::resolve(&settings, environment.home().as_deref())?;
         let target = Target {
             sslmode,
@@ -65,6 +64,8 @@ impl Target {
             options: settings.options,
             through: None,
             client_encoding: None,
+            session: settings.session.unwrap_or_default(),
+            hosts: Hosts::new(hosts),
             host,
             hostaddr,
             port,
@@ -94,12 +95,17 @@ impl Target {
         Target { client_encoding: Some(encoding.to_owned()), ..self.clone() }
     }
 
-    /// The name, the address, or the folder of the Unix socket.
-    pub fn host(&self) -> &str {
-        &self.host
+    /// The name, the address, or the folder of the Unix socket; of several servers all, with commas between them.
+    pub fn host(&self) -> Cow<'_, str> {
+        if self.hosts.are_several() { self.hosts.names().into() } else { self.host.as_str().into() }
     }
 
-    /// The port.
+    /// Whether it names several servers, of which the first that fits is taken.
+    pub fn is_several(&self) -> bool {
+        self.hosts.are_several()
+    }
+
+    /// The port; of several servers that of the first.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -121,9 +127,10 @@ impl Target {
 
     /// The environment of a program that uses libpq and is to reach the same target; `None` removes a variable.
     ///
+    /// Of several servers it is the one to which a connection was made, of a target that is a copy of the same one.
     /// Of the variables that libpq reads, all are named here, so that none of ours leads the program elsewhere.
     pub fn libpq_environment(&self) -> Vec<(&'static str, Option<OsString>)> {
-        variables::write(self)
+        variables::write(&hosts::settled(self))
     }
 
     pub(crate) fn password(&self) -> Option<&Secret> {
@@ -162,6 +169,35 @@ impl Target {
     }
 }
 
+/// Finds all servers with their ports and passwords.
+fn find_hosts(settings: &Settings, environment: &dyn Environment, user: &str) -> Result<Vec<Host>> {
+    let list = |text: &Option<String>| -> Vec<String> {
+        text.iter().flat_map(|text| text.split(',')).map(|part| part.trim().to_owned()).collect()
+    };
+    let (names, addresses) = (list(&settings.host), list(&settings.hostaddr));
+    let count = names.len().max(addresses.len()).max(1);
+    let wrong = |message: String| {
+        Error::new(ErrorKind::Configuration, message)
+            .hint("give one port for all hosts or one for each, and as many addresses as names")
+    };
+    if !names.is_empty() && !addresses.is_empty() && names.len() != addresses.len() {
+        return Err(wrong(format!("there are {} addresses for {} hosts", addresses.len(), names.len())));
+    }
+    let find = |place: usize| -> Result<Host> {
+        let given = |list: &[String]| list.get(place).filter(|text| !text.is_empty()).cloned();
+        let port = settings.port.as_ref().map_or(Ok(None), |ports| ports.of(place, count)).map_err(wrong)?;
+        let port = port.unwrap_or(DEFAULT_PORT);
+        let address = given(&addresses).as_deref().map(parse_address).transpose()?;
+        let name = given(&names).or_else(|| given(&addresses)).unwrap_or_else(|| default_host(port));
+        let stored = match &settings.password {
+            Some(_) => Passwords::new(),
+            None => stored_passwords(settings, environment, &name, port, user)?,
+        };
+        Ok(Host { name, address, port, stored })
+    };
+    (0..count).map(find).collect()
+}
+
 fn stored_passwords(
     settings: &Settings,
     environment: &dyn Environment,
@@ -173,16 +209,6 @@ fn stored_passwords(
     let Some(path) = settings.passfile.clone().or_else(default) else { return Ok(Passwords::new()) };
     let host = if SOCKET_FOLDERS.contains(&host) { "localhost" } else { host };
     passfile::read(&path, host, port, user)
-}
-
-fn one_host(host: Option<String>) -> Result<Option<String>> {
-    match host {
-        Some(host) if host.contains(',') => {
-            Err(Error::new(ErrorKind::Unsupported, "several hosts are not supported")
-                .hint("name the one server that is meant"))
-        }
-        other => Ok(other),
-    }
 }
 
 fn parse_address(text: &str) -> Result<IpAddr> {

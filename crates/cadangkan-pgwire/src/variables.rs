@@ -9,10 +9,11 @@ use cadangkan_wire::{Roots, read_variables};
 use crate::{Environment, Settings, SslMode, Target};
 
 /// Those that say what a [`Settings`] can hold, with libpq's keyword.
-const KNOWN: [(&str, &str); 14] = [
+const KNOWN: [(&str, &str); 15] = [
     ("PGHOST", "host"),
     ("PGHOSTADDR", "hostaddr"),
     ("PGPORT", "port"),
+    ("PGTARGETSESSIONATTRS", "target_session_attrs"),
     ("PGUSER", "user"),
     ("PGPASSWORD", "password"),
     ("PGDATABASE", "dbname"),
@@ -27,7 +28,7 @@ const KNOWN: [(&str, &str); 14] = [
 ];
 
 /// What else libpq and its programs read; a program of ours is to see none of it.
-const OTHERS: [&str; 31] = [
+const OTHERS: [&str; 30] = [
     "PGAPPNAME",
     "PGCHANNELBINDING",
     "PGCLIENTENCODING",
@@ -56,7 +57,6 @@ const OTHERS: [&str; 31] = [
     "PGSSLNEGOTIATION",
     "PGSSLSNI",
     "PGSYSCONFDIR",
-    "PGTARGETSESSIONATTRS",
     "PGTCPUSERTIMEOUT",
     "PGTZ",
 ];

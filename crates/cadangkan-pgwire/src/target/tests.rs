@@ -69,7 +69,7 @@ fn what_is_given_counts_most_then_the_service_then_variables() {
         ..Settings::default()
     };
     let target = Target::resolve(&given, &machine).unwrap();
-    assert_eq!((target.host(), target.port()), ("given", 2));
+    assert_eq!((target.host(), target.port()), ("given".into(), 2));
     assert_eq!((target.database(), target.user()), ("of_service", "of_variable"));
     assert_eq!((target.sslmode, target.connect_timeout()), (SslMode::VerifyCa, DEFAULT_TIMEOUT));
     assert_eq!(target.options, None);
@@ -87,17 +87,14 @@ fn what_is_given_counts_most_then_the_service_then_variables() {
 #[test]
 fn the_system_user_and_a_socket_are_the_defaults() {
     let machine = Machine::default();
-    let target = Target::resolve(&Settings { port: Some(1), ..Settings::default() }, &machine).unwrap();
-    assert_eq!((target.user(), target.database(), target.host()), ("os-user", "os-user", "localhost"));
+    let target =
+        Target::resolve(&Settings { port: Some(1.into()), ..Settings::default() }, &machine).unwrap();
+    assert_eq!((target.user(), target.database(), target.host()), ("os-user", "os-user", "localhost".into()));
     let local = Settings { host: Some("/run/od d".into()), ..Settings::default() };
     let local = Target::resolve(&local, &machine).unwrap();
     assert_eq!(local.unix_socket(), Some(PathBuf::from("/run/od d/.s.PGSQL.5432")));
     assert_eq!(variable(&local, "PGHOST"), text("/run/od d"));
     assert_eq!(variable(&local, "PGSSLMODE"), text("disable"));
-    for (host, kind) in [("a,b", ErrorKind::Unsupported), ("", ErrorKind::Configuration)] {
-        let settings = Settings { host: Some(host.into()), ..Settings::default() };
-        assert_eq!(Target::resolve(&settings, &machine).unwrap_err().kind(), kind);
-    }
     let settings = Settings { hostaddr: Some("db.example".into()), ..Settings::default() };
     assert_eq!(Target::resolve(&settings, &machine).unwrap_err().kind(), ErrorKind::Configuration);
 }
@@ -156,4 +153,27 @@ fn programs_of_libpq_get_the_same_and_nothing_else() {
     assert_eq!(variable(&tunnel, "PGHOSTADDR"), text("127.0.0.1"));
     assert_eq!(variable(&tunnel, "PGPORT"), text("7000"));
     assert_eq!(variable(&tunnel, "PGCLIENTENCODING"), text("LATIN1"));
+}
+
+#[test]
+fn several_servers_have_ports_addresses_and_passwords_of_their_own() {
+    let mut machine = Machine::with_home();
+    machine.write(".pgpass", "a:1:*:ann:one\nb:2:*:ann:two\n");
+    machine.set("PGHOST", "a,b");
+    machine.set("PGPORT", "1,2");
+    machine.set("PGTARGETSESSIONATTRS", "primary");
+    let given = Settings { user: Some("ann".into()), ..Settings::default() };
+    let target = Target::resolve(&given, &machine).unwrap();
+    assert_eq!((target.host().into_owned(), target.port(), target.is_several()), ("a,b".to_owned(), 1, true));
+    assert_eq!(variable(&target, "PGHOST"), text("a"));
+    assert_eq!(variable(&target, "PGTARGETSESSIONATTRS"), None);
+    assert_eq!(variable(&target, "PGPASSWORD"), text("one"));
+    for (name, value) in [("PGPORT", "1,2,3"), ("PGHOSTADDR", "192.0.2.1"), ("PGTARGETSESSIONATTRS", "x")] {
+        let before = machine.variables.get(name).cloned();
+        machine.set(name, value);
+        let error = Target::resolve(&given, &machine).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration, "{name}");
+        machine.set(name, &before.unwrap_or_default());
+    }
+    assert!(Target::resolve(&given, &machine).is_ok());
 }

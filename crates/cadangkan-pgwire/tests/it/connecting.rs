@@ -135,7 +135,8 @@ fn programs_of_libpq_reach_the_same() {
         command
             .env("PGHOSTADDR", "192.0.2.1")
             .env("PGSERVICE", "none")
-            .env("PGTARGETSESSIONATTRS", "standby");
+            .env("PGTARGETSESSIONATTRS", "standby")
+            .env("PGLOADBALANCEHOSTS", "random");
         for (name, value) in target(&url).libpq_environment() {
             match value {
                 Some(value) => command.env(name, value),
@@ -146,5 +147,57 @@ fn programs_of_libpq_reach_the_same() {
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         let expected = format!("postgres {}\n", url.ends_with("require"));
         assert_eq!(said, expected, "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn of_several_servers_the_first_that_fits_is_taken() {
+    for server in servers::postgres() {
+        let at = |hosts: &str, attributes: &str| {
+            let hosts = hosts.replace('+', &format!("127.0.0.1:{}", server.port));
+            target(&url!("postgres:pw@{hosts}/postgres?sslmode=disable&target_session_attrs={attributes}"))
+        };
+        let open = |hosts: &str, attributes: &str| {
+            let target = at(hosts, attributes);
+            calmly(|control| Connection::open(&target, control)).map(|connection| (connection, target))
+        };
+        // Nobody listens at port 1; the second, third and further connections go where the first one went.
+        for hosts in ["127.0.0.1:1,+", "+,127.0.0.1:1", "no-such-host.invalid,127.0.0.1:1,+"] {
+            for attributes in ["any", "read-write", "primary", "prefer-standby"] {
+                let (mut connection, target) = open(hosts, attributes).unwrap();
+                assert_eq!(one(&mut connection, "SELECT inet_server_port()"), server.port.to_string());
+                let port = target.libpq_environment().into_iter().find(|(name, _)| *name == "PGPORT");
+                assert_eq!(port.unwrap().1.unwrap(), server.port.to_string().as_str());
+                let again = calmly(|control| Connection::open(&target.with_database("template1"), control));
+                assert_eq!(one(&mut again.unwrap(), "SELECT current_database()"), "template1");
+            }
+        }
+        for attributes in ["standby", "read-only"] {
+            let error = open("127.0.0.1:1,+", attributes).err().unwrap();
+            let text = format!("{error:?}");
+            assert_eq!(error.kind(), ErrorKind::Unreachable, "{text}");
+            assert!(
+                text.contains("127.0.0.1:1: nothing takes connections")
+                    && text.contains("not the one that is meant"),
+                "{text}"
+            );
+            assert!(error.advice().is_some());
+            let error = open("+", attributes).err().unwrap();
+            assert!(error.message().contains(attributes), "{error:?}");
+        }
+        // A session that may not write is not what read-write means.
+        let read_only = format!("127.0.0.1:{}", server.port);
+        let options = |attributes: &str| {
+            let url = url!(
+                "postgres:pw@{read_only}/postgres?sslmode=disable&options=-c%20default_transaction_read_only%3Don&target_session_attrs={attributes}"
+            );
+            let target = target(&url);
+            calmly(|control| Connection::open(&target, control))
+        };
+        assert!(options("read-only").is_ok() && options("primary").is_ok() && options("read-write").is_err());
+        // A password that is refused is not tried elsewhere.
+        let wrong = target(&url!("postgres:wrong@{read_only},127.0.0.1:1/postgres?sslmode=disable"));
+        let error = calmly(|control| Connection::open(&wrong, control)).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Denied, "{error:?}");
     }
 }

@@ -89,6 +89,16 @@ impl Server {
         }
     }
 
+    /// Stops the server in order, and starts it as a standby that nobody sends anything.
+    pub(crate) fn become_standby(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            kill_process(Pid::from_child(&process), Signal::INT).unwrap();
+            process.wait().unwrap();
+        }
+        std::fs::write(self.folder.path().join("data/standby.signal"), "").unwrap();
+        self.up();
+    }
+
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
