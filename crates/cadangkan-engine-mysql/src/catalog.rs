@@ -164,7 +164,10 @@ pub(crate) fn describe(
 }
 
 /// The engines, in capitals, that have transactions.
-fn engines_with_transactions(connection: &mut Connection, control: &Control<'_>) -> Result<Vec<String>> {
+pub(crate) fn engines_with_transactions(
+    connection: &mut Connection,
+    control: &Control<'_>,
+) -> Result<Vec<String>> {
     let sql = "SELECT UPPER(ENGINE) FROM information_schema.ENGINES WHERE TRANSACTIONS = 'YES'";
     let rows = connection.query(sql, control)?;
     Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())

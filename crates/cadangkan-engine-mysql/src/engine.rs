@@ -1,6 +1,6 @@
 use cadangkan_core::{Control, Error, ErrorKind, Leftover, ObjectReport, Result, Selection};
 use cadangkan_engine::{
-    DatabaseInfo, Descriptor, DumpPlan, DumpRequest, Engine, Load, LoadPlan, LoadRequest, Location, Server,
+    Descriptor, DumpPlan, DumpRequest, Engine, Load, LoadPlan, LoadRequest, Location, Scan, Server,
     ServerInfo, Snapshot,
 };
 
@@ -11,7 +11,7 @@ use crate::dump::{self, MysqlSnapshot};
 use crate::server::MysqlServer;
 use crate::session::open;
 use crate::view::Writers;
-use crate::{fingerprint, load, probe};
+use crate::{fingerprint, load, probe, scan};
 
 /// One database of a server, or a whole server.
 pub(crate) struct MysqlEngine {
@@ -94,10 +94,10 @@ impl Engine for MysqlEngine {
         self.explained(look())
     }
 
-    fn scan(&self, control: &Control<'_>) -> Result<Vec<DatabaseInfo>> {
+    fn scan(&self, control: &Control<'_>) -> Result<Scan> {
         let look = || {
             let mut connection = open(&self.config.target()?.with_database(None), control)?;
-            probe::databases(&mut connection, control)
+            scan::look(&mut connection, control)
         };
         self.explained(look())
     }

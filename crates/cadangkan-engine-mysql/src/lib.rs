@@ -11,6 +11,7 @@ mod engine;
 mod fingerprint;
 mod load;
 mod probe;
+mod scan;
 mod script;
 mod server;
 mod session;

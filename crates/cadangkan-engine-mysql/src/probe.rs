@@ -7,7 +7,7 @@ use cadangkan_engine::{DatabaseInfo, ServerInfo};
 use cadangkan_mywire::{Connection, Flavor, literal};
 use serde_json::{Map, Value, json};
 
-use crate::catalog::{RowOf, Schema, one_row};
+use crate::catalog::{RowOf, Schema, engines_with_transactions, one_row};
 use crate::load::{MARKER, is_ours};
 
 /// Facts about one database that a manifest keeps, and that a restore needs.
@@ -84,12 +84,32 @@ pub(crate) fn server(connection: &mut Connection, control: &Control<'_>) -> Resu
 /// made or kept, are left out.
 pub(crate) fn databases(connection: &mut Connection, control: &Control<'_>) -> Result<Vec<DatabaseInfo>> {
     let names = names(connection, control)?;
-    let mut sizes = sizes(connection, None, control)?;
-    let info = |name: String| {
-        let size = sizes.remove(&name).unwrap_or_default();
-        DatabaseInfo { name, size_bytes: Some(size.bytes), tables: Some(size.tables) }
+    let transactional = engines_with_transactions(connection, control)?;
+    let empty = |name| DatabaseInfo { name, size_bytes: Some(0), tables: Some(0), ..DatabaseInfo::default() };
+    let mut found: BTreeMap<_, _> = names.into_iter().map(|name| (name.clone(), empty(name))).collect();
+    let sql =
+        "SELECT TABLE_SCHEMA, TABLE_NAME, ENGINE, DATA_LENGTH, INDEX_LENGTH FROM information_schema.TABLES
+                WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')";
+    connection.rows(sql, control, |_, row| {
+        let mut row = RowOf::new(row);
+        let (schema, table, engine) = (row.text()?, row.text()?, row.next()?);
+        let bytes = row.number()?.unwrap_or_default().saturating_add(row.number()?.unwrap_or_default());
+        let Some(database) = found.get_mut(&schema).filter(|_| table != MARKER) else { return Ok(()) };
+        database.size_bytes = database.size_bytes.map(|size| size.saturating_add(bytes));
+        database.tables = database.tables.map(|tables| tables + 1);
+        // A table that cannot be opened has none.
+        let engine = engine.unwrap_or_else(|| "unknown".to_owned());
+        if !transactional.contains(&engine.to_ascii_uppercase()) {
+            database.without_transactions.push(table);
+        }
+        *database.engines.entry(engine).or_default() += 1;
+        Ok(())
+    })?;
+    let sorted = |mut database: DatabaseInfo| {
+        database.without_transactions.sort();
+        database
     };
-    Ok(names.into_iter().map(info).collect())
+    Ok(found.into_values().map(sorted).collect())
 }
 
 /// Lists the names of these databases.

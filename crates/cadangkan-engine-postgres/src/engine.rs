@@ -1,6 +1,6 @@
 use cadangkan_core::{Control, Error, ErrorKind, Leftover, ObjectReport, Result, Selection};
 use cadangkan_engine::{
-    DatabaseInfo, Descriptor, DumpPlan, DumpRequest, Engine, Load, LoadPlan, LoadRequest, Location, Server,
+    Descriptor, DumpPlan, DumpRequest, Engine, Load, LoadPlan, LoadRequest, Location, Scan, Server,
     ServerInfo, Snapshot,
 };
 use cadangkan_pgwire::Ports;
@@ -84,11 +84,11 @@ impl Engine for PostgresEngine {
         self.explained(look())
     }
 
-    fn scan(&self, control: &Control<'_>) -> Result<Vec<DatabaseInfo>> {
+    fn scan(&self, control: &Control<'_>) -> Result<Scan> {
         let look = || {
             let mut connection = open(&self.config.target()?, control)?;
             supported(connection.server_version())?;
-            probe::databases(&mut connection, control)
+            probe::scan(&mut connection, control)
         };
         self.explained(look())
     }

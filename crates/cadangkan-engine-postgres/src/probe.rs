@@ -1,7 +1,7 @@
 //! What a server and a database say of themselves.
 
 use cadangkan_core::{Control, ObjectName, Result};
-use cadangkan_engine::{DatabaseInfo, ServerInfo};
+use cadangkan_engine::{DatabaseInfo, Scan, ServerInfo};
 use cadangkan_pgwire::Connection;
 use serde_json::{Map, Value, json};
 
@@ -68,6 +68,34 @@ pub(crate) fn look(connection: &mut Connection, control: &Control<'_>) -> Result
     }
     let server = ServerInfo { version: release, size_bytes: Some(size), tables: Some(tables), facts };
     Ok(Facts { server, position, attributes, utf8 })
+}
+
+/// Looks at the whole server.
+pub(crate) fn scan(connection: &mut Connection, control: &Control<'_>) -> Result<Scan> {
+    let sql =
+        "SELECT pg_catalog.current_setting('server_version'), current_user, pg_catalog.pg_is_in_recovery(),
+         pg_catalog.current_setting('wal_level'), pg_catalog.current_setting('archive_mode'),
+         (SELECT count(*) FROM pg_catalog.pg_stat_replication),
+         (SELECT r.sender_host || ':' || r.sender_port FROM pg_catalog.pg_stat_wal_receiver r)";
+    let mut row = one_row(connection, sql, control)?;
+    let (version, user, standby) = (row.text()?, row.text()?, row.flag());
+    let (level, archived, replicas) = (row.text()?, row.text()?, row.number()?);
+    let role = match (standby, replicas) {
+        (true, 0) => "standby",
+        (true, _) => "standby, with standbys of its own",
+        (false, 0) => "alone",
+        (false, _) => "primary",
+    };
+    let mut replication = Map::from_iter([("role".to_owned(), json!(role))]);
+    replication.extend(row.next().map(|source| ("source".to_owned(), json!(source))));
+    if replicas > 0 {
+        replication.insert("replicas".to_owned(), json!(replicas));
+    }
+    replication.insert("wal_level".to_owned(), json!(level));
+    replication.insert("archive_mode".to_owned(), json!(archived));
+    let version = version.split_whitespace().next().unwrap_or_default().to_owned();
+    let server = ServerInfo { version, facts: vec![("user".to_owned(), user)], ..ServerInfo::default() };
+    Ok(Scan { server, replication, databases: databases(connection, control)? })
 }
 
 /// Lists the databases that one can connect to, with their sizes where this user may know them.

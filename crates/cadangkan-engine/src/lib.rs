@@ -24,7 +24,7 @@ pub use dump::{
 };
 pub use frame_builder::{FrameBuilder, FrameSizes};
 pub use load::{Load, LoadMode, LoadOptions, LoadPlan, LoadReport, LoadRequest, Piece};
-pub use server::{DatabaseInfo, Location, ServerInfo};
+pub use server::{DatabaseInfo, Location, Scan, ServerInfo};
 
 use cadangkan_core::{Control, Error, ErrorKind, Leftover, ObjectReport, Result, Selection};
 
@@ -50,10 +50,10 @@ pub trait Engine: Send + Sync {
     /// failures marked retryable may be tried again.
     fn probe(&self, control: &Control<'_>) -> Result<ServerInfo>;
 
-    /// Lists the databases of the server that this one is on, in order of their names.
+    /// Looks at the server that this one is on: its databases, and its part in replication.
     ///
     /// Fails with `Unsupported` where there is no server, and as [`probe`](Engine::probe) does.
-    fn scan(&self, _control: &Control<'_>) -> Result<Vec<DatabaseInfo>> {
+    fn scan(&self, _control: &Control<'_>) -> Result<Scan> {
         let message = format!("{} has no server with databases to list", self.descriptor().display_name);
         Err(Error::new(ErrorKind::Unsupported, message)
             .hint("`cadangkan test` looks at this one, and `cadangkan backup --dry-run` says what would be backed up"))

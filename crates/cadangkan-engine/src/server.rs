@@ -1,4 +1,7 @@
+use std::collections::BTreeMap;
+
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 /// Where a database is, for people and for the manifest; without secrets.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -34,6 +37,23 @@ pub struct DatabaseInfo {
     /// Number of its tables, when known without connecting to it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tables: Option<u64>,
+    /// How many of its tables lie in which storage engine, where the server has several.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub engines: BTreeMap<String, u64>,
+    /// Its tables that have no transactions, and so no snapshot: they are locked while they are read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub without_transactions: Vec<String>,
+}
+
+/// What a look at a whole server showed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Scan {
+    /// The server.
+    pub server: ServerInfo,
+    /// Its part in replication, in the words of its engine: `role`, `source`, `read_only` …
+    pub replication: Map<String, Value>,
+    /// Its databases, in order of their names.
+    pub databases: Vec<DatabaseInfo>,
 }
 
 /// What a look at a database showed.

@@ -17,4 +17,5 @@ mod load_support;
 mod load_torture;
 mod reading;
 mod round_trip;
+mod scan;
 mod support;

@@ -184,7 +184,7 @@ fn a_whole_server_has_databases_and_leaves_its_own_out() {
         let info = controlled(|control| engine_of.probe(control)).unwrap();
         assert!(info.facts.iter().any(|(label, _)| label == "databases"), "{info:?}");
         let listed = controlled(|control| engine(&one).scan(control)).unwrap();
-        let listed = listed.iter().find(|database| database.name == one.name).unwrap();
+        let listed = listed.databases.iter().find(|database| database.name == one.name).unwrap();
         assert_eq!(listed.tables, Some(1));
         assert_eq!(dump(&*engine_of, &DumpRequest::default()).err().unwrap().kind(), ErrorKind::Usage);
     }

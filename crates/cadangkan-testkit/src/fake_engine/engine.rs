@@ -4,7 +4,7 @@ use cadangkan_core::{
 };
 use cadangkan_engine::{
     Capabilities, DatabaseInfo, Descriptor, DumpPlan, DumpRequest, Engine, Layout, Load, LoadPlan,
-    LoadRequest, Location, ServerInfo, Snapshot,
+    LoadRequest, Location, Scan, ServerInfo, Snapshot,
 };
 use serde_json::{Value, json};
 
@@ -103,15 +103,16 @@ impl Engine for FakeEngine {
         Ok(self.info())
     }
 
-    fn scan(&self, control: &Control<'_>) -> Result<Vec<DatabaseInfo>> {
+    fn scan(&self, control: &Control<'_>) -> Result<Scan> {
         self.server.connect(control)?;
         let databases = self.server.databases();
         let info = |(name, tables): (String, super::Tables)| DatabaseInfo {
             name,
-            size_bytes: None,
             tables: Some(tables.len() as u64),
+            ..DatabaseInfo::default()
         };
-        Ok(databases.into_iter().map(info).collect())
+        let databases = databases.into_iter().map(info).collect();
+        Ok(Scan { server: self.info(), databases, ..Scan::default() })
     }
 
     fn plan_dump(&self, request: &DumpRequest, control: &Control<'_>) -> Result<DumpPlan> {

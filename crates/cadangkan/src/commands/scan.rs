@@ -1,6 +1,6 @@
 use cadangkan_core::{ObjectReport, Result, format_bytes};
-use cadangkan_engine::{DatabaseInfo, DumpOptions, DumpPlan, DumpRequest};
-use serde_json::json;
+use cadangkan_engine::{DatabaseInfo, DumpOptions, DumpPlan, DumpRequest, Scan};
+use serde_json::{Value, json};
 
 use crate::app::{App, CatalogNeed};
 use crate::inventory::Wishes;
@@ -8,6 +8,7 @@ use crate::ui::count::count;
 use crate::ui::escape;
 use crate::ui::selection::describe;
 use crate::ui::table::{Align, Table};
+use crate::ui::words;
 
 /// Arguments of `scan`.
 #[derive(Debug, clap::Args)]
@@ -24,14 +25,15 @@ pub(crate) fn run(app: &App, args: &ScanArgs) -> Result<()> {
     let session = app.session(CatalogNeed::Required)?;
     let entry = session.inventory.database(&args.database)?;
     let engine = entry.open()?;
-    let databases = engine.scan(&app.control())?;
+    let scan = engine.scan(&app.control())?;
+    let mut value = json!(scan);
     if let Some(server) = engine.server() {
         let meant = server.databases(&app.control())?;
-        let value = json!({ "databases": databases, "meant": meant });
+        insert(&mut value, "meant", json!(meant));
         return app.print(&value, || {
             let names: String = meant.iter().map(|name| format!("  {}\n", escape(name))).collect();
             let takes = format!("A backup of {} takes {} of them:", entry.name, meant.len());
-            format!("{}\n{takes}\n{names}", listed(app, &databases))
+            format!("{}\n{takes}\n{names}", scan_text(app, entry.engine.display_name, &scan))
         });
     }
     let wishes = session.inventory.effective(entry, &Wishes::default()).backup.value;
@@ -39,12 +41,13 @@ pub(crate) fn run(app: &App, args: &ScanArgs) -> Result<()> {
     let options = DumpOptions { globals: wishes.globals, row_security: false };
     let request = DumpRequest { selection: selection.clone(), options, ..DumpRequest::default() };
     let plan = engine.plan_dump(&request, &app.control())?;
-    let value = json!({ "databases": databases, "selection": selection, "matches": plan });
+    insert(&mut value, "selection", json!(selection));
+    insert(&mut value, "matches", json!(plan));
     app.print(&value, || {
         let selected = describe(&selection).unwrap_or_else(|| "everything".to_owned());
         format!(
             "{}\nA backup of {} takes {}:\n\n{}",
-            listed(app, &databases),
+            scan_text(app, entry.engine.display_name, &scan),
             entry.name,
             escape(&selected),
             matched(app, &plan)
@@ -52,16 +55,57 @@ pub(crate) fn run(app: &App, args: &ScanArgs) -> Result<()> {
     })
 }
 
-fn listed(app: &App, databases: &[DatabaseInfo]) -> String {
-    let mut table = Table::new([("database", Align::Left), ("size", Align::Right), ("tables", Align::Right)]);
+fn insert(value: &mut Value, key: &str, more: Value) {
+    if let Some(map) = value.as_object_mut() {
+        map.insert(key.to_owned(), more);
+    }
+}
+
+/// What the server is, and its databases; columns that nobody can fill are left out.
+fn scan_text(app: &App, engine: &str, scan: &Scan) -> String {
+    let Scan { server, replication, databases } = scan;
+    let facts: Vec<_> = server.facts.iter().map(|(label, value)| format!("{label} {value}")).collect();
+    let server = format!("{engine} {}; {}", server.version, facts.join(", "));
+    let mut text = format!("Server:       {}\n", escape(server.trim_end_matches("; ")));
+    if let Some(replication) = words(replication) {
+        text.push_str(&format!("Replication:  {}\n", escape(&replication)));
+    }
+    let (tables, engines) = (
+        databases.iter().any(|database| database.tables.is_some()),
+        databases.iter().any(|database| !database.engines.is_empty()),
+    );
+    let mut columns = vec![("database", Align::Left), ("size", Align::Right)];
+    columns.extend(tables.then_some(("tables", Align::Right)));
+    columns.extend(engines.then_some(("engines", Align::Left)));
+    let mut table = Table::new(columns);
     for database in databases {
-        table.row([
+        let mut cells = vec![
             database.name.clone().into(),
             database.size_bytes.map(format_bytes).unwrap_or_default().into(),
-            database.tables.map(|tables| tables.to_string()).unwrap_or_default().into(),
-        ]);
+        ];
+        cells.extend(
+            tables.then(|| database.tables.map(|tables| tables.to_string()).unwrap_or_default().into()),
+        );
+        let lies_in = database.engines.iter().map(|(engine, tables)| format!("{engine} {tables}"));
+        cells.extend(engines.then(|| lies_in.collect::<Vec<_>>().join(", ").into()));
+        table.row(cells);
     }
-    format!("{}\nTotal: {}\n", table.render(app.style), count(databases.len() as u64, "database"))
+    let size: u64 = databases.iter().filter_map(|database| database.size_bytes).sum();
+    let total = count(databases.len() as u64, "database");
+    text.push_str(&format!("\n{}\nTotal: {total}, {}\n", table.render(app.style), format_bytes(size)));
+    text.extend(databases.iter().filter_map(|database| locked(app, database)));
+    text
+}
+
+/// Warns of the tables that a backup locks; the first of them by name.
+fn locked(app: &App, database: &DatabaseInfo) -> Option<String> {
+    const SHOWN: usize = 5;
+    let all = &database.without_transactions;
+    let first = all.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let more = all.len().saturating_sub(SHOWN);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let what = format!("{}: no transactions, locked while it is read: {first}{more}", database.name);
+    (!all.is_empty()).then(|| format!("{} {}\n", app.style.warning_mark(), escape(&what)))
 }
 
 fn matched(app: &App, plan: &DumpPlan) -> String {

@@ -4,6 +4,7 @@
 
 mod escape;
 mod json;
+mod words;
 
 pub(crate) mod count;
 pub(crate) mod error;
@@ -18,3 +19,4 @@ pub(crate) mod time;
 pub(crate) use escape::escape;
 pub(crate) use json::{CANNOT_PRINT, write_json};
 pub(crate) use style::{Paint, Style};
+pub(crate) use words::words;

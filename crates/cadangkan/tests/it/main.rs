@@ -17,6 +17,7 @@ mod postgres_memory;
 mod postgres_server;
 mod profile_import;
 mod pty;
+mod scan;
 mod signals;
 mod story;
 mod support;

@@ -2,11 +2,11 @@ use std::time::Duration;
 
 use cadangkan_core::{format_bytes, format_duration};
 use cadangkan_ops::backup::{BackupPlan, BackupReport};
-use serde_json::{Map, Value};
 
 use crate::app::App;
 use crate::ui::escape;
 use crate::ui::selection::describe;
+pub(super) use crate::ui::words as position;
 
 /// What a person looks at before a backup, and answers a question about.
 pub(super) fn plan_text(engine: &str, plan: &BackupPlan) -> String {
@@ -86,11 +86,4 @@ pub(super) fn report_text(app: &App, engine: &str, report: &BackupReport, config
         ]);
     }
     lines.join("\n") + "\n"
-}
-
-/// The point of a server's history in words: `gtid_binlog_pos 0-1-7, binlog_file b.000001`.
-pub(super) fn position(position: &Map<String, Value>) -> Option<String> {
-    let word = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let parts: Vec<_> = position.iter().map(|(key, value)| format!("{key} {}", word(value))).collect();
-    (!parts.is_empty()).then(|| parts.join(", "))
 }

@@ -1,0 +1,8 @@
+use serde_json::{Map, Value};
+
+/// Names and values in words: `role replica, read_only on`; `None` when there are none.
+pub(crate) fn words(map: &Map<String, Value>) -> Option<String> {
+    let word = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let parts: Vec<_> = map.iter().map(|(key, value)| format!("{key} {}", word(value))).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}

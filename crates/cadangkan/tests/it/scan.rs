@@ -1,0 +1,61 @@
+//! What `scan` shows of a server: to a person, and to a program.
+
+use cadangkan_testkit::mysql::main_server;
+use cadangkan_testkit::servers::postgres_main;
+use serde_json::{Value, json};
+
+use crate::support::Home;
+
+fn find<'a>(scan: &'a Value, name: &str) -> &'a Value {
+    let databases = scan["databases"].as_array().unwrap();
+    databases.iter().find(|database| database["name"] == name).unwrap_or_else(|| panic!("{name}: {scan}"))
+}
+
+#[test]
+fn mysql_shows_engines_replication_and_what_will_be_locked() {
+    let Some(server) = main_server() else { return };
+    let database = server.database();
+    database.run("CREATE TABLE a (a int PRIMARY KEY); INSERT INTO a VALUES (1)");
+    for number in 0..7 {
+        database.run(&format!("CREATE TABLE log_{number} (a int) ENGINE=MyISAM"));
+    }
+    let home = Home::empty();
+    let (name, url) = (database.name.as_str(), server.url_of(&database.name));
+    home.good(&["add", "mysql", "prod", "--url", &url]);
+    let scan = home.json(&["scan", "prod"]);
+    let found = find(&scan, name);
+    assert_eq!((&found["tables"], &found["engines"]), (&json!(8), &json!({ "InnoDB": 1, "MyISAM": 7 })));
+    assert_eq!(found["without_transactions"].as_array().unwrap().len(), 7);
+    assert!(scan["replication"]["role"].is_string() && scan["server"]["version"].is_string(), "{scan}");
+    let text = home.good(&["scan", "prod"]);
+    let locked = format!(
+        "{name}: no transactions, locked while it is read: log_0, log_1, log_2, log_3, log_4 and 2 more"
+    );
+    for part in [
+        "Server:       MySQL ",
+        "Replication:  role ",
+        "binary_log on",
+        "ENGINES",
+        "InnoDB 1, MyISAM 7",
+        &locked,
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let total = text.lines().find(|line| line.starts_with("Total: ")).unwrap();
+    assert!(total.contains(" databases, "), "{total}");
+}
+
+#[test]
+fn postgres_shows_its_databases_and_its_part_in_replication() {
+    let Some(server) = postgres_main() else { return };
+    let database = server.database();
+    let home = Home::empty();
+    home.good(&["add", "postgres", "prod", "--url", &database.url]);
+    let scan = home.json(&["scan", "prod"]);
+    assert!(find(&scan, &database.name)["size_bytes"].as_u64().unwrap() > 0);
+    let replication = &scan["replication"];
+    assert_eq!((&replication["role"], &replication["archive_mode"]), (&json!("alone"), &json!("off")));
+    let text = home.good(&["scan", "prod"]);
+    assert!(text.contains("Replication:  role alone, wal_level ") && !text.contains("ENGINES"), "{text}");
+    assert!(!text.lines().any(|line| line.starts_with("DATABASE") && line.contains("TABLES")), "{text}");
+}
