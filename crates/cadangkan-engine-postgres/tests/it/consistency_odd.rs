@@ -28,7 +28,7 @@ fn round_trip(server: &PostgresServer, source: &TestDatabase) -> Absent {
 #[test]
 fn latin1_and_bytes_without_an_encoding() {
     for server in postgres() {
-        let latin = server.database_with("TEMPLATE template0 ENCODING LATIN1 LOCALE 'C'");
+        let latin = server.database_with("TEMPLATE template0 ENCODING LATIN1 LC_COLLATE 'C' LC_CTYPE 'C'");
         latin.psql(
             "SET client_encoding = UTF8; CREATE TABLE \"größe\" (\"naïve\" text);
              INSERT INTO \"größe\" VALUES ('ÿ ¡¿ é'), (chr(255) || E'\\n\\t\\\\');
@@ -38,7 +38,7 @@ fn latin1_and_bytes_without_an_encoding() {
         let hex = "SET client_encoding = UTF8; SELECT obj_description('\"größe\"'::regclass),
           string_agg(encode(convert_to(\"naïve\", 'LATIN1'), 'hex'), ',' ORDER BY \"naïve\") FROM \"größe\"";
         assert_eq!(target.psql(hex), latin.psql(hex));
-        let bytes = server.database_with("TEMPLATE template0 ENCODING SQL_ASCII LOCALE 'C'");
+        let bytes = server.database_with("TEMPLATE template0 ENCODING SQL_ASCII LC_COLLATE 'C' LC_CTYPE 'C'");
         bytes.psql(
             "CREATE TABLE raw (t text); SET escape_string_warning = off;
              INSERT INTO raw VALUES (E'\\xff\\xfe\\x80'), (E'gr\\xc3\\xb6\\xdfe'), (E'\\xe9');",

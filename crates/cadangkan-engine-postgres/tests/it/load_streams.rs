@@ -72,6 +72,12 @@ fn wishes_hold_without_an_index_too() {
     }
 }
 
+/// Whether pg_restore, which may be a newer one where a server brought none along, sets what the server does not know.
+fn pg_restore_is_too_new(server: &PostgresServer) -> bool {
+    let tools = postgres().into_iter().find(|other| other.version >= server.version && other.bin.is_some());
+    server.version < 17 && tools.unwrap().version >= 17
+}
+
 #[test]
 fn dumps_of_pg_dump_restore() {
     for server in postgres() {
@@ -81,7 +87,17 @@ fn dumps_of_pg_dump_restore() {
         {
             let target = Absent::new(&server, "foreign; db'=");
             let raw = pg_dump(&source, arguments);
-            let (report, _) = restore_stream(&*target.engine(), &LoadRequest::default(), &raw, 4096).unwrap();
+            let restored = restore_stream(&*target.engine(), &LoadRequest::default(), &raw, 4096);
+            if arguments.contains(&"--format=custom") && pg_restore_is_too_new(&server) {
+                let error = restored.unwrap_err();
+                assert!(
+                    error.kind() == ErrorKind::Unsupported && told(&error).contains("pg_bin"),
+                    "{}",
+                    told(&error)
+                );
+                continue;
+            }
+            let (report, _) = restored.unwrap();
             assert_eq!(report.tables, 3, "{arguments:?}");
             assert_eq!(fingerprints(&*target.engine()), wanted, "{arguments:?}");
             assert_eq!(server.schema(&target.name), source.schema(), "{arguments:?}");
@@ -104,7 +120,14 @@ fn what_is_cut_or_no_dump_is_refused() {
             (b"BEGIN; CREATE TABLE a (b int);", ErrorKind::DamagedBackup),
             (b"CREATE TABLE a (b int);\n\\connect postgres\nDROP TABLE a;", ErrorKind::Unsupported),
             (b"CREATE TABLE a (b int);\n\\! id\n", ErrorKind::Unsupported),
-            (&custom[..custom.len() / 2], ErrorKind::DamagedBackup),
+            (
+                &custom[..custom.len() / 2],
+                if pg_restore_is_too_new(&server) {
+                    ErrorKind::Unsupported
+                } else {
+                    ErrorKind::DamagedBackup
+                },
+            ),
         ];
         for (number, (raw, kind)) in cases.into_iter().enumerate() {
             let target = Absent::new(&server, "refused_");
