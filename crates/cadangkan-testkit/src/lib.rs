@@ -5,6 +5,7 @@ mod clock;
 pub mod fake_engine;
 pub mod mysql;
 pub mod servers;
+pub mod sshd;
 pub mod torture;
 
 pub use certificate::SELF_SIGNED;

@@ -188,10 +188,12 @@ fn tablespaces_are_made_with_the_globals() {
         let source = server.database();
         // A folder as the server sees it, which may be in a root of its own.
         let (name, folder) = (format!("{}_space", source.name), format!("/tmp/{}", source.name));
-        let make = |folder: &str| {
-            server.psql("postgres", &format!("COPY (SELECT 1) TO PROGRAM 'mkdir -m 700 {folder}'"));
+        let run = |command: &str| {
+            // What does not read to the end may be gone before the server has written.
+            let program = format!("cat >/dev/null && {command} {folder}");
+            server.psql("postgres", &format!("COPY (SELECT 1) TO PROGRAM '{program}'"));
         };
-        make(&folder);
+        run("mkdir -m 700");
         server.psql("postgres", &format!("CREATE TABLESPACE {name} LOCATION '{folder}'"));
         source.psql(&format!("CREATE TABLE t (a int) TABLESPACE {name}; INSERT INTO t VALUES (1)"));
         let options = DumpOptions { globals: true, ..DumpOptions::default() };
@@ -210,7 +212,7 @@ fn tablespaces_are_made_with_the_globals() {
         target.psql("DROP TABLE t");
         server.psql("postgres", &format!("DROP TABLESPACE {name}"));
         // Without the folder the table goes to the database's own tablespace.
-        server.psql("postgres", &format!("COPY (SELECT 1) TO PROGRAM 'rmdir {folder}'"));
+        run("rmdir");
         let options = LoadOptions { globals: true, ..LoadOptions::default() };
         load(&*engine(&target), &dumped, &LoadRequest { options, ..fresh(&dumped) }).unwrap();
         assert_eq!(target.psql("SELECT tablespace IS NULL FROM pg_tables WHERE tablename = 't'"), "t\n");

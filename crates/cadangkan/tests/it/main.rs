@@ -12,6 +12,7 @@ mod one_off;
 mod permissions;
 mod pipes;
 mod postgres;
+mod postgres_globals;
 mod postgres_hosts;
 mod postgres_memory;
 mod postgres_server;
