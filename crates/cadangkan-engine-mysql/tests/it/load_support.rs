@@ -3,21 +3,18 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::mem::ManuallyDrop;
 
-use cadangkan_core::{
-    Cancel, Control, Error, Event, Leftover, NoReporter, Pattern, Reporter, Result, Selection,
-};
-use cadangkan_engine::{Engine, LoadMode, LoadPlan, LoadReport, LoadRequest, Piece};
-use cadangkan_engine_mysql::MYSQL;
-use cadangkan_testkit::FakeClock;
+use cadangkan_engine::{Engine, LoadMode, LoadRequest};
 use cadangkan_testkit::mysql::{MysqlServer, TestDatabase};
+pub(crate) use cadangkan_testkit::runs::{
+    Heard, controlled, leftovers, plan, restore_stream, restore_stream_to, tables, told,
+};
 use serde_json::json;
+
+use crate::support::engine_with;
 
 /// Opens a database by its URL.
 pub(crate) fn at(url: &str) -> Box<dyn Engine> {
-    let mut settings = (MYSQL.parse_url)(url).unwrap().unwrap();
-    let more = json!({ "jobs": 3, "lock_timeout": "10s" });
-    settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    (MYSQL.open)(&settings).unwrap()
+    engine_with(url, json!({ "jobs": 3, "lock_timeout": "10s" }))
 }
 
 /// The name of a database that does not exist yet; dropped at the end with all that restores made beside it.
@@ -73,87 +70,8 @@ pub(crate) fn drop_family(database: &TestDatabase) {
     }
 }
 
-/// Gives the steps and messages of a run to a test.
-#[derive(Default)]
-pub(crate) struct Heard(std::sync::Mutex<Vec<String>>);
-
-impl Reporter for Heard {
-    fn report(&self, event: &Event<'_>) {
-        if let Event::Message { text, .. } = event {
-            self.0.lock().unwrap().push((*text).to_owned());
-        }
-    }
-}
-
-impl Heard {
-    pub(crate) fn all(&self) -> String {
-        self.0.lock().unwrap().join("\n")
-    }
-}
-
-pub(crate) fn controlled<T>(work: impl FnOnce(&Control<'_>) -> T) -> T {
-    let (cancel, clock) = (Cancel::default(), FakeClock::default());
-    work(&Control { cancel: &cancel, reporter: &NoReporter, clock: &clock })
-}
-
 pub(crate) fn request(mode: LoadMode) -> LoadRequest {
     LoadRequest { mode, ..LoadRequest::default() }
-}
-
-/// Restores bytes without an index, in stretches of `stretch` bytes.
-pub(crate) fn restore_stream(
-    engine: &dyn Engine,
-    request: &LoadRequest,
-    raw: &[u8],
-    stretch: usize,
-) -> Result<(LoadReport, Vec<String>)> {
-    restore_stream_to(engine, request, raw, stretch, &NoReporter)
-}
-
-/// The same, with what the load says.
-pub(crate) fn restore_stream_to(
-    engine: &dyn Engine,
-    request: &LoadRequest,
-    raw: &[u8],
-    stretch: usize,
-    reporter: &dyn Reporter,
-) -> Result<(LoadReport, Vec<String>)> {
-    let (cancel, clock) = (Cancel::default(), FakeClock::default());
-    let control = &Control { cancel: &cancel, reporter, clock: &clock };
-    let plan = engine.plan_load(request, control)?;
-    let mut load = engine.begin_load(&plan, control)?;
-    let mut raw_offset = 0;
-    for data in raw.chunks(stretch) {
-        if let Err(error) = load.load(&Piece { raw_offset, section: None, object: None, data }, control) {
-            // What cannot be undone is told by the error.
-            let _ = load.abort();
-            return Err(error);
-        }
-        raw_offset += data.len() as u64;
-    }
-    let report = load.finish(control)?;
-    Ok((report, load.commit()?))
-}
-
-pub(crate) fn plan(engine: &dyn Engine, request: &LoadRequest) -> Result<LoadPlan> {
-    controlled(|control| engine.plan_load(request, control))
-}
-
-pub(crate) fn leftovers(engine: &dyn Engine) -> Vec<Leftover> {
-    controlled(|control| engine.leftovers(control)).unwrap()
-}
-
-/// Selects tables by name.
-pub(crate) fn tables(names: &[&str]) -> Selection {
-    Selection {
-        tables: names.iter().map(|name| Pattern((*name).to_owned())).collect(),
-        ..Selection::default()
-    }
-}
-
-/// The whole story of an error, with its advice.
-pub(crate) fn told(error: &Error) -> String {
-    format!("{}; {}", error.chain().join(": "), error.advice().expect("an error says what to do"))
 }
 
 /// What the stock program dumps of a database.

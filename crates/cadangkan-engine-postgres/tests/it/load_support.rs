@@ -2,12 +2,13 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 
-use cadangkan_core::{Control, Error, Leftover, ObjectName, Pattern, Result, Section, Selection};
-use cadangkan_engine::{DumpRequest, Engine, Load, LoadMode, LoadPlan, LoadReport, LoadRequest, Piece};
+use cadangkan_core::{Control, ObjectName, Result};
+use cadangkan_engine::{DumpRequest, Engine, Load, LoadMode, LoadPlan, LoadRequest};
+pub(crate) use cadangkan_testkit::runs::{leftovers, plan, restore_stream, tables, told};
 use cadangkan_testkit::servers::{PostgresServer, TestDatabase};
 use serde_json::json;
 
-use crate::support::{Dump, controlled, dump, engine, engine_with, pg_bin};
+use crate::support::{Dump, dump, engine, engine_with, pg_bin};
 
 /// A database with two tables that know each other, a sequence, a view and odd names, and a dump of it.
 pub(crate) fn shop(server: &PostgresServer) -> (TestDatabase, Dump) {
@@ -106,53 +107,7 @@ impl Drop for Role {
 
 /// Gives the needed frames of a dump to a load, one after the other.
 pub(crate) fn feed(load: &dyn Load, dump: &Dump, plan: &LoadPlan, control: &Control<'_>) -> Result<()> {
-    let mut offset = 0;
-    for frame in &dump.frames {
-        let raw_offset = offset;
-        offset += frame.data.len() as u64;
-        let needed = plan.needs.as_ref().is_none_or(|needs| needs.contains(&frame.object));
-        if needed || frame.section == Section::Header {
-            let (section, object) = (Some(frame.section), Some(&frame.object));
-            load.load(&Piece { raw_offset, section, object, data: &frame.data }, control)?;
-        }
-    }
-    Ok(())
-}
-
-/// Restores bytes without an index, in stretches of `stretch` bytes.
-pub(crate) fn restore_stream(
-    engine: &dyn Engine,
-    request: &LoadRequest,
-    raw: &[u8],
-    stretch: usize,
-) -> Result<(LoadReport, Vec<String>)> {
-    controlled(|control| {
-        let plan = engine.plan_load(request, control)?;
-        let mut load = engine.begin_load(&plan, control)?;
-        let mut raw_offset = 0;
-        for data in raw.chunks(stretch) {
-            load.load(&Piece { raw_offset, section: None, object: None, data }, control)?;
-            raw_offset += data.len() as u64;
-        }
-        let report = load.finish(control)?;
-        Ok((report, load.commit()?))
-    })
-}
-
-pub(crate) fn plan(engine: &dyn Engine, request: &LoadRequest) -> Result<LoadPlan> {
-    controlled(|control| engine.plan_load(request, control))
-}
-
-pub(crate) fn leftovers(engine: &dyn Engine) -> Vec<Leftover> {
-    controlled(|control| engine.leftovers(control)).unwrap()
-}
-
-/// Selects tables by name.
-pub(crate) fn tables(names: &[&str]) -> Selection {
-    Selection {
-        tables: names.iter().map(|name| Pattern((*name).to_owned())).collect(),
-        ..Selection::default()
-    }
+    dump.pieces(plan).iter().try_for_each(|piece| load.load(piece, control))
 }
 
 pub(crate) fn fresh(dump: &Dump) -> LoadRequest {
@@ -162,9 +117,4 @@ pub(crate) fn fresh(dump: &Dump) -> LoadRequest {
 /// The names of the tables in a database.
 pub(crate) fn table_names(engine: &dyn Engine) -> Vec<ObjectName> {
     crate::support::fingerprints(engine).into_iter().map(|report| report.name).collect()
-}
-
-/// The whole story of an error, with its advice.
-pub(crate) fn told(error: &Error) -> String {
-    format!("{}; {}", error.chain().join(": "), error.advice().expect("an error says what to do"))
 }

@@ -1,41 +1,18 @@
 //! What all of these tests need.
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
-use cadangkan_core::{Cancel, Control, Error, Fingerprint, Frame, NoReporter, Pattern, Result, Selection};
-use cadangkan_engine::{
-    DumpRequest, Engine, FrameSink, LoadMode, LoadPlan, LoadReport, LoadRequest, Piece, SnapshotEnd,
-};
+use cadangkan_core::{Error, Fingerprint, Frame, Result, Selection};
+use cadangkan_engine::{DumpRequest, Engine, LoadMode, LoadPlan, LoadReport, LoadRequest, SnapshotEnd};
 use cadangkan_engine_sqlite::SQLITE;
-use cadangkan_testkit::FakeClock;
+use cadangkan_testkit::runs::restore_stream;
+pub(crate) use cadangkan_testkit::runs::{Frames, controlled, tables as select};
 use rusqlite::Connection;
 use serde_json::json;
-
-/// Runs `work` with a control that nobody stops.
-pub(crate) fn controlled<T>(work: impl FnOnce(&Control<'_>) -> T) -> T {
-    let (cancel, clock) = (Cancel::default(), FakeClock::default());
-    work(&Control { cancel: &cancel, reporter: &NoReporter, clock: &clock })
-}
 
 pub(crate) fn engine(path: &Path) -> Box<dyn Engine> {
     let settings = json!({ "path": path, "busy_timeout": "300ms" });
     (SQLITE.open)(&settings).unwrap()
-}
-
-/// Keeps all frames.
-#[derive(Default)]
-pub(crate) struct Frames(pub(crate) Mutex<Vec<Frame>>);
-
-impl FrameSink for Frames {
-    fn buffer(&self, capacity: usize) -> Result<Vec<u8>> {
-        Ok(Vec::with_capacity(capacity))
-    }
-
-    fn send(&self, frame: Frame) -> Result<()> {
-        self.0.lock().unwrap().push(frame);
-        Ok(())
-    }
 }
 
 /// A whole dump.
@@ -85,34 +62,17 @@ pub(crate) fn dump_with(path: &Path, request: &DumpRequest, meanwhile: impl FnOn
     })
 }
 
-pub(crate) fn select(tables: &[&str]) -> Selection {
-    Selection {
-        tables: tables.iter().map(|name| Pattern((*name).to_owned())).collect(),
-        ..Selection::default()
-    }
-}
-
 pub(crate) fn request(mode: LoadMode) -> LoadRequest {
     LoadRequest { mode, check: true, ..LoadRequest::default() }
 }
 
 pub(crate) fn plan(path: &Path, request: &LoadRequest) -> Result<LoadPlan> {
-    controlled(|control| engine(path).plan_load(request, control))
+    cadangkan_testkit::runs::plan(&*engine(path), request)
 }
 
 /// Restores an image to `path`; returns the report and the notes.
 pub(crate) fn restore(image: &[u8], path: &Path, request: &LoadRequest) -> Result<(LoadReport, Vec<String>)> {
-    controlled(|control| {
-        let engine = engine(path);
-        let plan = engine.plan_load(request, control)?;
-        let mut load = engine.begin_load(&plan, control)?;
-        for (number, data) in image.chunks(100_000).enumerate() {
-            let raw_offset = number as u64 * 100_000;
-            load.load(&Piece { raw_offset, section: None, object: None, data }, control)?;
-        }
-        let report = load.finish(control)?;
-        Ok((report, load.commit()?))
-    })
+    restore_stream(&*engine(path), request, image, 100_000)
 }
 
 /// Makes a database from statements.

@@ -1,10 +1,10 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use cadangkan_core::{Cancel, Control, Error, NoReporter, Result};
+use cadangkan_core::{Error, Result};
 use cadangkan_mywire::{Connection, Environment, Settings, Target};
-use cadangkan_testkit::FakeClock;
 use cadangkan_testkit::mysql::{self, MysqlServer};
+pub(crate) use cadangkan_testkit::runs::{controlled as calmly, with_cancel};
 
 /// A URL, formatted, of which only the scheme is always the same.
 macro_rules! url {
@@ -51,16 +51,6 @@ impl cadangkan_wire::Environment for Bare {
 pub(crate) fn target(url: &str) -> Target {
     let settings = Settings::from_url(url).unwrap_or_else(|error| panic!("{}", error.message));
     Target::resolve(&settings, &Bare).unwrap()
-}
-
-/// Calls `work` with a control that nobody cancels.
-pub(crate) fn calmly<T>(work: impl FnOnce(&Control<'_>) -> T) -> T {
-    with_cancel(&Cancel::default(), work)
-}
-
-pub(crate) fn with_cancel<T>(cancel: &Cancel, work: impl FnOnce(&Control<'_>) -> T) -> T {
-    let clock = FakeClock::default();
-    work(&Control { cancel, reporter: &NoReporter, clock: &clock })
 }
 
 pub(crate) fn try_open(url: &str) -> Result<Connection> {
