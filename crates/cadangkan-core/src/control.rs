@@ -1,4 +1,4 @@
-use crate::{Cancel, Clock, Event, Level, Reporter, Result};
+use crate::{Cancel, Clock, Event, Level, NoReporter, Reporter, Result, Timestamp};
 
 /// What every long call is given: how it is stopped, whom it tells, and what time it is.
 #[derive(Clone, Copy)]
@@ -25,5 +25,18 @@ impl Control<'_> {
     /// Passes a message to the person and to the run's log.
     pub fn message(&self, level: Level, text: &str) {
         self.reporter.report(&Event::Message { level, text });
+    }
+}
+
+/// Runs what must be done to its end, such as a commit or what cleans up: nobody stops it and nobody watches it.
+pub fn quietly<T>(work: impl FnOnce(&Control<'_>) -> T) -> T {
+    work(&Control { cancel: &Cancel::default(), reporter: &NoReporter, clock: &NoClock })
+}
+
+struct NoClock;
+
+impl Clock for NoClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::UNIX_EPOCH
     }
 }

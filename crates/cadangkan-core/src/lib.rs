@@ -20,7 +20,7 @@ mod ticket;
 
 pub use cancel::Cancel;
 pub use clock::Clock;
-pub use control::Control;
+pub use control::{Control, quietly};
 pub use error::{Error, ErrorKind, Result, ResultExt, first_cause};
 pub use event::{Event, Level, NoReporter, Progress, Reporter};
 pub use fingerprint::Fingerprint;

@@ -55,6 +55,21 @@ pub fn parse<T: DeserializeOwned>(settings: &Value) -> Result<T, SettingsError> 
     })
 }
 
+/// Makes a mistake of one key.
+pub fn mistake(key: &str, message: &str) -> SettingsError {
+    SettingsError { path: vec![key.to_owned()], message: message.to_owned() }
+}
+
+/// Reads a limit of time, if it is given: more than nothing, and at most a day.
+pub fn time_limit(key: &str, text: Option<&str>) -> Result<Option<Duration>, SettingsError> {
+    let parse = |text| {
+        parse_duration(text)
+            .filter(|time| !time.is_zero() && *time <= Duration::from_secs(86_400))
+            .ok_or_else(|| mistake(key, "a length of time such as `10s` or `5m` is needed, at most a day"))
+    };
+    text.map(parse).transpose()
+}
+
 /// Reads a length of time: a whole number and `ms`, `s`, `m`, `h` or `d`.
 pub fn parse_duration(text: &str) -> Option<Duration> {
     let text = text.trim();

@@ -1,11 +1,11 @@
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use cadangkan_core::settings::{self, SettingsError};
-use cadangkan_core::{Error, ErrorKind, Result};
+pub(crate) use cadangkan_core::settings::mistake;
+use cadangkan_core::settings::{self, SettingsError, time_limit};
+use cadangkan_core::{Error, Result};
 use cadangkan_mywire::{Secret, Settings, SslMode, SystemEnvironment, Target};
-use cadangkan_tunnel::{SshSettings, Tunnel};
+use cadangkan_tunnel::{SshSettings, Way};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -22,10 +22,7 @@ pub(crate) struct Config {
     pub(crate) jobs: usize,
     /// The databases of a whole server, when this is not a single one.
     pub(crate) whole: Option<Databases>,
-    /// The host to go through.
-    ssh: Option<SshSettings>,
-    /// The way through it, open from its first use until the last copy of this is gone.
-    tunnel: Arc<Mutex<Option<Tunnel>>>,
+    way: Way,
 }
 
 #[derive(Deserialize)]
@@ -49,16 +46,8 @@ struct RawConfig {
     connect_timeout: Option<String>,
     lock_timeout: Option<String>,
     jobs: Option<usize>,
-    ssh: Option<RawSsh>,
+    ssh: Option<SshSettings>,
     ssh_key: Option<PathBuf>,
-}
-
-/// `user@host:port`, or each on its own.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum RawSsh {
-    Text(String),
-    Parts(SshSettings),
 }
 
 impl Config {
@@ -78,15 +67,6 @@ impl Config {
         if !(1..=64).contains(&jobs) {
             return Err(mistake("jobs", "a number of connections from 1 to 64 is needed"));
         }
-        let ssh = match raw.ssh {
-            None => None,
-            Some(RawSsh::Text(text)) => Some(SshSettings::parse(&text)),
-            Some(RawSsh::Parts(parts)) => Some(parts.check().map(|()| parts)),
-        };
-        let ssh = ssh.transpose().map_err(|_| mistake("ssh", "`user@host` or `user@host:22` is needed"))?;
-        if raw.ssh_key.is_some() && ssh.is_none() {
-            return Err(mistake("ssh_key", "a key needs a host: add `ssh`"));
-        }
         let whole = Databases::read(raw.databases, raw.exclude_databases)?;
         Ok(Config {
             given: Settings {
@@ -103,15 +83,14 @@ impl Config {
                 defaults_file: raw.defaults_file,
                 defaults_group_suffix: raw.defaults_group_suffix,
                 enable_cleartext_plugin: raw.enable_cleartext_plugin,
-                connect_timeout: duration("connect_timeout", raw.connect_timeout.as_deref())?,
+                connect_timeout: time_limit("connect_timeout", raw.connect_timeout.as_deref())?,
                 ..Settings::default()
             },
-            lock_timeout: duration("lock_timeout", raw.lock_timeout.as_deref())?
+            lock_timeout: time_limit("lock_timeout", raw.lock_timeout.as_deref())?
                 .unwrap_or(Duration::from_secs(60)),
             jobs,
-            ssh: ssh.map(|ssh| SshSettings { key: raw.ssh_key.or(ssh.key), ..ssh }),
+            way: Way::new(raw.ssh, raw.ssh_key)?,
             whole,
-            tunnel: Arc::default(),
         })
     }
 
@@ -129,39 +108,16 @@ impl Config {
     /// What to connect to: through the SSH host where there is one. Good as long as this or a copy of it lives.
     pub(crate) fn target(&self) -> Result<Target> {
         let target = self.resolve()?;
-        let Some(ssh) = &self.ssh else { return Ok(target) };
-        let mut tunnel = self.tunnel.lock().unwrap_or_else(PoisonError::into_inner);
-        let address = match tunnel.as_ref() {
-            Some(tunnel) => tunnel.address(),
-            None => tunnel.insert(Tunnel::open(ssh, target.host(), target.port())?).address(),
-        };
-        Ok(target.through(address))
+        Ok(match self.way.through(target.host(), target.port())? {
+            Some(address) => target.through(address),
+            None => target,
+        })
     }
 
     /// Says why a connection failed where the way through the SSH host was the reason.
     pub(crate) fn explain(&self, error: Error) -> Error {
-        let tunnel = self.tunnel.lock().unwrap_or_else(PoisonError::into_inner);
-        match (tunnel.as_ref(), error.kind()) {
-            (Some(tunnel), ErrorKind::Unreachable | ErrorKind::Timeout) => tunnel.explain(error),
-            _ => error,
-        }
+        self.way.explain(error)
     }
-}
-
-fn duration(key: &str, text: Option<&str>) -> Result<Option<Duration>, SettingsError> {
-    let parse = |text| {
-        settings::parse_duration(text).filter(|time| !time.is_zero() && *time <= Duration::from_secs(86_400))
-    };
-    match text {
-        None => Ok(None),
-        Some(text) => parse(text)
-            .map(Some)
-            .ok_or_else(|| mistake(key, "a length of time such as `10s` or `5m` is needed, at most a day")),
-    }
-}
-
-pub(crate) fn mistake(key: &str, message: &str) -> SettingsError {
-    SettingsError { path: vec![key.to_owned()], message: message.to_owned() }
 }
 
 #[cfg(test)]

@@ -1,12 +1,10 @@
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::scope;
 use std::time::Duration;
 
 use cadangkan_core::{
     Control, Error, ErrorKind, Fingerprint, ObjectKind, ObjectName, ObjectReport, Result, Selection,
-    first_cause,
 };
+use cadangkan_engine::each;
 use cadangkan_mywire::Target;
 
 use crate::dump::{Reading, Rows, ranges};
@@ -34,25 +32,9 @@ pub(crate) fn tables(
     }
     let works = ranges(&view, selection, control)?;
     view.expect_locked(works.iter().filter(|rows| rows.is_locked(&view)).count());
-    let stop = control.cancel.child();
-    let control = &Control { cancel: &stop, ..*control };
-    let next = AtomicUsize::new(0);
-    let worker = || -> Result<Vec<(ObjectName, Fingerprint)>> {
-        let mut found = Vec::new();
-        while let Some(rows) = works.get(next.fetch_add(1, Ordering::Relaxed)) {
-            control.check()?;
-            found.push(fingerprint(&view, rows, control).inspect_err(|_| stop.cancel())?);
-        }
-        Ok(found)
-    };
-    let found = scope(|scope| {
-        let threads = view.width().min(works.len());
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
-        let panicked = || Err(Error::new(ErrorKind::Internal, "a thread that read rows panicked"));
-        workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| panicked())).collect::<Vec<_>>()
-    });
+    let found = each(&works, view.width(), control, |rows, control| fingerprint(&view, rows, control))?;
     let mut sums: BTreeMap<ObjectName, Fingerprint> = BTreeMap::new();
-    for (name, part) in first_cause(found)?.into_iter().flatten() {
+    for (name, part) in found {
         sums.entry(name).or_default().merge(part);
     }
     view.end(control)?;

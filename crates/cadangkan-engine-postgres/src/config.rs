@@ -1,11 +1,11 @@
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use cadangkan_core::settings::{self, SettingsError};
+pub(crate) use cadangkan_core::settings::mistake;
+use cadangkan_core::settings::{self, SettingsError, time_limit};
 use cadangkan_core::{Error, ErrorKind, Result};
 use cadangkan_pgwire::{Ports, Secret, Settings, SslMode, SystemEnvironment, Target};
-use cadangkan_tunnel::{SshSettings, Tunnel};
+use cadangkan_tunnel::{SshSettings, Way};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -24,10 +24,7 @@ pub(crate) struct Config {
     pub(crate) pg_bin: Option<PathBuf>,
     /// The databases of a whole server, when this is not a single one.
     pub(crate) whole: Option<Databases>,
-    /// The host to go through.
-    ssh: Option<SshSettings>,
-    /// The way through it, open from its first use until the last copy of this is gone.
-    tunnel: Arc<Mutex<Option<Tunnel>>>,
+    way: Way,
 }
 
 #[derive(Deserialize)]
@@ -52,7 +49,7 @@ struct RawConfig {
     lock_timeout: Option<String>,
     jobs: Option<usize>,
     pg_bin: Option<PathBuf>,
-    ssh: Option<RawSsh>,
+    ssh: Option<SshSettings>,
     ssh_key: Option<PathBuf>,
 }
 
@@ -71,14 +68,6 @@ impl RawPort {
             RawPort::Several(text) => text.parse().map_err(|message: String| mistake("port", &message)),
         }
     }
-}
-
-/// `user@host:port`, or each on its own.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum RawSsh {
-    Text(String),
-    Parts(SshSettings),
 }
 
 /// As many connections as this machine has cores, from 2 to 4: most servers are where the backup runs, or have as many.
@@ -103,15 +92,6 @@ impl Config {
         if !(1..=64).contains(&jobs) {
             return Err(mistake("jobs", "a number of connections from 1 to 64 is needed"));
         }
-        let ssh = match raw.ssh {
-            None => None,
-            Some(RawSsh::Text(text)) => Some(SshSettings::parse(&text)),
-            Some(RawSsh::Parts(parts)) => Some(parts.check().map(|()| parts)),
-        };
-        let ssh = ssh.transpose().map_err(|_| mistake("ssh", "`user@host` or `user@host:22` is needed"))?;
-        if raw.ssh_key.is_some() && ssh.is_none() {
-            return Err(mistake("ssh_key", "a key needs a host: add `ssh`"));
-        }
         let whole = Databases::read(raw.databases, raw.exclude_databases)?;
         // Every server has this one, for work on others (manual, initdb).
         let first = whole.as_ref().map(|_| "postgres".to_owned());
@@ -130,16 +110,15 @@ impl Config {
                 sslrootcert: raw.sslrootcert,
                 sslcert: raw.sslcert,
                 sslkey: raw.sslkey,
-                connect_timeout: duration("connect_timeout", raw.connect_timeout.as_deref())?,
+                connect_timeout: time_limit("connect_timeout", raw.connect_timeout.as_deref())?,
                 ..Settings::default()
             },
-            lock_timeout: duration("lock_timeout", raw.lock_timeout.as_deref())?
+            lock_timeout: time_limit("lock_timeout", raw.lock_timeout.as_deref())?
                 .unwrap_or(Duration::from_secs(60)),
             jobs,
             pg_bin: raw.pg_bin,
-            ssh: ssh.map(|ssh| SshSettings { key: raw.ssh_key.or(ssh.key), ..ssh }),
+            way: Way::new(raw.ssh, raw.ssh_key)?,
             whole,
-            tunnel: Arc::default(),
         })
     }
 
@@ -157,44 +136,21 @@ impl Config {
     /// What to connect to: through the SSH host where there is one. Good as long as this or a copy of it lives.
     pub(crate) fn target(&self) -> Result<Target> {
         let target = self.resolve()?;
-        let Some(ssh) = &self.ssh else { return Ok(target) };
-        if target.is_several() {
+        if self.way.is_through() && target.is_several() {
             return Err(Error::new(ErrorKind::Unsupported, "a way through an SSH host leads to one server")
                 .context("host", target.host())
                 .hint("name the one server that is meant, or go without `ssh`"));
         }
-        let mut tunnel = self.tunnel.lock().unwrap_or_else(PoisonError::into_inner);
-        let address = match tunnel.as_ref() {
-            Some(tunnel) => tunnel.address(),
-            None => tunnel.insert(Tunnel::open(ssh, &target.host(), target.port())?).address(),
-        };
-        Ok(target.through(address))
+        Ok(match self.way.through(&target.host(), target.port())? {
+            Some(address) => target.through(address),
+            None => target,
+        })
     }
 
     /// Says why a connection failed where the way through the SSH host was the reason.
     pub(crate) fn explain(&self, error: Error) -> Error {
-        let tunnel = self.tunnel.lock().unwrap_or_else(PoisonError::into_inner);
-        match (tunnel.as_ref(), error.kind()) {
-            (Some(tunnel), ErrorKind::Unreachable | ErrorKind::Timeout) => tunnel.explain(error),
-            _ => error,
-        }
+        self.way.explain(error)
     }
-}
-
-fn duration(key: &str, text: Option<&str>) -> Result<Option<Duration>, SettingsError> {
-    let parse = |text| {
-        settings::parse_duration(text).filter(|time| !time.is_zero() && *time <= Duration::from_secs(86_400))
-    };
-    match text {
-        None => Ok(None),
-        Some(text) => parse(text)
-            .map(Some)
-            .ok_or_else(|| mistake(key, "a length of time such as `10s` or `5m` is needed, at most a day")),
-    }
-}
-
-pub(crate) fn mistake(key: &str, message: &str) -> SettingsError {
-    SettingsError { path: vec![key.to_owned()], message: message.to_owned() }
 }
 
 #[cfg(test)]

@@ -1,12 +1,8 @@
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::scope;
 use std::time::Duration;
 
-use cadangkan_core::{
-    Control, Error, ErrorKind, Fingerprint, ObjectKind, ObjectName, ObjectReport, Result, Selection,
-    first_cause,
-};
+use cadangkan_core::{Control, Fingerprint, ObjectKind, ObjectName, ObjectReport, Result, Selection};
+use cadangkan_engine::each;
 use cadangkan_pgwire::Target;
 
 use crate::dump::{Work, copy_to, with_encoding, works};
@@ -27,25 +23,9 @@ pub(crate) fn tables(
     let asked = Asked { selection, lock_timeout: LOCK_TIMEOUT, row_security: false };
     let view = View::begin(&with_encoding(target, control)?, &asked, control)?;
     let works = works(&view.tables, selection, view.version);
-    let stop = control.cancel.child();
-    let control = &Control { cancel: &stop, ..*control };
-    let next = AtomicUsize::new(0);
-    let worker = || -> Result<Vec<(ObjectName, Fingerprint)>> {
-        let mut found = Vec::new();
-        while let Some(work) = works.get(next.fetch_add(1, Ordering::Relaxed)) {
-            control.check()?;
-            let one = fingerprint(&view, *work, control).inspect_err(|_| stop.cancel())?;
-            found.extend(one);
-        }
-        Ok(found)
-    };
-    let found = scope(|scope| {
-        let workers: Vec<_> = (0..jobs.min(works.len())).map(|_| scope.spawn(worker)).collect();
-        let panicked = || Err(Error::new(ErrorKind::Internal, "a thread that read rows panicked"));
-        workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| panicked())).collect::<Vec<_>>()
-    });
+    let found = each(&works, jobs, control, |work, control| fingerprint(&view, *work, control))?;
     let mut sums: BTreeMap<ObjectName, Fingerprint> = BTreeMap::new();
-    for (name, part) in first_cause(found)?.into_iter().flatten() {
+    for (name, part) in found.into_iter().flatten() {
         sums.entry(name).or_default().merge(part);
     }
     view.end(control)?;

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use cadangkan_core::settings::{self, Field, FieldKind, SettingsError};
+use cadangkan_core::settings::{self, Field, FieldKind, SettingsError, mistake};
 use cadangkan_engine::{Capabilities, Descriptor, Engine, Layout};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -75,10 +75,6 @@ fn open(value: &Value) -> Result<Box<dyn Engine>, SettingsError> {
         }
     };
     Ok(Box::new(SqliteEngine::new(Config { path: PathBuf::from(raw.path), busy_timeout })))
-}
-
-fn mistake(key: &str, message: &str) -> SettingsError {
-    SettingsError { path: vec![key.to_owned()], message: message.to_owned() }
 }
 
 /// Reads `sqlite:…` and `file:…` URLs, and plain paths that look like a database's file.

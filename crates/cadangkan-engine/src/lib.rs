@@ -10,18 +10,22 @@
 
 #[cfg(feature = "testing")]
 pub mod conformance;
+mod counts;
 mod databases;
 mod descriptor;
 mod dump;
+mod each;
 mod frame_builder;
 mod load;
 mod server;
 
+pub use counts::{Count, Counts};
 pub use databases::Server;
 pub use descriptor::{Capabilities, ClientFile, Descriptor, Layout};
 pub use dump::{
     DumpOptions, DumpPlan, DumpRequest, FrameSink, Snapshot, SnapshotEnd, SnapshotStart, Unit, UnitReport,
 };
+pub use each::each;
 pub use frame_builder::{FrameBuilder, FrameSizes};
 pub use load::{Load, LoadMode, LoadOptions, LoadPlan, LoadReport, LoadRequest, Piece};
 pub use server::{DatabaseInfo, Location, Scan, ServerInfo};

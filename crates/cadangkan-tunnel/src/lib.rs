@@ -8,6 +8,7 @@
 mod complaint;
 mod connection;
 mod settings;
+mod way;
 
 use std::ffi::OsStr;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -21,6 +22,7 @@ use cadangkan_core::{Error, ErrorKind, Result};
 
 use complaint::{Complaint, Complaints};
 pub use settings::SshSettings;
+pub use way::Way;
 
 /// So many connections may be open through one tunnel.
 const MAX_CONNECTIONS: usize = 128;

@@ -6,8 +6,10 @@ use cadangkan_core::{Error, ErrorKind, Result};
 use serde::Deserialize;
 
 /// How to reach the SSH host. What is not given comes from the person's own `~/.ssh/config`.
+///
+/// Written as `user@host:port`, or as a table of these.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "Written")]
 pub struct SshSettings {
     /// The host, or an alias of the SSH configuration.
     pub host: String,
@@ -19,6 +21,38 @@ pub struct SshSettings {
     pub key: Option<PathBuf>,
     /// Another configuration file than `~/.ssh/config`; the system's own is then not read either (`ssh -F`).
     pub config: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Text(String),
+    Parts(Parts),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Parts {
+    host: String,
+    port: Option<u16>,
+    user: Option<String>,
+    key: Option<PathBuf>,
+    config: Option<PathBuf>,
+}
+
+impl TryFrom<Written> for SshSettings {
+    type Error = &'static str;
+
+    fn try_from(written: Written) -> Result<Self, &'static str> {
+        let settings = match written {
+            Written::Text(text) => SshSettings::parse(&text),
+            Written::Parts(Parts { host, port, user, key, config }) => {
+                let settings = SshSettings { host, port, user, key, config };
+                settings.check().map(|()| settings)
+            }
+        };
+        settings.map_err(|_| "`user@host` or `user@host:22` is needed")
+    }
 }
 
 impl SshSettings {

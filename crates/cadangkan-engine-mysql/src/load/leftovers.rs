@@ -2,13 +2,12 @@
 
 use std::collections::HashSet;
 
-use cadangkan_core::{Control, Error, ErrorKind, Leftover, Result};
+use cadangkan_core::{Control, Error, ErrorKind, Leftover, Result, quietly};
 use cadangkan_mywire::{Connection, identifier, literal};
 
 use super::look::{one, open, sessions};
 use super::marks::{self, MARKER, Mark};
 use super::objects;
-use super::quiet::quietly;
 use super::statement::define;
 use crate::config::Config;
 

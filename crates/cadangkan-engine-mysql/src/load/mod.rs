@@ -21,7 +21,6 @@ mod plan;
 mod pool;
 mod portable;
 mod preflight;
-mod quiet;
 mod rows;
 mod running;
 mod session;

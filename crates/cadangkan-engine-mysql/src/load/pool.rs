@@ -1,11 +1,10 @@
 //! The connections that load.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::scope;
 use std::time::Duration;
 
-use cadangkan_core::{Control, Error, ErrorKind, Result, ResultExt, first_cause};
+use cadangkan_core::{Control, Error, ErrorKind, Result, ResultExt};
+use cadangkan_engine::each;
 use cadangkan_mywire::{Connection, Target};
 
 use super::session::Session;
@@ -112,22 +111,10 @@ impl Pool {
         control: &Control<'_>,
         work: impl Fn(&mut Connection, &T, &Control<'_>) -> Result<()> + Sync,
     ) -> Result<()> {
-        let next = AtomicUsize::new(0);
-        let stop = control.cancel.child();
-        let control = &Control { cancel: &stop, ..*control };
-        let worker = || -> Result<()> {
-            while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
-                self.with(control, |connection| work(connection, item, control))
-                    .inspect_err(|_| control.cancel.cancel())?;
-            }
-            Ok(())
-        };
-        let results = scope(|scope| {
-            let workers: Vec<_> = (0..self.width.min(items.len())).map(|_| scope.spawn(worker)).collect();
-            let panicked = || Err(Error::new(ErrorKind::Internal, "a thread of the restore panicked"));
-            workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| panicked())).collect::<Vec<_>>()
-        });
-        first_cause(results).map(drop)
+        each(items, self.width, control, |item, control| {
+            self.with(control, |connection| work(connection, item, control))
+        })
+        .map(drop)
     }
 
     fn lease(&self, control: &Control<'_>) -> Result<Connection> {

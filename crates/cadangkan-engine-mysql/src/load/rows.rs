@@ -1,44 +1,17 @@
 //! Rows on their way into tables.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use cadangkan_core::{Control, Error, ErrorKind, ObjectName, Result};
 use cadangkan_mywire::{Connection, identifier};
+
+pub(super) use cadangkan_engine::{Count, Counts};
 
 use super::statement::explain;
 use crate::script::{Insert, Inserts, Shapes};
 
 /// What the packet of a statement has besides its text, and some room.
 const PACKET_ROOM: usize = 64;
-
-/// What was loaded into each table, by its name in the backup.
-#[derive(Debug, Default)]
-pub(super) struct Counts(Mutex<BTreeMap<ObjectName, Count>>);
-
-/// What was loaded into one table.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Count {
-    /// Rows that the server counted.
-    pub(super) rows: u64,
-    /// Bytes of their text.
-    pub(super) bytes: u64,
-}
-
-impl Counts {
-    /// Adds rows to a table.
-    pub(super) fn add(&self, table: &ObjectName, rows: u64, bytes: usize) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(table.clone()).or_default();
-        count.rows += rows;
-        count.bytes += bytes as u64;
-    }
-
-    /// What came so far.
-    pub(super) fn all(&self) -> BTreeMap<ObjectName, Count> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
 
 /// How rows are given to the server.
 #[derive(Clone, Debug)]

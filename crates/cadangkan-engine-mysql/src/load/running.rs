@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use cadangkan_core::{Control, Error, ErrorKind, ObjectName, Result, Section};
+use cadangkan_core::{Control, Error, ErrorKind, ObjectName, Result, Section, quietly};
 use cadangkan_engine::{Load, LoadMode, LoadPlan, LoadReport, LoadRequest, Piece};
 use cadangkan_mywire::Connection;
 
@@ -13,7 +13,6 @@ use super::look::Look;
 use super::place::Place;
 use super::plan::{Detail, Was, Way, needs, tables};
 use super::pool::{Hold, Pool};
-use super::quiet::quietly;
 use super::rows::{Counts, Sending, send_frame};
 use super::session::Session;
 use super::statement::again_after_deadlocks;

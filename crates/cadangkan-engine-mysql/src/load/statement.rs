@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn deadlocks_are_tried_again_and_nothing_else() {
         let mut left = 2;
-        super::super::quiet::quietly(|control| {
+        cadangkan_core::quietly(|control| {
             let other = again_after_deadlocks(control, || {
                 left -= 1;
                 Err::<(), _>(Error::new(ErrorKind::Io, "another"))

@@ -1,12 +1,11 @@
 //! Databases that restores which died left, or that restores kept.
 
-use cadangkan_core::{Control, Error, ErrorKind, Leftover, Result};
+use cadangkan_core::{Control, Error, ErrorKind, Leftover, Result, quietly};
 use cadangkan_pgwire::{Connection, Target, literal};
 
 use super::database::drop_database;
 use super::look::{Look, open};
 use super::marks::{self, Mark};
-use super::quiet::quietly;
 use crate::catalog::Row;
 use crate::config::Config;
 use crate::server::Databases;

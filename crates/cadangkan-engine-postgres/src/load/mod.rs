@@ -24,7 +24,6 @@ mod plan;
 mod pool;
 mod preflight;
 mod properties;
-mod quiet;
 mod rows;
 mod running;
 mod sequences;

@@ -1,7 +1,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use cadangkan_core::{Control, Error, ErrorKind, ObjectName, Result, Section};
+use cadangkan_core::{Control, Error, ErrorKind, ObjectName, Result, Section, quietly};
 use cadangkan_engine::{Load, LoadMode, LoadPlan, LoadReport, LoadRequest, Piece};
 
 use super::custom::{MAGIC, Restoring};
@@ -14,7 +14,6 @@ use super::look::Look;
 use super::place::Place;
 use super::plan::{Detail, Was, Way, has_large_objects, renamed};
 use super::pool::{Hold, Pool, Session};
-use super::quiet::quietly;
 use super::rows::{Counts, copy, missing};
 use super::statement::explain;
 use super::stream::{Sink, Stream, Wishes};

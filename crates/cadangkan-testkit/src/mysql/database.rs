@@ -34,7 +34,9 @@ impl MysqlServer {
     pub fn drop_database(&self, name: &str) -> Result<(), String> {
         // Not from information_schema: MySQL fails there when another session's statement has bytes outside of utf8mb3.
         let shown = name.replace('\\', "\\\\").replace('\t', "\\t").replace('\n', "\\n");
-        for line in self.try_run("", "SHOW PROCESSLIST")?.lines() {
+        // It cuts statements, also within a character.
+        let sessions = self.feed("", b"SHOW PROCESSLIST")?;
+        for line in String::from_utf8_lossy(&sessions).lines() {
             let fields: Vec<&str> = line.split('\t').collect();
             // Id, User, Host, db.
             if let [id, _, _, database, ..] = fields.as_slice()
