@@ -10,6 +10,8 @@ use crate::inbox::{FULL_PART, Inbox};
 
 /// How long a server that closed the connection may take to say why.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+/// So much of a line that is no packet is shown.
+const LONGEST_LINE: usize = 60;
 /// What a server refuses for its length has at least this one, in bytes.
 const LONG: usize = 1 << 20;
 
@@ -193,6 +195,31 @@ impl Channel {
                 Err(error) if error.kind() != io::ErrorKind::WouldBlock => return None,
                 _ if begin.elapsed() >= LAST_WORDS => return None,
                 _ => {}
+            }
+        }
+    }
+
+    /// What came instead of a packet, when it is a line of text.
+    pub(crate) fn line(&self) -> Option<String> {
+        let line = self.inbox.arrived().split(|byte| matches!(byte, b'\r' | b'\n')).next()?;
+        let line = line.get(..LONGEST_LINE).unwrap_or(line);
+        let is_text = line.len() > 3 && line.iter().all(|byte| matches!(byte, b' '..=b'~'));
+        is_text.then(|| String::from_utf8_lossy(line).into_owned())
+    }
+
+    /// Says what is no packet, and hears the first byte of an answer that comes soon.
+    pub(crate) fn ask(&mut self, bytes: &[u8], control: &Control<'_>) -> Option<u8> {
+        let begin = Instant::now();
+        self.transport.write(&[IoSlice::new(bytes)]).ok()?;
+        let mut answer = [0];
+        loop {
+            match self.transport.read(&mut answer, true) {
+                Ok(1) => return answer.first().copied(),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                _ => return None,
+            }
+            if begin.elapsed() >= LAST_WORDS || control.check().is_err() {
+                return None;
             }
         }
     }

@@ -12,6 +12,9 @@ use crate::handshake::{Greeting, Response};
 use crate::login::log_in;
 use crate::{ServerError, SslMode, Target};
 
+/// How PostgreSQL is asked for TLS, which it answers by one letter (its manual, "Message Formats", SSLRequest).
+const POSTGRES_TLS: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
+
 /// A connection that is logged in.
 pub(crate) struct Session {
     pub(crate) channel: Channel,
@@ -85,13 +88,33 @@ pub(crate) fn open_with(
 
 /// Hears the server's greeting, or its reason for not giving one.
 fn greet(channel: &mut Channel, control: &Control<'_>) -> Result<Greeting> {
-    let packet = channel.receive(control)?;
+    let packet = channel.receive(control).map(<[u8]>::to_vec);
+    let packet = packet.map_err(|error| stranger(channel, error, control))?;
     match packet.split_first() {
         Some((0xff, rest)) => Err(match ServerError::read(rest) {
             Some(error) => explain(error),
             None => not_mysql("an error that is cut off"),
         }),
-        _ => Greeting::read(packet).map_err(not_mysql),
+        _ => Greeting::read(&packet).map_err(not_mysql),
+    }
+}
+
+/// Says who is there instead of a server that greets: one that says something else, or waits to be spoken to.
+fn stranger(channel: &mut Channel, error: Error, control: &Control<'_>) -> Error {
+    if error.kind() == ErrorKind::Cancelled {
+        return error;
+    }
+    if let Some(line) = channel.line() {
+        return not_mysql(format!("it says `{line}`"));
+    }
+    if error.kind() != ErrorKind::Timeout {
+        return error;
+    }
+    match channel.ask(&POSTGRES_TLS, control) {
+        Some(b'S' | b'N') => not_mysql("it is a PostgreSQL server"),
+        _ => Error::new(ErrorKind::Timeout, "something takes connections there, but does not greet as a MySQL server does")
+            .source(error)
+            .hint("check host and port: a server that waits to be spoken to, such as a web server, may listen there, or the network lets nothing back"),
     }
 }
 

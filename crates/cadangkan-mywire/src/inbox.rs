@@ -49,6 +49,11 @@ impl Inbox {
         self.next == self.end && self.joined.is_none()
     }
 
+    /// What has arrived and was not taken.
+    pub(crate) fn arrived(&self) -> &[u8] {
+        self.buffer.get(self.next..self.end).unwrap_or_default()
+    }
+
     /// The bytes of a packet that [`next`](Inbox::next) found, until more are read.
     #[inline]
     pub(crate) fn packet(&self, range: Range<usize>) -> &[u8] {
@@ -59,21 +64,24 @@ impl Inbox {
     #[inline]
     pub(crate) fn next(&mut self) -> Result<Option<Range<usize>>, String> {
         loop {
-            let arrived = self.buffer.get(self.next..self.end).unwrap_or_default();
-            let Some(([a, b, c, number], rest)) = arrived.split_first_chunk::<HEADER>() else {
+            let Some((&[a, b, c, number], rest)) = self.arrived().split_first_chunk::<HEADER>() else {
                 return Ok(None);
             };
-            let length = part_length(*a, *b, *c);
+            let length = part_length(a, b, c);
             let so_far = self.joined.unwrap_or(0);
             if so_far + length > LONGEST {
                 return Err("a packet longer than any".to_owned());
             }
-            let Some(part) = rest.get(..length) else { return Ok(None) };
-            // A server that ends a connection says so without having heard us, and counts from the beginning.
-            if *number != self.sequence && (self.joined.is_some() || part.first() != Some(&0xff)) {
+            // A server that ends a connection says so without having heard us, and counts from the beginning. What is
+            // no packet at all claims lengths that never come.
+            let is_no_error = rest.get(..length.min(1)).is_some_and(|first| first != [0xff]);
+            if number != self.sequence && (self.joined.is_some() || is_no_error) {
                 return Err(format!("packet {number} where {} is due", self.sequence));
             }
-            self.out_of_turn = *number != self.sequence;
+            if rest.len() < length {
+                return Ok(None);
+            }
+            self.out_of_turn = number != self.sequence;
             self.sequence = number.wrapping_add(1);
             let begin = self.next + HEADER;
             let end = begin + length;
@@ -129,8 +137,7 @@ impl Inbox {
 
     /// Where the part that is due would end, after the gaps are closed.
     fn awaited(&self) -> usize {
-        let arrived = self.buffer.get(self.next..self.end).unwrap_or_default();
-        let part = match arrived.split_first_chunk::<3>() {
+        let part = match self.arrived().split_first_chunk::<3>() {
             Some(([a, b, c], _)) => part_length(*a, *b, *c),
             None => 0,
         };

@@ -53,12 +53,27 @@ fn what_is_no_mysql_is_said() {
         let kinds = [ErrorKind::Unsupported, ErrorKind::Timeout, ErrorKind::Unreachable];
         assert!(kinds.contains(&error.kind()), "{bytes:?}: {error:?}");
     }
+    let error = failure(&[b"SSH-2.0-OpenSSH_9.2\r\n".to_vec()]);
+    assert!(error.kind() == ErrorKind::Unsupported && error.message().contains("SSH-2.0-OpenSSH_9.2"));
+    let error = failure(&[b"\0\0\0".to_vec()]);
+    assert!(error.message().contains("does not greet"), "{error:?}");
     let error = failure(&[packet(0, b"\xff\x69\x04Host '10.0.0.1' is not allowed to connect")]);
     assert_eq!((error.kind(), server_error(&error).unwrap().code), (ErrorKind::Denied, 1129));
     let error = failure(&[packet(0, b"\xff\x10\x04Too many connections")]);
     assert!(error.is_retryable() && error.message().contains("too many connections"), "{error:?}");
     let old = failure(&[greeting(0x0000_a20f, "")]);
     assert!(old.message().contains("older"), "{old:?}");
+}
+
+#[test]
+fn a_postgres_server_is_known_by_its_answer() {
+    for server in cadangkan_testkit::servers::postgres() {
+        let target = target(&url!("u:hunter2@127.0.0.1:{}/d?connect-timeout=1", server.port));
+        let error = calmly(|control| Connection::open(&target, control)).err().unwrap();
+        check(&error);
+        assert!(error.message().contains("PostgreSQL"), "{error:?}");
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+    }
 }
 
 #[test]
