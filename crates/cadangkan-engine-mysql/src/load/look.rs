@@ -149,6 +149,12 @@ pub(super) fn sessions(there: &mut Connection, name: &str, control: &Control<'_>
     Ok(rows.iter().filter(|row| is(row, 3, name) && !is(row, 0, &own)).count() as u64)
 }
 
+/// Tells whether a session is still there.
+pub(super) fn has_session(there: &mut Connection, id: u64, control: &Control<'_>) -> Result<bool> {
+    let (rows, id) = (there.query_bytes("SHOW PROCESSLIST", control)?, id.to_string());
+    Ok(rows.iter().any(|row| row.first().and_then(Option::as_deref) == Some(id.as_bytes())))
+}
+
 /// The mark of a database, when it has one.
 pub(super) fn mark(there: &mut Connection, name: &str, control: &Control<'_>) -> Result<Option<Mark>> {
     let sql = format!("SHOW TABLE STATUS FROM {} LIKE {}", identifier(name), literal(MARKER));

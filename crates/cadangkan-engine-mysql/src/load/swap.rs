@@ -5,20 +5,27 @@
 //! and no table that has triggers. So triggers of the old tables go just before it, and what is no table is made again
 //! behind it, from definitions that were tried beside the target.
 
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use cadangkan_core::{Control, Error, ErrorKind, Result, ResultExt};
 use cadangkan_mywire::{Connection, identifier};
 
 use super::entries::Entry;
 use super::keep;
-use super::look::{database, open};
+use super::look::{database, has_session, open};
 use super::marks::{BEFORE, Mark};
 use super::objects::{self, Object};
 use super::place::{Place, free_name};
 use super::plan::Old;
 use super::statement::{define, explain};
 use crate::script::Kind;
+
+/// How long a session may take to end.
+const ENDING: Duration = Duration::from_secs(30);
+
+const NOT_KNOWN: &str = "its tables are all old or all new, which is not known";
+const LOOK: &str = "look at the target once the server can be reached; `cadangkan cleanup` shows what is beside it, and keeps the old content if that is what was moved away";
 
 /// The content of the target, as it is before.
 struct Before {
@@ -47,6 +54,18 @@ pub(super) fn swap(
     let before = look(&mut here, place, control)?;
     let mut kept = session(place, &before.kept, lock_timeout, control)?;
     if let Err(error) = exchange(&mut here, place, &before, control) {
+        let moved = here.is_broken().then(|| have_moved(here.connection_id(), place, &before, control));
+        match moved {
+            Some(Ok(true)) => {
+                let again = |name: &str| {
+                    session(place, name, lock_timeout, control).map_err(|error| partly(error, &before.kept))
+                };
+                let (here, kept) = (again(&place.name)?, again(&before.kept)?);
+                return complete(here, kept, place, &before, new, old, control);
+            }
+            Some(Err(_)) => return Err(error.context("target", NOT_KNOWN).hint(LOOK)),
+            Some(Ok(false)) | None => {}
+        }
         let again = make_triggers(place, &before, lock_timeout, control);
         let _ = kept.execute(format!("DROP DATABASE {}", identifier(&before.kept)), control);
         return Err(match again {
@@ -56,10 +75,22 @@ pub(super) fn swap(
                 .context("triggers", lost),
         });
     }
-    // From here on the target has the new tables.
+    complete(here, kept, place, &before, new, old, control)
+}
+
+/// Does what is left when the target has the new tables.
+fn complete(
+    mut here: Connection,
+    mut kept: Connection,
+    place: &Place,
+    before: &Before,
+    new: &[Entry],
+    old: Old,
+    control: &Control<'_>,
+) -> Result<Vec<String>> {
     let mut notes = Vec::new();
-    let replaced = replace_others(&mut here, place, &before, new, control);
-    notes.extend(keep_old(&mut kept, &before, control));
+    let replaced = replace_others(&mut here, place, before, new, control);
+    notes.extend(keep_old(&mut kept, before, control));
     let beside = format!("DROP DATABASE {}", identifier(&place.database));
     if let Err(error) = define(&mut here, &beside, control) {
         notes.push(format!("the database {} could not be dropped: {error}", place.database));
@@ -72,13 +103,16 @@ pub(super) fn swap(
             "the old content could not be dropped and is kept in the database {name}: {error}"
         ));
     }
-    replaced.map_err(|error| {
-        error
-            .with_kind(ErrorKind::Partial)
-            .context("target", format!("all tables are those of the backup; the old ones are kept in {name}"))
-            .hint("correct what the error says, then restore again with `--mode clean`")
-    })?;
+    replaced.map_err(|error| partly(error, name))?;
     Ok(notes)
+}
+
+/// The error of what was to follow the tables.
+fn partly(error: Error, kept: &str) -> Error {
+    error
+        .with_kind(ErrorKind::Partial)
+        .context("target", format!("all tables are those of the backup; the old ones are kept in {kept}"))
+        .hint("correct what the error says, then restore again with `--mode clean`")
 }
 
 /// A connection to a database, for definitions.
@@ -171,6 +205,26 @@ fn exchange(here: &mut Connection, place: &Place, before: &Before, control: &Con
     let sql = format!("RENAME TABLE {}", moves.join(", "));
     define(here, &sql, control).map_err(|error| explain(error, "the swap of the tables", sql.as_bytes()))?;
     Ok(())
+}
+
+/// Tells whether the tables have moved, when the connection was lost that was to move them. Its session is ended
+/// first: the server may still work on what it was told, and would move them later.
+fn have_moved(id: u64, place: &Place, before: &Before, control: &Control<'_>) -> Result<bool> {
+    let mut there = open(&place.server().with_database(None), control)?;
+    // It may be gone already.
+    let _ = there.execute(format!("KILL {id}"), control);
+    let begin = Instant::now();
+    while has_session(&mut there, id, control)? {
+        if begin.elapsed() >= ENDING {
+            return Err(Error::new(ErrorKind::Timeout, "the session that was lost goes on at the server"));
+        }
+        sleep(Duration::from_millis(50));
+    }
+    let mut has_tables = |database: &str| -> Result<bool> {
+        let objects = objects::list(&mut there, database, control)?;
+        Ok(objects.iter().any(|object| matches!(object.kind, Kind::Table | Kind::Sequence)))
+    };
+    if before.tables.is_empty() { Ok(!has_tables(&place.database)?) } else { has_tables(&before.kept) }
 }
 
 /// Makes the old triggers again, after a swap that failed. What failed may be the connection, so it is another one.

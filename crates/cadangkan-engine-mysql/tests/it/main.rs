@@ -14,6 +14,7 @@ mod load_faults;
 mod load_foreign;
 mod load_modes;
 mod load_support;
+mod load_swap;
 mod load_torture;
 mod reading;
 mod round_trip;
