@@ -16,6 +16,7 @@ mod descriptor;
 mod dump;
 mod each;
 mod frame_builder;
+mod in_use;
 mod load;
 mod server;
 
@@ -27,6 +28,7 @@ pub use dump::{
 };
 pub use each::each;
 pub use frame_builder::{FrameBuilder, FrameSizes};
+pub use in_use::{Left, leftovers_not_in_use};
 pub use load::{Load, LoadMode, LoadOptions, LoadPlan, LoadReport, LoadRequest, Piece};
 pub use server::{DatabaseInfo, Location, Scan, ServerInfo};
 

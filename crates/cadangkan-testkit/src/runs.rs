@@ -194,6 +194,13 @@ pub fn leftovers(engine: &dyn Engine) -> Vec<Leftover> {
     controlled(|control| engine.leftovers(control)).unwrap()
 }
 
+/// What broken runs left, and what is said of it.
+pub fn leftovers_and_words(engine: &dyn Engine) -> (Vec<Leftover>, String) {
+    let (cancel, clock, heard) = (Cancel::default(), FakeClock::default(), Heard::default());
+    let control = Control { cancel: &cancel, reporter: &heard, clock: &clock };
+    (engine.leftovers(&control).unwrap(), heard.all())
+}
+
 /// Rows and fingerprint of each table.
 pub fn fingerprints(engine: &dyn Engine) -> Vec<ObjectReport> {
     controlled(|control| engine.fingerprint(&Selection::default(), control)).unwrap()

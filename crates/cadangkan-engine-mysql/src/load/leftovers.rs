@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use cadangkan_core::{Control, Error, ErrorKind, Leftover, Result, quietly};
+use cadangkan_engine::{Left, leftovers_not_in_use};
 use cadangkan_mywire::{Connection, identifier, literal};
 
 use super::look::{one, open, sessions};
@@ -12,11 +13,11 @@ use super::statement::define;
 use crate::config::Config;
 
 /// Lists the databases of the server that restores of this one made or kept, by their marks. One that is still filled
-/// has a session and is left out.
+/// has a session, is left out, and said.
 pub(crate) fn leftovers(config: &Config, control: &Control<'_>) -> Result<Vec<Leftover>> {
     let target = config.target()?;
     let mut there = open(&target.with_database(None), control)?;
-    let marked = marked(&mut there, config, target.database(), control)?;
+    let marked = leftovers_not_in_use(control, || marked(&mut there, config, target.database(), control))?;
     Ok(marked.into_iter().map(|(leftover, _)| leftover).collect())
 }
 
@@ -32,7 +33,7 @@ pub(crate) fn discard(config: &Config, leftover: &Leftover) -> Result<()> {
         if super::look::database(&mut there, name, control)?.is_none() {
             return Ok(());
         }
-        let marked = marked(&mut there, config, target.database(), control)?;
+        let marked = marked(&mut there, config, target.database(), control)?.found;
         match marked.iter().find(|(found, _)| found.location == *name) {
             Some((_, Mark::Unfinished(false))) => {
                 objects::sweep(&mut there, name, &HashSet::new(), control)?;
@@ -49,17 +50,18 @@ pub(crate) fn discard(config: &Config, leftover: &Leftover) -> Result<()> {
     })
 }
 
+/// Those that are left, and the names of those in use.
 fn marked(
     there: &mut Connection,
     config: &Config,
     of: Option<&str>,
     control: &Control<'_>,
-) -> Result<Vec<(Leftover, Mark)>> {
+) -> Result<Left<(Leftover, Mark)>> {
     let sql = format!(
         "SELECT TABLE_SCHEMA, TABLE_COMMENT FROM information_schema.TABLES WHERE TABLE_NAME = {} ORDER BY 1",
         literal(MARKER)
     );
-    let mut found = Vec::new();
+    let (mut found, mut in_use) = (Vec::new(), Vec::new());
     for row in there.query(&sql, control)? {
         let mut row = row.into_iter().flatten();
         let (Some(location), Some(comment)) = (row.next(), row.next()) else { continue };
@@ -76,6 +78,7 @@ fn marked(
             Mark::Kept => "content before a restore",
             Mark::Unfinished(_) => {
                 if sessions(there, &location, control)? > 0 {
+                    in_use.push(location);
                     continue;
                 }
                 "unfinished restore"
@@ -87,5 +90,5 @@ fn marked(
         let size_bytes = one(there, &sql, control)?.and_then(|size| size.parse().ok()).unwrap_or(0);
         found.push((Leftover { location, description: description.to_owned(), size_bytes }, mark));
     }
-    Ok(found)
+    Ok(Left { found, in_use })
 }

@@ -4,9 +4,10 @@ use cadangkan_core::{Cancel, Control, ErrorKind, NoReporter, ObjectName, Section
 use cadangkan_engine::{LoadMode, LoadOptions, LoadRequest, Piece};
 use cadangkan_testkit::FakeClock;
 use cadangkan_testkit::mysql::servers;
+use cadangkan_testkit::runs::leftovers_and_words;
 
 use crate::load_support::{
-    Absent, at, controlled, family, leftovers, plan, request, restore_stream, shop, stock_dump, told,
+    Absent, at, controlled, family, plan, request, restore_stream, shop, stock_dump, told,
 };
 
 #[test]
@@ -60,13 +61,15 @@ fn what_a_killed_restore_left_is_found_and_removed() {
                 let load = engine.begin_load(&planned, control).unwrap();
                 let piece = Piece { raw_offset: 0, section: None, object: None, data: &dump };
                 load.load(&piece, control).unwrap();
-                assert!(leftovers(&*engine).is_empty(), "a restore under way is nobody's leftover");
+                let (found, said) = leftovers_and_words(&*engine);
+                assert!(found.is_empty(), "a restore under way is nobody's leftover");
+                assert!(said.contains(name) && said.contains("still uses it"), "{said}");
                 std::mem::forget(load);
             });
             kill_sessions(&server, name);
-            // The sessions take a moment to go.
-            let found =
-                std::iter::repeat_with(|| leftovers(&*engine)).find(|found| !found.is_empty()).unwrap();
+            // The sessions take a moment to go, which is waited for.
+            let (found, said) = leftovers_and_words(&*engine);
+            assert_eq!(said, "");
             assert_eq!((found.len(), &found[0].location), (1, name));
             assert_eq!(found[0].description, "unfinished restore");
             let error = plan(&*engine, &request(LoadMode::Fresh)).err().unwrap();

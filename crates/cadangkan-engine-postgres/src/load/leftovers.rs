@@ -1,6 +1,7 @@
 //! Databases that restores which died left, or that restores kept.
 
 use cadangkan_core::{Control, Error, ErrorKind, Leftover, Result, quietly};
+use cadangkan_engine::{Left, leftovers_not_in_use};
 use cadangkan_pgwire::{Connection, Target, literal};
 
 use super::database::drop_database;
@@ -11,11 +12,11 @@ use crate::config::Config;
 use crate::server::Databases;
 
 /// Lists the databases of the server that restores of this one, or of those of a whole server, made or kept, by their comments. One that is still
-/// filled has a session and is left out.
+/// filled has a session, is left out, and said.
 pub(crate) fn leftovers(config: &Config, control: &Control<'_>) -> Result<Vec<Leftover>> {
     let target = config.target()?;
     let mut there = open(&Look::maintenance_of(&target, control)?, control)?;
-    marked(&mut there, &target, config.whole.as_ref(), None, control)
+    leftovers_not_in_use(control, || marked(&mut there, &target, config.whole.as_ref(), None, control))
 }
 
 /// Drops one of them; done also when it is gone already.
@@ -30,7 +31,8 @@ pub(crate) fn discard(config: &Config, leftover: &Leftover) -> Result<()> {
         if !super::database::exists(&mut there, &leftover.location, control)? {
             return Ok(());
         }
-        let found = marked(&mut there, &target, config.whole.as_ref(), Some(&leftover.location), control)?;
+        let only = Some(leftover.location.as_str());
+        let found = marked(&mut there, &target, config.whole.as_ref(), only, control)?.found;
         if found.is_empty() {
             return Err(Error::new(ErrorKind::Usage, "this is not a leftover of the database")
                 .context("location", &leftover.location)
@@ -40,13 +42,14 @@ pub(crate) fn discard(config: &Config, leftover: &Leftover) -> Result<()> {
     })
 }
 
+/// Those that are left, and the names of those in use.
 fn marked(
     there: &mut Connection,
     target: &Target,
     whole: Option<&Databases>,
     only: Option<&str>,
     control: &Control<'_>,
-) -> Result<Vec<Leftover>> {
+) -> Result<Left<Leftover>> {
     let only = only.map_or_else(String::new, |name| format!("AND d.datname = {}", literal(name)));
     let sql = format!(
         "SELECT d.datname, pg_catalog.shobj_description(d.oid, 'pg_database'),
@@ -58,7 +61,7 @@ fn marked(
          ORDER BY d.datname",
         literal(target.database())
     );
-    let mut found = Vec::new();
+    let (mut found, mut in_use) = (Vec::new(), Vec::new());
     for row in there.query(&sql, control)? {
         let mut row = Row(row.into_iter());
         let (location, comment, size_bytes, used) = (row.text()?, row.text()?, row.number_or(0)?, row.flag());
@@ -69,12 +72,15 @@ fn marked(
             }
         };
         let description = match mark {
-            Some(Mark::Unfinished) if used => continue,
+            Some(Mark::Unfinished) if used => {
+                in_use.push(location);
+                continue;
+            }
             Some(Mark::Unfinished) => "unfinished restore",
             Some(Mark::Kept) => "content before a restore",
             None => continue,
         };
         found.push(Leftover { location, description: description.to_owned(), size_bytes });
     }
-    Ok(found)
+    Ok(Left { found, in_use })
 }

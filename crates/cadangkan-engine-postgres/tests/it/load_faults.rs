@@ -3,6 +3,7 @@
 use cadangkan_core::{Cancel, Control, ErrorKind, NoReporter, ObjectName, Section};
 use cadangkan_engine::{LoadMode, LoadOptions, LoadRequest, Piece};
 use cadangkan_testkit::FakeClock;
+use cadangkan_testkit::runs::leftovers_and_words;
 use cadangkan_testkit::servers::postgres;
 
 use crate::load_support::{Absent, Role, as_user, feed, fresh, leftovers, plan, shop, table_names, told};
@@ -106,7 +107,10 @@ fn what_a_killed_restore_left_is_found_and_removed() {
             let planned = engine.plan_load(&fresh(&dumped), control).unwrap();
             let load = engine.begin_load(&planned, control).unwrap();
             feed(&*load, &dumped, &planned, control).unwrap();
-            assert!(leftovers(&*engine).is_empty(), "a restore under way is nobody's leftover");
+            let name = target.family().remove(0);
+            let (found, said) = leftovers_and_words(&*engine);
+            assert!(found.is_empty(), "a restore under way is nobody's leftover");
+            assert!(said.contains(&name) && said.contains("still uses it"), "{said}");
             std::mem::forget(load);
         });
         let name = target.family().remove(0);
@@ -114,8 +118,9 @@ fn what_a_killed_restore_left_is_found_and_removed() {
             "postgres",
             &format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"),
         );
-        // The sessions take a moment to go.
-        let found = std::iter::repeat_with(|| leftovers(&*engine)).find(|found| !found.is_empty()).unwrap();
+        // The sessions take a moment to go, which is waited for.
+        let (found, said) = leftovers_and_words(&*engine);
+        assert_eq!(said, "");
         assert_eq!((found.len(), found[0].location.as_str()), (1, name.as_str()));
         assert_eq!(found[0].description, "unfinished restore");
         engine.discard(&found[0]).unwrap();

@@ -34,7 +34,7 @@ pub(crate) fn run(app: &App, args: &CleanupArgs) -> Result<()> {
     let plan = cleanup::plan(&context, database, &list)?;
     let text = |plan: &cleanup::CleanupPlan| {
         if plan.items.is_empty() {
-            return "Nothing was left behind.\n".to_owned();
+            return "There is nothing to remove.\n".to_owned();
         }
         let mut table = Table::new([
             ("what", Align::Left),

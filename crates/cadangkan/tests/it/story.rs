@@ -132,7 +132,7 @@ fn a_damaged_database_is_restored() {
     // What it kept is found and removed.
     assert!(home.good(&["cleanup", "shop", "--dry-run"]).contains("old database, kept by a restore"));
     assert!(home.good(&["cleanup", "shop", "--yes"]).contains("✓ Removed 1 leftover, "));
-    assert_eq!(home.good(&["cleanup", "shop"]), "Nothing was left behind.\n");
+    assert_eq!(home.good(&["cleanup", "shop"]), "There is nothing to remove.\n");
 }
 
 #[test]
