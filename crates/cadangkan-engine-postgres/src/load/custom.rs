@@ -115,13 +115,14 @@ impl Restoring {
         let said = self.said();
         let line = said.lines().find(|line| line.contains("error:")).or(said.lines().next_back());
         let line = line.map_or_else(|| status.to_string(), str::to_owned);
-        let error = failed(&format!("pg_restore failed: {line}"));
+        let message = format!("pg_restore failed: {line}");
         if line.contains("unrecognized configuration parameter") {
             // pg_restore 17 sets transaction_timeout, whatever the server is.
-            return Err(error.with_kind(ErrorKind::Unsupported).hint(
+            return Err(Error::new(ErrorKind::Unsupported, message).hint(
                 "this pg_restore is newer than the server: install the client programs of the server's version, or name their folder with pg_bin; or convert the dump with `pg_restore -f dump.sql` and restore that",
             ));
         }
+        let error = failed(&message);
         Err(
             if line.contains("unsupported version")
                 || line.contains("could not read")
