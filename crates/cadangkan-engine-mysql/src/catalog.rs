@@ -69,6 +69,34 @@ pub(crate) struct Relations {
     pub(crate) sequences: Vec<String>,
     /// Names of tables and views that are there and were excluded, in lower case.
     pub(crate) excluded: BTreeSet<String>,
+    /// All tables together, also those that are not meant.
+    pub(crate) size: Size,
+}
+
+impl Relations {
+    /// Everything that is meant by name and engine, as [`names`] lists it.
+    pub(crate) fn names(&self) -> BTreeSet<(String, String)> {
+        let tables = self.tables.iter().map(|table| (table.name.name.clone(), table.engine.clone()));
+        let others = self.views.iter().chain(&self.sequences);
+        tables.chain(others.map(|name| (name.clone(), String::new()))).collect()
+    }
+}
+
+/// How much there is in a database.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Size {
+    /// Rows and indexes, as the server estimates them.
+    pub(crate) bytes: u64,
+    /// The number of tables.
+    pub(crate) tables: u64,
+}
+
+impl Size {
+    /// Adds a table.
+    pub(crate) fn add(&mut self, rows: u64, indexes: u64) {
+        self.bytes = self.bytes.saturating_add(rows).saturating_add(indexes);
+        self.tables += 1;
+    }
 }
 
 /// A database, and how its name is compared.
@@ -82,8 +110,12 @@ pub(crate) struct Schema {
 impl Schema {
     /// Asks the server how it compares names.
     pub(crate) fn of(connection: &mut Connection, name: &str, control: &Control<'_>) -> Result<Schema> {
-        let lowers = one_row(connection, "SELECT @@lower_case_table_names", control)?.text()? != "0";
-        Ok(Schema { name: name.to_owned(), lowers })
+        Ok(Schema { name: name.to_owned(), lowers: Schema::lowers(connection, control)? })
+    }
+
+    /// Whether the server minds no case in names.
+    pub(crate) fn lowers(connection: &mut Connection, control: &Control<'_>) -> Result<bool> {
+        Ok(one_row(connection, "SELECT @@lower_case_table_names", control)?.text()? != "0")
     }
 
     /// Tells whether a name that the server gave is this one: some catalogs do not mind the case.
@@ -94,6 +126,11 @@ impl Schema {
     /// For statements.
     pub(crate) fn literal(&self) -> String {
         literal(&self.name)
+    }
+
+    /// The name of one of its tables or sequences, for statements in whichever database.
+    pub(crate) fn qualified(&self, name: &str) -> String {
+        format!("{}.{}", identifier(&self.name), identifier(name))
     }
 }
 
@@ -106,7 +143,7 @@ pub(crate) fn relations(
 ) -> Result<Relations> {
     let transactional = engines_with_transactions(connection, control)?;
     let sql = format!(
-        "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, ENGINE, TABLE_ROWS, DATA_LENGTH
+        "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, ENGINE, TABLE_ROWS, DATA_LENGTH, INDEX_LENGTH
            FROM information_schema.TABLES WHERE TABLE_SCHEMA = {}",
         schema.literal()
     );
@@ -117,6 +154,11 @@ pub(crate) fn relations(
         let object = ObjectName::new(name.clone());
         if !schema.is(&of) || name == MARKER {
             return Ok(());
+        }
+        let (engine, rows) = (row.next()?.unwrap_or_default(), row.number()?);
+        let (bytes, indexes) = (row.number()?.unwrap_or_default(), row.number()?.unwrap_or_default());
+        if matches!(kind.as_str(), "BASE TABLE" | "SYSTEM VERSIONED") {
+            found.size.add(bytes, indexes);
         }
         if !selection.has_table(&object) {
             if selection.tables.is_empty() {
@@ -129,15 +171,14 @@ pub(crate) fn relations(
             "SEQUENCE" => found.sequences.push(name),
             "TEMPORARY" => {}
             kind => {
-                let engine = row.next()?.unwrap_or_default();
                 found.tables.push(Table {
                     quoted: identifier(&name),
                     name: object,
                     transactional: transactional.contains(&engine.to_ascii_uppercase()),
                     engine,
                     versioned: kind == "SYSTEM VERSIONED",
-                    estimated_rows: row.number()?,
-                    bytes: row.number()?.unwrap_or_default(),
+                    estimated_rows: rows,
+                    bytes,
                     ..Table::default()
                 });
             }
@@ -148,6 +189,31 @@ pub(crate) fn relations(
     found.views.sort();
     found.sequences.sort();
     Ok(found)
+}
+
+/// Lists what is meant by kind, name and engine alone, which costs the server less.
+pub(crate) fn names(
+    connection: &mut Connection,
+    schema: &Schema,
+    selection: &Selection,
+    control: &Control<'_>,
+) -> Result<BTreeSet<(String, String)>> {
+    let sql = format!(
+        "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, ENGINE FROM information_schema.TABLES WHERE TABLE_SCHEMA = {}",
+        schema.literal()
+    );
+    let mut names = BTreeSet::new();
+    connection.rows(&sql, control, |_, row| {
+        let mut row = RowOf::new(row);
+        let (of, name, kind, engine) = (row.text()?, row.text()?, row.text()?, row.next()?);
+        let is_meant = schema.is(&of) && name != MARKER && kind != "TEMPORARY";
+        if is_meant && selection.has_table(&ObjectName::new(name.clone())) {
+            let has_engine = !matches!(kind.as_str(), "VIEW" | "SYSTEM VIEW" | "SEQUENCE");
+            names.insert((name, engine.filter(|_| has_engine).unwrap_or_default()));
+        }
+        Ok(())
+    })?;
+    Ok(names)
 }
 
 /// Finds out the columns and keys of tables.

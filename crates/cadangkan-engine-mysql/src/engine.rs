@@ -89,7 +89,8 @@ impl Engine for MysqlEngine {
                 )
             })?;
             let schema = Schema::of(&mut connection, name, control)?;
-            Ok(probe::look(&mut connection, &schema, control)?.server)
+            let size = probe::size(&mut connection, &schema, control)?;
+            Ok(probe::look(&mut connection, &schema, size, control)?.server)
         };
         self.explained(look())
     }

@@ -7,7 +7,7 @@ use cadangkan_core::{
 use cadangkan_engine::each;
 use cadangkan_mywire::Target;
 
-use crate::dump::{Reading, Rows, ranges};
+use crate::dump::{Reading, Rows, no_database, ranges};
 use crate::view::{Asked, View, Writers};
 
 /// How long to wait for locks.
@@ -23,7 +23,9 @@ pub(crate) fn tables(
     writers: Writers,
     control: &Control<'_>,
 ) -> Result<Vec<ObjectReport>> {
-    let asked = Asked { target, selection, lock_timeout: LOCK_TIMEOUT, jobs, writers };
+    let name = target.database().ok_or_else(no_database)?;
+    let databases = &[(name, selection)];
+    let asked = Asked { target, databases, lock_timeout: LOCK_TIMEOUT, jobs, writers };
     let view = View::begin(&asked, control)?;
     if let Some(table) = view.denied.first() {
         return Err(Error::new(ErrorKind::Denied, "this user may not read a table")

@@ -7,7 +7,7 @@ use cadangkan_engine::{DatabaseInfo, ServerInfo};
 use cadangkan_mywire::{Connection, Flavor, literal};
 use serde_json::{Map, Value, json};
 
-use crate::catalog::{RowOf, Schema, engines_with_transactions, one_row};
+use crate::catalog::{RowOf, Schema, Size, engines_with_transactions, one_row};
 use crate::load::{MARKER, is_ours};
 
 /// Facts about one database that a manifest keeps, and that a restore needs.
@@ -22,8 +22,13 @@ pub(crate) struct Facts {
 /// Databases of the server's own.
 const SYSTEM: &str = "('mysql', 'sys', 'information_schema', 'performance_schema', 'ndbinfo', 'mysql_innodb_cluster_metadata')";
 
-/// Asks for everything about one database.
-pub(crate) fn look(connection: &mut Connection, schema: &Schema, control: &Control<'_>) -> Result<Facts> {
+/// Asks for everything about one database but its size.
+pub(crate) fn look(
+    connection: &mut Connection,
+    schema: &Schema,
+    size: Size,
+    control: &Control<'_>,
+) -> Result<Facts> {
     let sql = format!(
         "SELECT SCHEMA_NAME, DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME
            FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = {}",
@@ -33,8 +38,6 @@ pub(crate) fn look(connection: &mut Connection, schema: &Schema, control: &Contr
     let mut found = found.into_iter().map(|row| row.into_iter().map(Option::unwrap_or_default));
     let found = found.find_map(|mut row| schema.is(&row.next()?).then(|| (row.next(), row.next())));
     let Some((Some(charset), Some(collation))) = found else { return Err(missing(schema)) };
-    let sizes = sizes(connection, Some(schema), control)?;
-    let size = sizes.into_values().next().unwrap_or_default();
     let mut server = server(connection, control)?;
     server.size_bytes = Some(size.bytes);
     server.tables = Some(size.tables);
@@ -132,10 +135,9 @@ pub(crate) fn names(connection: &mut Connection, control: &Control<'_>) -> Resul
     Ok(names)
 }
 
-#[derive(Clone, Copy, Default)]
-struct Size {
-    bytes: u64,
-    tables: u64,
+/// Asks for the size of one database.
+pub(crate) fn size(connection: &mut Connection, schema: &Schema, control: &Control<'_>) -> Result<Size> {
+    Ok(sizes(connection, Some(schema), control)?.into_values().next().unwrap_or_default())
 }
 
 fn sizes(
@@ -155,11 +157,9 @@ fn sizes(
     connection.rows(&sql, control, |_, row| {
         let mut row = RowOf::new(row);
         let (schema, table) = (row.text()?, row.text()?);
-        let bytes = row.number()?.unwrap_or_default().saturating_add(row.number()?.unwrap_or_default());
+        let (rows, indexes) = (row.number()?.unwrap_or_default(), row.number()?.unwrap_or_default());
         if table != MARKER && only.is_none_or(|only| only.is(&schema)) {
-            let size = found.entry(schema).or_default();
-            size.bytes = size.bytes.saturating_add(bytes);
-            size.tables += 1;
+            found.entry(schema).or_default().add(rows, indexes);
         }
         Ok(())
     })?;

@@ -2,11 +2,12 @@
 
 use cadangkan_core::settings::SettingsError;
 use cadangkan_core::{Control, Error, ErrorKind, Pattern, Result};
-use cadangkan_engine::{Engine, Server, ServerInfo};
+use cadangkan_engine::{DumpRequest, Engine, Server, ServerInfo, ServerSnapshot};
 use cadangkan_mywire::Connection;
 use serde::Deserialize;
 
 use crate::config::{Config, mistake};
+use crate::dump::MysqlServerSnapshot;
 use crate::engine::MysqlEngine;
 use crate::probe;
 use crate::session::open;
@@ -132,6 +133,15 @@ impl Server for MysqlServer {
 
     fn database(&self, name: &str) -> Box<dyn Engine> {
         Box::new(MysqlEngine::new(self.config.single(name)))
+    }
+
+    fn begin_snapshot(
+        &self,
+        databases: &[(String, DumpRequest)],
+        control: &Control<'_>,
+    ) -> Result<Option<Box<dyn ServerSnapshot>>> {
+        let begun = MysqlServerSnapshot::begin(&self.config, databases, control);
+        Ok(Some(Box::new(begun.map_err(|error| self.config.explain(error))?)))
     }
 }
 

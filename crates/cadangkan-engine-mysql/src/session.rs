@@ -31,7 +31,10 @@ pub(crate) fn open(target: &Target, control: &Control<'_>) -> Result<Connection>
     let mut connection = Connection::open(target, control)?;
     supported(&connection)?;
     connection.set_silence(Some(SILENCE));
-    connection.execute(SETTINGS, control).context("during", "setting up the session")?;
+    // A server may be set to another level, under which there are no snapshots.
+    for settings in ["SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ", SETTINGS] {
+        connection.execute(settings, control).context("during", "setting up the session")?;
+    }
     for (flavor, setting) in MORE {
         if connection.version().flavor != *flavor {
             continue;

@@ -1,22 +1,27 @@
-//! One consistent view of a database over several connections.
+//! One consistent view of databases over several connections.
 
 mod begin;
 mod locks;
+mod moment;
+mod others;
+mod part;
 mod position;
 mod touch;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use cadangkan_core::{Control, Error, ErrorKind, Result, ResultExt, Selection};
 use cadangkan_mywire::{Connection, Target, Version};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use crate::catalog::{Relations, Schema, Table};
+use crate::catalog::{self, Relations, Schema, Table};
 use crate::session::is;
+use locks::Locked;
+use moment::Moment;
+use part::Part;
 
-/// Snapshots that show the same moment, one for each connection.
+/// One database as it was at the moment of the snapshots, one for each connection.
 ///
 /// Writers are held up for the moment in which all of them are taken (`FLUSH TABLES WITH READ LOCK`), where this user
 /// may do that; else there is one snapshot alone. The coordinator then touches every table in its snapshot, so that
@@ -35,20 +40,25 @@ pub(crate) struct View {
     pub(crate) warnings: Vec<String>,
     /// Names of tables that this user may not read.
     pub(crate) denied: Vec<String>,
-    coordinator: Mutex<Connection>,
-    readers: Mutex<Vec<Connection>>,
     width: usize,
-    /// Holds locks on tables without transactions, until so many units of them are read.
-    locker: Mutex<Option<Connection>>,
-    locked_units: AtomicUsize,
+    locked: Option<Locked>,
+    moment: Arc<Moment>,
+}
+
+/// Databases that are seen as they were at one moment, one after the other.
+pub(crate) struct Views {
+    moment: Arc<Moment>,
+    databases: Vec<String>,
+    /// What was found of each, until it is opened.
+    parts: Mutex<Vec<Option<Part>>>,
 }
 
 /// What a view is asked to show.
 pub(crate) struct Asked<'a> {
-    /// The server and the database.
+    /// The server.
     pub(crate) target: &'a Target,
-    /// What is meant.
-    pub(crate) selection: &'a Selection,
+    /// The databases, and what is meant of each.
+    pub(crate) databases: &'a [(&'a str, &'a Selection)],
     /// How long to wait for locks.
     pub(crate) lock_timeout: Duration,
     /// How many connections read at once, at most.
@@ -66,10 +76,68 @@ pub(crate) enum Writers {
     Nobody,
 }
 
-impl View {
-    /// Opens a view. What is committed before this returns is seen; what is committed later is not.
+impl Views {
+    /// Opens a view of each database. What is committed before this returns is seen; what is committed later is not.
+    ///
+    /// What is wrong with one database fails [`Views::open`] of that one.
     pub(crate) fn begin(asked: &Asked<'_>, control: &Control<'_>) -> Result<Self> {
         begin::begin(asked, control)
+    }
+
+    /// The databases in the order in which they are to be opened: first those that keep writers waiting.
+    pub(crate) fn databases(&self) -> &[String] {
+        &self.databases
+    }
+
+    fn new(moment: Moment, parts: Vec<Part>) -> Self {
+        Views {
+            moment: Arc::new(moment),
+            databases: parts.iter().map(|part| part.schema.name.clone()).collect(),
+            parts: Mutex::new(parts.into_iter().map(Some).collect()),
+        }
+    }
+
+    /// What was found of a database, which is given out once.
+    fn part(&self, number: usize) -> Option<Part> {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner).get_mut(number)?.take()
+    }
+
+    /// Turns to one of the databases; what is held of those before it is let go of.
+    pub(crate) fn open(&self, database: &str, control: &Control<'_>) -> Result<View> {
+        let number = self.databases.iter().position(|name| name == database);
+        let found = number.and_then(|number| Some((number, self.part(number)?)));
+        let (number, part) = found.ok_or_else(|| {
+            Error::new(ErrorKind::Internal, "the snapshot has no such database, or had it already")
+                .context("database", database)
+        })?;
+        let locked = part.is_locked.then(|| Locked::new(self.moment.locker.clone()));
+        self.moment.enter(number, &part.schema, control)?;
+        self.moment.watch(|connection| part.check_others(connection, control))?;
+        let Part { schema, found, denied, warnings, .. } = part;
+        let mut relations = found?;
+        self.moment.coordinate(|connection| {
+            catalog::describe(connection, &schema, &mut relations.tables, control)
+        })?;
+        Ok(View {
+            version: self.moment.version.clone(),
+            schema,
+            relations,
+            position: self.moment.position.clone(),
+            warnings,
+            denied,
+            width: self.moment.width(),
+            locked,
+            moment: self.moment.clone(),
+        })
+    }
+}
+
+impl View {
+    /// Opens a view of the one database that is asked for.
+    pub(crate) fn begin(asked: &Asked<'_>, control: &Control<'_>) -> Result<Self> {
+        let views = Views::begin(asked, control)?;
+        let name = asked.databases.first().map(|(name, _)| *name).unwrap_or_default();
+        views.open(name, control)
     }
 
     /// How many connections read at once.
@@ -79,15 +147,15 @@ impl View {
 
     /// Does something on the coordinator's connection.
     pub(crate) fn coordinate<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T> {
-        work(&mut self.coordinator.lock().unwrap_or_else(PoisonError::into_inner))
+        self.moment.coordinate(work)
     }
 
     /// Does something on a connection that sees the view.
     pub(crate) fn read<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T> {
-        let Some(mut connection) = self.take() else { return self.coordinate(work) };
-        let result = work(&mut connection)?;
-        self.give_back(connection);
-        Ok(result)
+        let Some(mut connection) = self.moment.take() else { return self.coordinate(work) };
+        let result = work(&mut connection);
+        self.moment.give_back(connection);
+        result
     }
 
     /// Reads one of the view's tables on a connection that sees the view.
@@ -101,59 +169,34 @@ impl View {
         control: &Control<'_>,
         work: impl FnOnce(&mut Connection) -> Result<T>,
     ) -> Result<T> {
-        let Some(mut connection) = self.take() else { return self.coordinate(work) };
-        match touch::touch(&mut connection, &table.quoted, control) {
+        let Some(mut connection) = self.moment.take() else { return self.coordinate(work) };
+        let result = match touch::touch(&mut connection, &table.quoted, control) {
             Err(error) if is(&error, &[1205]) => {
-                self.give_back(connection);
+                self.moment.give_back(connection);
                 return self.coordinate(work);
             }
-            result => result.context("table", &table.name)?,
-        }
-        let result = work(&mut connection)?;
-        self.give_back(connection);
-        Ok(result)
+            Err(error) => Err(error).context("table", &table.name),
+            Ok(()) => work(&mut connection),
+        };
+        self.moment.give_back(connection);
+        result
     }
 
     /// Says of how many units tables without transactions consist.
     pub(crate) fn expect_locked(&self, units: usize) {
-        self.locked_units.store(units, Ordering::SeqCst);
-        if units == 0 {
-            self.unlock();
-        }
+        self.locked.iter().for_each(|locked| locked.expect(units));
     }
 
     /// Takes note that one of these units was read; after the last one writers may go on.
     pub(crate) fn locked_unit_is_done(&self) {
-        if self.locked_units.fetch_sub(1, Ordering::SeqCst) == 1 {
-            self.unlock();
-        }
+        self.locked.iter().for_each(Locked::unit_is_done);
     }
 
-    /// Makes sure that the view held to the end, and lets go of it.
-    pub(crate) fn end(self, control: &Control<'_>) -> Result<()> {
-        let readers = self.readers.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let coordinator = self.coordinator.into_inner().unwrap_or_else(PoisonError::into_inner);
-        for mut connection in readers.into_iter().chain([coordinator]) {
-            connection.query("SELECT 1", control).context("during", "the end of the snapshot")?;
-            if !connection.in_transaction() {
-                return Err(Error::new(ErrorKind::Internal, "the snapshot ended before the dump did")
-                    .hint("back up again; if it happens again, look into the server's log"));
-            }
-            connection.execute("COMMIT", control)?;
-        }
-        Ok(())
-    }
-
-    fn take(&self) -> Option<Connection> {
-        self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop()
-    }
-
-    fn give_back(&self, connection: Connection) {
-        self.readers.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
-    }
-
-    /// Closes the connection that holds the locks.
-    fn unlock(&self) {
-        self.locker.lock().unwrap_or_else(PoisonError::into_inner).take();
+    /// Makes sure that the view held to the end, and lets go of it; says what was measured meanwhile.
+    pub(crate) fn end(self, control: &Control<'_>) -> Result<Map<String, Value>> {
+        self.moment.check(control)?;
+        self.moment.leave(control)?;
+        let locked = self.locked.as_ref().and_then(Locked::milliseconds);
+        Ok(locked.map(|time| ("tables_locked_ms".to_owned(), json!(time))).into_iter().collect())
     }
 }

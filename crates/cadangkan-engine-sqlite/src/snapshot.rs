@@ -131,7 +131,7 @@ impl SqliteSnapshot {
         };
         let everything = Selection::default();
         let objects = inspect::reports(connection, path, &everything, self.request.fingerprints, control)?;
-        Ok(SnapshotEnd { objects, check, warnings: Vec::new() })
+        Ok(SnapshotEnd { objects, check, ..SnapshotEnd::default() })
     }
 }
 

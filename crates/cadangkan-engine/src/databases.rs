@@ -1,8 +1,8 @@
 use cadangkan_core::{Control, Result};
 
-use crate::Engine;
+use crate::{DumpRequest, Engine, Snapshot};
 
-/// A server as one configured database: each of its databases is backed up alone, into a backup of its own.
+/// A server as one configured database: each of its databases is backed up into a backup of its own.
 pub trait Server: Send + Sync {
     /// Lists the databases that are meant at this moment, in order of their names: also those made since the last
     /// time.
@@ -16,4 +16,30 @@ pub trait Server: Send + Sync {
 
     /// Makes the engine of one database, meant or not, without connecting.
     fn database(&self, name: &str) -> Box<dyn Engine>;
+
+    /// Opens one consistent view of several databases; `None` where the server has no such thing, so that each
+    /// database is seen as it is when its turn comes.
+    ///
+    /// What is wrong with one database fails [`ServerSnapshot::open`] of that one.
+    fn begin_snapshot(
+        &self,
+        _databases: &[(String, DumpRequest)],
+        _control: &Control<'_>,
+    ) -> Result<Option<Box<dyn ServerSnapshot>>> {
+        Ok(None)
+    }
+}
+
+/// One consistent view of several databases of a server, held open until it is dropped: all of them show the same
+/// moment, and have the same position.
+pub trait ServerSnapshot: Send + Sync {
+    /// The databases in the order in which they are to be dumped.
+    fn databases(&self) -> Vec<String>;
+
+    /// Opens the view of one database, after that of the one before was ended or dropped.
+    ///
+    /// One that was passed over, or has been opened, is let go of. Fails with `Conflict` when definitions changed in a
+    /// way that the view cannot show, and as [`Engine::begin_snapshot`] does; the other databases can be dumped
+    /// nevertheless.
+    fn open(&self, database: &str, control: &Control<'_>) -> Result<Box<dyn Snapshot>>;
 }

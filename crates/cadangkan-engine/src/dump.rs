@@ -116,6 +116,8 @@ pub struct SnapshotEnd {
     pub objects: Vec<ObjectReport>,
     /// The check that was run and passed, when one was asked for: `quick_check`.
     pub check: Option<String>,
+    /// What was measured meanwhile; it stands with the position.
+    pub measured: Map<String, Value>,
     /// What a person should know.
     pub warnings: Vec<String>,
 }

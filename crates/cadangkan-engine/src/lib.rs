@@ -21,7 +21,7 @@ mod load;
 mod server;
 
 pub use counts::{Count, Counts};
-pub use databases::Server;
+pub use databases::{Server, ServerSnapshot};
 pub use descriptor::{Capabilities, ClientFile, Descriptor, Layout};
 pub use dump::{
     DumpOptions, DumpPlan, DumpRequest, FrameSink, Snapshot, SnapshotEnd, SnapshotStart, Unit, UnitReport,

@@ -168,6 +168,21 @@ pub(crate) fn backup_locked(
     places: &[Place<'_>],
     request: &BackupRequest,
 ) -> Result<BackupReport> {
+    let begin = |control: &Control<'_>| database.engine.begin_snapshot(&request.dump, control);
+    backup_from(context, database, places, request, &begin)
+}
+
+/// How the view of a database begins: by itself, or as one of several of the same moment.
+pub(crate) type Begin<'a> = &'a dyn Fn(&Control<'_>) -> Result<Box<dyn Snapshot>>;
+
+/// Backs up a database whose lock the caller holds, from a view that begins as the caller says.
+pub(crate) fn backup_from(
+    context: &Context<'_>,
+    database: Database<'_>,
+    places: &[Place<'_>],
+    request: &BackupRequest,
+    begin: Begin<'_>,
+) -> Result<BackupReport> {
     reap_database(context, database.name)?;
     let storages: Vec<_> = places.iter().map(|place| place.name.as_str()).collect();
     let options = json!({ "storages": storages, "codec": request.codec.kind(), "level": request.codec.level(),
@@ -179,7 +194,7 @@ pub(crate) fn backup_locked(
         options,
     };
     record(context, &description, |context, run| {
-        let report = make(context, database, places, request, run).operation("back up")?;
+        let report = make(context, database, places, request, begin, run).operation("back up")?;
         let id = report.manifest.backup_id;
         Ok(Outcome::completed(report, Some(id)))
     })
@@ -191,6 +206,7 @@ fn make(
     database: Database<'_>,
     places: &[Place<'_>],
     request: &BackupRequest,
+    begin: Begin<'_>,
     run: Option<RunId>,
 ) -> Result<BackupReport> {
     let control = &context.control;
@@ -204,7 +220,7 @@ fn make(
 
     // 2. One consistent view.
     control.step("begin snapshot");
-    let snapshot = database.engine.begin_snapshot(&request.dump, control)?;
+    let snapshot = begin(control)?;
     let start = snapshot.start().clone();
     start.warnings.iter().for_each(|warning| control.message(Level::Warning, warning));
 

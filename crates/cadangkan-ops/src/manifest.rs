@@ -40,6 +40,8 @@ pub(crate) fn manifest(
     let tables = objects.iter().filter(|object| object.kind == ObjectKind::TABLE).count() as u64;
     let mut warnings = start.warnings;
     warnings.extend(end.warnings);
+    let mut position = start.position;
+    position.extend(end.measured);
     Ok(Manifest {
         format_version: Manifest::FORMAT_VERSION,
         backup_id: facts.backup_id,
@@ -65,7 +67,7 @@ pub(crate) fn manifest(
         encryption: EncryptionInfo::none(),
         options: options(&request.dump),
         selection: request.dump.selection.clone(),
-        position: start.position,
+        position,
         attributes: start.attributes,
         tables_count: tables,
         objects,

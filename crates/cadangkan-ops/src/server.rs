@@ -1,18 +1,19 @@
-//! A whole server: one backup per database, one after the other.
+//! A whole server: one backup per database, one after the other, all of one moment where the engine can do that.
 
 use cadangkan_catalog::RunKind;
-use cadangkan_core::{Error, ErrorKind, Level, Name, Result, ResultExt};
+use cadangkan_core::{Control, Error, ErrorKind, Level, Name, Result, ResultExt};
 use cadangkan_engine::Server;
 use serde_json::json;
 
-use crate::backup::{self, BackupPlan, BackupReport, BackupRequest, backup_locked};
+use crate::backup::{self, BackupPlan, BackupReport, BackupRequest, backup_from};
+use crate::draft::check_places;
 use crate::run::{Outcome, RunDescription, record};
 use crate::{Context, Database, Place};
 
 /// What was done for each database of a server.
 #[derive(Debug)]
 pub struct ServerReport<T> {
-    /// What went well, in order of the databases' names.
+    /// What went well, in the order in which it was done.
     pub done: Vec<T>,
     /// The databases that failed, and why.
     pub failed: Vec<(String, Error)>,
@@ -42,7 +43,8 @@ pub fn plan(
     places: &[Place<'_>],
     request: &BackupRequest,
 ) -> Result<ServerReport<BackupPlan>> {
-    each(context, server, |database| backup::plan(context, of(name, database), places, request))
+    let databases = list(context, server)?;
+    each(context, server, &databases, |database| backup::plan(context, of(name, database), places, request))
 }
 
 /// Backs up every database that is meant at this moment, under the one lock of the configured name.
@@ -57,8 +59,7 @@ pub fn backup(
     request: &BackupRequest,
 ) -> Result<ServerReport<BackupReport>> {
     let _lock = context.lock(name, request.wait)?;
-    let report =
-        each(context, server, |database| backup_locked(context, of(name, database), places, request));
+    let report = back_up_each(context, name, server, places, request);
     let failure = match &report {
         Ok(report) => report.error(),
         // A list that could not be read would leave no trace; what was stopped has left its own.
@@ -73,6 +74,31 @@ pub fn backup(
     report
 }
 
+/// Backs the databases up from one view of all, or from one of each.
+fn back_up_each(
+    context: &Context<'_>,
+    name: &Name,
+    server: &dyn Server,
+    places: &[Place<'_>],
+    request: &BackupRequest,
+) -> Result<ServerReport<BackupReport>> {
+    let control = &context.control;
+    control.step("check storages");
+    check_places(context, places, None)?;
+    let databases = list(context, server)?;
+    control.step("begin snapshot");
+    let wanted: Vec<_> = databases.iter().map(|name| (name.clone(), request.dump.clone())).collect();
+    let view = server.begin_snapshot(&wanted, control)?;
+    let order = view.as_ref().map_or(databases, |view| view.databases());
+    each(context, server, &order, |database| {
+        let begin = |control: &Control<'_>| match &view {
+            Some(view) => view.open(database.name, control),
+            None => database.engine.begin_snapshot(&request.dump, control),
+        };
+        backup_from(context, of(name, database), places, request, &begin)
+    })
+}
+
 /// One of a server's databases, opened.
 struct Opened<'a> {
     name: &'a str,
@@ -83,14 +109,18 @@ fn of<'a>(name: &'a Name, opened: &'a Opened<'a>) -> Database<'a> {
     Database { name, engine: opened.engine.as_ref(), one_of: Some(opened.name) }
 }
 
+fn list(context: &Context<'_>, server: &dyn Server) -> Result<Vec<String>> {
+    context.control.step("list databases");
+    server.databases(&context.control)
+}
+
 fn each<T>(
     context: &Context<'_>,
     server: &dyn Server,
+    databases: &[String],
     mut work: impl FnMut(&Opened<'_>) -> Result<T>,
 ) -> Result<ServerReport<T>> {
     let control = &context.control;
-    control.step("list databases");
-    let databases = server.databases(control)?;
     let mut report = ServerReport { done: Vec::new(), failed: Vec::new() };
     for (number, name) in databases.iter().enumerate() {
         control.check()?;

@@ -9,7 +9,8 @@ use cadangkan_core::{
     Result, Section, Selection, first_cause,
 };
 use cadangkan_engine::{
-    DumpRequest, Engine, FrameSink, LoadMode, LoadPlan, LoadReport, LoadRequest, Piece, SnapshotStart,
+    DumpRequest, Engine, FrameSink, LoadMode, LoadPlan, LoadReport, LoadRequest, Piece, Snapshot,
+    SnapshotEnd, SnapshotStart,
 };
 
 use crate::FakeClock;
@@ -48,6 +49,8 @@ pub struct Dump {
     pub objects: Vec<ObjectReport>,
     /// What the snapshot knew at its beginning.
     pub start: SnapshotStart,
+    /// What it knew at its end.
+    pub end: SnapshotEnd,
 }
 
 impl Dump {
@@ -107,31 +110,36 @@ pub fn dump_while(engine: &dyn Engine, request: &DumpRequest, meanwhile: impl Fn
     controlled(|control| {
         let snapshot = engine.begin_snapshot(request, control)?;
         meanwhile();
-        let (frames, objects) = (Frames::default(), Mutex::new(Vec::<ObjectReport>::new()));
-        for section in Section::ALL {
-            let units = snapshot.units().iter().filter(|unit| unit.section == section);
-            in_threads(snapshot.connections(), units, |unit| {
-                let report = snapshot.dump(unit, &frames, control)?;
-                let mut objects = objects.lock().unwrap();
-                let known = objects.iter().position(|object| object.name == unit.object);
-                let place = known.unwrap_or_else(|| {
-                    objects.push(ObjectReport::new(unit.kind.clone(), unit.object.clone()));
-                    objects.len() - 1
-                });
-                let object = objects.get_mut(place).unwrap();
-                *object.rows.get_or_insert(0) += report.rows;
-                if let Some(part) = report.fingerprint {
-                    object.fingerprint.get_or_insert_default().merge(part);
-                }
-                Ok(())
-            })?;
-        }
-        let start = snapshot.start().clone();
-        snapshot.end(control)?;
-        let mut frames = frames.0.into_inner().unwrap();
-        frames.sort_by_key(|frame| frame.section);
-        Ok(Dump { frames, objects: objects.into_inner().unwrap(), start })
+        dump_snapshot(snapshot, control)
     })
+}
+
+/// Dumps what a snapshot shows, and ends it.
+pub fn dump_snapshot(snapshot: Box<dyn Snapshot>, control: &Control<'_>) -> Result<Dump> {
+    let (frames, objects) = (Frames::default(), Mutex::new(Vec::<ObjectReport>::new()));
+    for section in Section::ALL {
+        let units = snapshot.units().iter().filter(|unit| unit.section == section);
+        in_threads(snapshot.connections(), units, |unit| {
+            let report = snapshot.dump(unit, &frames, control)?;
+            let mut objects = objects.lock().unwrap();
+            let known = objects.iter().position(|object| object.name == unit.object);
+            let place = known.unwrap_or_else(|| {
+                objects.push(ObjectReport::new(unit.kind.clone(), unit.object.clone()));
+                objects.len() - 1
+            });
+            let object = objects.get_mut(place).unwrap();
+            *object.rows.get_or_insert(0) += report.rows;
+            if let Some(part) = report.fingerprint {
+                object.fingerprint.get_or_insert_default().merge(part);
+            }
+            Ok(())
+        })?;
+    }
+    let start = snapshot.start().clone();
+    let end = snapshot.end(control)?;
+    let mut frames = frames.0.into_inner().unwrap();
+    frames.sort_by_key(|frame| frame.section);
+    Ok(Dump { frames, objects: objects.into_inner().unwrap(), start, end })
 }
 
 /// Loads a dump frame by frame, two at once, and commits it; returns also what the engine has to say.

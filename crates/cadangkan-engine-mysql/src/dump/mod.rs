@@ -10,22 +10,26 @@ mod readable;
 mod routines;
 mod rows;
 mod sequences;
+mod server;
 mod shows;
 mod triggers;
 mod units;
 mod values;
 mod views;
 
-use cadangkan_core::{Control, Error, ErrorKind, Result};
+use cadangkan_core::{Control, Error, ErrorKind, Result, Selection};
 use cadangkan_engine::{DumpRequest, FrameSink, Snapshot, SnapshotEnd, SnapshotStart, Unit, UnitReport};
+use cadangkan_mywire::Target;
 
 use crate::config::Config;
 use crate::probe;
 use crate::view::{Asked, View, Writers};
 use definitions::Definitions;
 use gate::Gate;
-pub(crate) use plan::plan;
+use plan::refuse;
+pub(crate) use plan::{no_database, plan};
 pub(crate) use rows::Reading;
+pub(crate) use server::MysqlServerSnapshot;
 use units::Work;
 pub(crate) use units::{Rows, ranges};
 
@@ -45,23 +49,28 @@ pub(crate) struct MysqlSnapshot {
 }
 
 impl MysqlSnapshot {
-    /// Opens the view, finds out what there is to dump, and reads the definitions that are not tables'.
+    /// Opens a view of the one database that is configured.
     pub(crate) fn begin(config: &Config, request: &DumpRequest, control: &Control<'_>) -> Result<Self> {
-        plan::refuse(request)?;
+        refuse(request)?;
         let target = config.target()?;
-        target.database().ok_or_else(plan::no_database)?;
+        let name = target.database().ok_or_else(no_database)?;
+        let databases = &[(name, &request.selection)];
+        let view = View::begin(&asked(config, &target, databases), control)?;
+        MysqlSnapshot::of(view, config, &target, request, control)
+    }
+
+    /// Finds out what there is to dump, and reads the definitions that are not tables'.
+    fn of(
+        mut view: View,
+        config: &Config,
+        target: &Target,
+        request: &DumpRequest,
+        control: &Control<'_>,
+    ) -> Result<Self> {
         let selection = &request.selection;
-        let asked = Asked {
-            target: &target,
-            selection,
-            lock_timeout: config.lock_timeout,
-            jobs: config.jobs,
-            writers: Writers::Others,
-        };
-        let mut view = View::begin(&asked, control)?;
         let (schema, relations) = (&view.schema, &view.relations);
         let (facts, unread, definitions, trailer) = view.coordinate(|connection| {
-            let facts = probe::look(connection, schema, control)?;
+            let facts = probe::look(connection, schema, relations.size, control)?;
             let unread = readable::look(connection, schema, relations, selection, control)?;
             let definitions = Definitions::begin(connection, schema, relations, selection, &facts, control)?;
             Ok((facts, unread, definitions, definitions::trailer(connection)))
@@ -109,6 +118,11 @@ impl MysqlSnapshot {
         definitions::send(unit, first_part, texts, sink)?;
         Ok(UnitReport::default())
     }
+}
+
+fn asked<'a>(config: &Config, target: &'a Target, databases: &'a [(&'a str, &'a Selection)]) -> Asked<'a> {
+    let (lock_timeout, jobs) = (config.lock_timeout, config.jobs);
+    Asked { target, databases, lock_timeout, jobs, writers: Writers::Others }
 }
 
 /// What a person should know of some tables.
@@ -195,8 +209,8 @@ impl Snapshot for MysqlSnapshot {
     }
 
     fn end(self: Box<Self>, control: &Control<'_>) -> Result<SnapshotEnd> {
-        self.view.end(control)?;
+        let measured = self.view.end(control)?;
         let check = self.check.then(|| "reading every row".to_owned());
-        Ok(SnapshotEnd { check, ..SnapshotEnd::default() })
+        Ok(SnapshotEnd { check, measured, ..SnapshotEnd::default() })
     }
 }

@@ -14,9 +14,9 @@ pub(crate) fn plan(config: &Config, request: &DumpRequest, control: &Control<'_>
     let name = target.database().ok_or_else(no_database)?;
     let mut connection = open(&target, control)?;
     let schema = Schema::of(&mut connection, name, control)?;
-    let facts = probe::look(&mut connection, &schema, control)?;
     let selection = &request.selection;
     let mut relations = catalog::relations(&mut connection, &schema, selection, control)?;
+    let facts = probe::look(&mut connection, &schema, relations.size, control)?;
     catalog::check_names(&relations, selection)?;
     catalog::describe(&mut connection, &schema, &mut relations.tables, control)?;
     let unread = readable::look(&mut connection, &schema, &relations, selection, control)?;
@@ -49,7 +49,7 @@ pub(super) fn refuse(request: &DumpRequest) -> Result<()> {
 }
 
 /// The error for settings without a database.
-pub(super) fn no_database() -> Error {
+pub(crate) fn no_database() -> Error {
     Error::new(ErrorKind::Usage, "no database is named")
         .hint("name it at the end of the URL: mysql://user@host/name, or name several with `databases`")
 }

@@ -1,5 +1,7 @@
 //! Locks: for the moment of the snapshot, and on tables that have none.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -7,7 +9,8 @@ use cadangkan_core::{Control, Error, ErrorKind, Result, ResultExt};
 use cadangkan_mywire::{Connection, Flavor};
 
 use super::Asked;
-use crate::catalog::{Relations, Table};
+use super::part::Part;
+use crate::catalog::Table;
 use crate::session::{is, open};
 
 /// How long others may queue behind us while we wait for a lock on everything, in seconds.
@@ -28,7 +31,7 @@ pub(super) struct Pause(Instant);
 impl Pause {
     /// How long it has lasted.
     pub(super) fn milliseconds(&self) -> u64 {
-        u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX)
+        milliseconds(self.0)
     }
 }
 
@@ -103,55 +106,113 @@ fn busy(error: Error, connection: &mut Connection, control: &Control<'_>) -> Err
     if found.is_empty() { busy } else { busy.context("running", found.join(", ")) }
 }
 
+/// Holds locks on tables without transactions of one or more databases until all of them are read.
+pub(super) struct Locker {
+    _connection: Connection,
+    since: Instant,
+    /// How many databases are yet to be read.
+    waiting: usize,
+}
+
+/// One database's tables without transactions, which are locked until they are read.
+pub(super) struct Locked {
+    locker: Arc<Mutex<Option<Locker>>>,
+    units: AtomicUsize,
+    /// How long they were locked, once they are read.
+    milliseconds: OnceLock<u64>,
+}
+
+impl Locked {
+    pub(super) fn new(locker: Arc<Mutex<Option<Locker>>>) -> Self {
+        Locked { locker, units: AtomicUsize::new(0), milliseconds: OnceLock::new() }
+    }
+
+    /// Says of how many units they consist.
+    pub(super) fn expect(&self, units: usize) {
+        self.units.store(units, Ordering::SeqCst);
+        if units == 0 {
+            self.are_read();
+        }
+    }
+
+    /// Takes note that one unit was read.
+    pub(super) fn unit_is_done(&self) {
+        if self.units.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.are_read();
+        }
+    }
+
+    /// How long they were locked, as far as this database is concerned.
+    pub(super) fn milliseconds(&self) -> Option<u64> {
+        self.milliseconds.get().copied()
+    }
+
+    /// After the last database the connection that holds the locks is closed.
+    fn are_read(&self) {
+        let mut locker = self.locker.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.milliseconds.get().is_some() {
+            return;
+        }
+        let Some(held) = locker.as_mut() else { return };
+        let _ = self.milliseconds.set(milliseconds(held.since));
+        held.waiting = held.waiting.saturating_sub(1);
+        if held.waiting == 0 {
+            *locker = None;
+        }
+    }
+}
+
+/// One that failed keeps nobody waiting.
+impl Drop for Locked {
+    fn drop(&mut self) {
+        self.are_read();
+    }
+}
+
 /// Locks the tables whose engines have no transactions, on a connection of its own; they would not be those of the
 /// moment otherwise.
 pub(super) fn lock_tables(
     asked: &Asked<'_>,
-    relations: &Relations,
-    warnings: &mut Vec<String>,
+    parts: &mut [Part],
     control: &Control<'_>,
-) -> Result<Option<Connection>> {
-    let tables: Vec<&Table> = without_transactions(relations, asked).collect();
+) -> Result<Option<Locker>> {
+    let tables: Vec<(&Part, &Table)> =
+        parts.iter().flat_map(|part| part.without_transactions().map(move |table| (part, table))).collect();
     if tables.is_empty() {
         return Ok(None);
     }
-    let names: Vec<_> = tables.iter().map(|table| table.name.to_string()).collect();
-    let mut locker = open(asked.target, control)?;
-    set_wait(&mut locker, PATIENCE.min(asked.lock_timeout.as_secs().max(1)), control)?;
-    let list: Vec<_> = tables.iter().map(|table| format!("{} READ", table.quoted)).collect();
-    match locker.execute(format!("LOCK TABLES {}", list.join(", ")), control) {
-        Ok(_) => {
-            warnings.push(format!(
-                "tables of engines without transactions were locked against writing while they were read: {}",
-                some(&names)
-            ));
-            Ok(Some(locker))
-        }
-        Err(error) if is(&error, MAY_NOT) || is(&error, &[1143]) => {
-            warnings.push(format!(
-                "tables of engines without transactions could not be locked (LOCK TABLES is not granted), so they are read as they are when their turn comes: {}",
-                some(&names)
-            ));
-            Ok(None)
-        }
-        Err(error) => Err(error).context("during", "locking tables of engines without transactions"),
-    }
-}
-
-fn without_transactions<'a>(
-    relations: &'a Relations,
-    asked: &'a Asked<'_>,
-) -> impl Iterator<Item = &'a Table> {
-    relations
-        .tables
+    let mut connection = open(asked.target, control)?;
+    set_wait(&mut connection, PATIENCE.min(asked.lock_timeout.as_secs().max(1)), control)?;
+    let list: Vec<_> = tables
         .iter()
-        .filter(|table| !table.transactional && table.has_rows() && asked.selection.has_rows(&table.name))
+        .map(|(part, table)| format!("{} READ", part.schema.qualified(&table.name.name)))
+        .collect();
+    let are_locked = match connection.execute(format!("LOCK TABLES {}", list.join(", ")), control) {
+        Ok(_) => true,
+        Err(error) if is(&error, MAY_NOT) || is(&error, &[1143]) => false,
+        Err(error) => {
+            return Err(error).context("during", "locking tables of engines without transactions");
+        }
+    };
+    let since = Instant::now();
+    let said = if are_locked {
+        "tables of engines without transactions were locked against writing until they were read"
+    } else {
+        "tables of engines without transactions could not be locked (LOCK TABLES is not granted), so they are read as they are when their turn comes"
+    };
+    for part in parts.iter_mut() {
+        let names: Vec<_> = part.without_transactions().map(|table| table.name.to_string()).collect();
+        if !names.is_empty() {
+            part.warnings.push(format!("{said}: {}", some(&names)));
+            part.is_locked = are_locked;
+        }
+    }
+    let waiting = parts.iter().filter(|part| part.is_locked).count();
+    Ok(are_locked.then_some(Locker { _connection: connection, since, waiting }))
 }
 
-/// Names the tables whose engines have no transactions.
-pub(super) fn names_without_transactions(relations: &Relations) -> Vec<String> {
-    let tables = relations.tables.iter().filter(|table| !table.transactional && table.has_rows());
-    tables.map(|table| table.name.to_string()).collect()
+fn milliseconds(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Names a few of many.

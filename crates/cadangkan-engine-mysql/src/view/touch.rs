@@ -1,9 +1,9 @@
 //! Using tables within a snapshot, so that nobody alters them until it ends.
 
 use cadangkan_core::{Control, ErrorKind, Result, ResultExt};
-use cadangkan_mywire::{Connection, identifier};
+use cadangkan_mywire::Connection;
 
-use crate::catalog::Relations;
+use crate::catalog::{Relations, Schema};
 use crate::session::is;
 
 /// What came of touching everything.
@@ -21,9 +21,10 @@ pub(super) fn touch(connection: &mut Connection, quoted: &str, control: &Control
     Ok(())
 }
 
-/// Uses every table and sequence.
+/// Uses every table and sequence of a database.
 pub(super) fn all(
     connection: &mut Connection,
+    schema: &Schema,
     relations: &Relations,
     control: &Control<'_>,
 ) -> Result<Touched> {
@@ -33,7 +34,7 @@ pub(super) fn all(
     for (name, has_rows) in tables.chain(sequences) {
         // What lies on other servers is opened, and not asked.
         let limit = if has_rows { 1 } else { 0 };
-        let sql = format!("SELECT 1 FROM {} LIMIT {limit}", identifier(&name));
+        let sql = format!("SELECT 1 FROM {} LIMIT {limit}", schema.qualified(&name));
         match connection.rows(&sql, control, |_, _| Ok(())) {
             Ok(_) => {}
             Err(error) if is(&error, &[1142, 1143, 1044, 1370]) => denied.push(name),

@@ -20,3 +20,4 @@ mod reading;
 mod round_trip;
 mod scan;
 mod support;
+mod whole_server;

@@ -1,7 +1,9 @@
 use cadangkan_engine::Engine;
 use cadangkan_engine_mysql::MYSQL;
 use cadangkan_testkit::mysql::TestDatabase;
-pub(crate) use cadangkan_testkit::runs::{Frames, controlled, dump, dump_while, fingerprints, load};
+pub(crate) use cadangkan_testkit::runs::{
+    Dump, Frames, controlled, dump, dump_snapshot, dump_while, fingerprints, load,
+};
 use serde_json::{Value, json};
 
 /// Opens a database by its URL, with more settings.

@@ -6,9 +6,9 @@ use std::sync::Mutex;
 use cadangkan_archive::Manifest;
 use cadangkan_catalog::{BackupFilter, RunFilter, RunKind, RunStatus};
 use cadangkan_core::{Control, Error, ErrorKind, Event, NoReporter, Reporter, Result};
-use cadangkan_engine::{Engine, Server};
+use cadangkan_engine::{DumpRequest, Engine, Server, ServerSnapshot, Snapshot};
 use cadangkan_engine_sqlite::SQLITE;
-use cadangkan_ops::backup::BackupReport;
+use cadangkan_ops::backup::{BackupReport, BackupRequest};
 use cadangkan_ops::server::{ServerReport, backup, plan};
 use cadangkan_ops::source::{Source, Wanted};
 use serde_json::json;
@@ -16,6 +16,50 @@ use serde_json::json;
 use crate::support::{World, request};
 
 struct Folder(PathBuf);
+
+/// A folder all files of which are seen at one moment, the last one first.
+struct AtOnce(Folder);
+
+struct AllOfThem(Mutex<Vec<Begun>>);
+
+type Begun = (String, Result<Box<dyn Snapshot>>);
+
+impl Server for AtOnce {
+    fn databases(&self, control: &Control<'_>) -> Result<Vec<String>> {
+        self.0.databases(control)
+    }
+
+    fn means(&self, name: &str) -> bool {
+        self.0.means(name)
+    }
+
+    fn database(&self, name: &str) -> Box<dyn Engine> {
+        self.0.database(name)
+    }
+
+    fn begin_snapshot(
+        &self,
+        databases: &[(String, DumpRequest)],
+        control: &Control<'_>,
+    ) -> Result<Option<Box<dyn ServerSnapshot>>> {
+        let begin = |(name, request): &(String, DumpRequest)| {
+            (name.clone(), self.database(name).begin_snapshot(request, control))
+        };
+        Ok(Some(Box::new(AllOfThem(Mutex::new(databases.iter().rev().map(begin).collect())))))
+    }
+}
+
+impl ServerSnapshot for AllOfThem {
+    fn databases(&self) -> Vec<String> {
+        self.0.lock().unwrap().iter().map(|(name, _)| name.clone()).collect()
+    }
+
+    fn open(&self, database: &str, _control: &Control<'_>) -> Result<Box<dyn Snapshot>> {
+        let mut views = self.0.lock().unwrap();
+        let place = views.iter().position(|(name, _)| name == database).unwrap();
+        views.remove(place).1
+    }
+}
 
 impl Folder {
     fn in_world(world: &World, names: &[&str]) -> Self {
@@ -53,7 +97,11 @@ impl Server for Folder {
     }
 }
 
-fn back_up(world: &World, server: &Folder, reporter: &dyn Reporter) -> Result<ServerReport<BackupReport>> {
+fn back_up(
+    world: &World,
+    server: &dyn Server,
+    reporter: &dyn Reporter,
+) -> Result<ServerReport<BackupReport>> {
     let locks = world.folder.join("locks");
     backup(&world.context(reporter, &locks), &world.name, server, &[world.place()], &request())
 }
@@ -117,6 +165,44 @@ fn one_that_fails_does_not_stop_the_others_and_is_not_forgotten() {
     let dry = dry.unwrap();
     assert_eq!((dry.done.len(), dry.failed.len()), (2, 1));
     assert_eq!(world.catalog.backups(&BackupFilter::default()).unwrap().len(), 2, "a dry run makes nothing");
+}
+
+#[test]
+fn one_view_of_all_is_begun_once_and_its_order_is_kept() {
+    struct WritesMeanwhile<'a>(&'a Folder);
+    impl Reporter for WritesMeanwhile<'_> {
+        fn report(&self, event: &Event<'_>) {
+            if matches!(event, Event::Step { name: "dump" }) {
+                let file = rusqlite::Connection::open(self.0.path("a.db")).unwrap();
+                file.execute_batch("INSERT INTO t VALUES (1)").unwrap();
+            }
+        }
+    }
+    let world = World::new();
+    let server = AtOnce(Folder::in_world(&world, &["a.db", "c.db"]));
+    let file = rusqlite::Connection::open(server.0.path("a.db")).unwrap();
+    file.execute_batch("PRAGMA journal_mode = WAL; INSERT INTO t VALUES (0)").unwrap();
+    std::fs::write(server.0.0.join("b.db"), "SQLite format 3\0 and nothing else").unwrap();
+    let with_rows = BackupRequest { dump: DumpRequest { fingerprints: true, ..request().dump }, ..request() };
+    let report = world.with_context(|context| {
+        let reporter = WritesMeanwhile(&server.0);
+        let context = cadangkan_ops::Context {
+            control: Control { reporter: &reporter, ..context.control },
+            ..*context
+        };
+        backup(&context, &world.name, &server, &[world.place()], &with_rows).unwrap()
+    });
+    let of: Vec<_> = report.done.iter().map(|done| done.manifest.database.clone()).collect();
+    assert_eq!(of, [server.0.path("c.db"), server.0.path("a.db")]);
+    assert_eq!(
+        report.failed.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>(),
+        [server.0.path("b.db")]
+    );
+    let objects = &report.done[1].manifest.objects;
+    let table = objects.iter().find(|object| object.name.name == "t").unwrap();
+    assert_eq!(table.rows, Some(1), "it is not of the moment at which all began");
+    let rows: u32 = file.query_row("SELECT COUNT(*) FROM t", [], |row| row.get(0)).unwrap();
+    assert!(rows > 1, "nothing was written meanwhile");
 }
 
 #[test]

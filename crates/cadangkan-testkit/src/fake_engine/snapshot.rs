@@ -132,6 +132,6 @@ impl Snapshot for FakeSnapshot {
             return Err(injected(kind));
         }
         let check = self.request.check.then(|| "fake check".to_owned());
-        Ok(SnapshotEnd { objects: Vec::new(), check, warnings: Vec::new() })
+        Ok(SnapshotEnd { check, ..SnapshotEnd::default() })
     }
 }
