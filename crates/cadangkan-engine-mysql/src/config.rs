@@ -1,15 +1,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub(crate) use cadangkan_core::settings::mistake;
-use cadangkan_core::settings::{self, SettingsError, time_limit};
+use cadangkan_core::settings::{self, SettingsError, mistake, time_limit};
 use cadangkan_core::{Error, Result};
+use cadangkan_engine::{Databases, Names};
 use cadangkan_mywire::{Secret, Settings, SslMode, SystemEnvironment, Target};
 use cadangkan_tunnel::{SshSettings, Way};
 use serde::Deserialize;
 use serde_json::Value;
-
-use crate::server::{Databases, Names};
 
 /// What can be set, checked.
 #[derive(Clone)]

@@ -137,33 +137,22 @@ pub(crate) fn names(connection: &mut Connection, control: &Control<'_>) -> Resul
 
 /// Asks for the size of one database.
 pub(crate) fn size(connection: &mut Connection, schema: &Schema, control: &Control<'_>) -> Result<Size> {
-    Ok(sizes(connection, Some(schema), control)?.into_values().next().unwrap_or_default())
-}
-
-fn sizes(
-    connection: &mut Connection,
-    only: Option<&Schema>,
-    control: &Control<'_>,
-) -> Result<BTreeMap<String, Size>> {
-    let place = match only {
-        Some(schema) => format!("TABLE_SCHEMA = {}", schema.literal()),
-        None => format!("TABLE_SCHEMA NOT IN {SYSTEM}"),
-    };
     let sql = format!(
         "SELECT TABLE_SCHEMA, TABLE_NAME, DATA_LENGTH, INDEX_LENGTH FROM information_schema.TABLES
-          WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND {place}"
+          WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND TABLE_SCHEMA = {}",
+        schema.literal()
     );
-    let mut found: BTreeMap<String, Size> = BTreeMap::new();
+    let mut size = Size::default();
     connection.rows(&sql, control, |_, row| {
         let mut row = RowOf::new(row);
-        let (schema, table) = (row.text()?, row.text()?);
+        let (of, table) = (row.text()?, row.text()?);
         let (rows, indexes) = (row.number()?.unwrap_or_default(), row.number()?.unwrap_or_default());
-        if table != MARKER && only.is_none_or(|only| only.is(&schema)) {
-            found.entry(schema).or_default().add(rows, indexes);
+        if table != MARKER && schema.is(&of) {
+            size.add(rows, indexes);
         }
         Ok(())
     })?;
-    Ok(found)
+    Ok(size)
 }
 
 fn is_on(value: &str) -> bool {

@@ -162,7 +162,8 @@ impl View {
     ///
     /// Who waits to alter a table lets nobody pass who has not used it yet, and itself waits for the coordinator: a
     /// connection that queued behind it would wait for the end of the dump. So it is not waited for, and such a table
-    /// is read by the coordinator.
+    /// is read by the coordinator. Who flushes all tables lets nobody open one that is locked: it is read by the
+    /// connection that has locked it.
     pub(crate) fn read_table<T>(
         &self,
         table: &Table,
@@ -173,7 +174,10 @@ impl View {
         let result = match touch::touch(&mut connection, &table.quoted, control) {
             Err(error) if is(&error, &[1205]) => {
                 self.moment.give_back(connection);
-                return self.coordinate(work);
+                return match self.locked.as_ref().filter(|_| !table.transactional) {
+                    Some(locked) => locked.read(&self.schema, control, work),
+                    None => self.coordinate(work),
+                };
             }
             Err(error) => Err(error).context("table", &table.name),
             Ok(()) => work(&mut connection),

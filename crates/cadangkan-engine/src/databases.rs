@@ -1,18 +1,34 @@
 use cadangkan_core::{Control, Result};
 
-use crate::{DumpRequest, Engine, Snapshot};
+use crate::{DatabaseInfo, Databases, DumpRequest, Engine, Snapshot};
 
 /// A server as one configured database: each of its databases is backed up into a backup of its own.
 pub trait Server: Send + Sync {
+    /// Which databases the settings mean.
+    fn meant(&self) -> &Databases;
+
+    /// Lists the names, in their order, of all databases that can be backed up at this moment: neither the server's own
+    /// nor what restores made or kept.
+    ///
+    /// Fails as [`Engine::probe`] does.
+    fn names(&self, control: &Control<'_>) -> Result<Vec<String>>;
+
+    /// Lists these databases with what is known of them, which may take the server longer.
+    fn sizes(&self, control: &Control<'_>) -> Result<Vec<DatabaseInfo>>;
+
     /// Lists the databases that are meant at this moment, in order of their names: also those made since the last
     /// time.
     ///
     /// Fails with `NotFound` when a name that is not a glob matches nothing or when none is meant, and as
     /// [`Engine::probe`] does.
-    fn databases(&self, control: &Control<'_>) -> Result<Vec<String>>;
+    fn databases(&self, control: &Control<'_>) -> Result<Vec<String>> {
+        self.meant().pick(&self.names(control)?)
+    }
 
     /// Tells from the settings alone whether a database of this name would be meant.
-    fn means(&self, name: &str) -> bool;
+    fn means(&self, name: &str) -> bool {
+        self.meant().means(name)
+    }
 
     /// Makes the engine of one database, meant or not, without connecting.
     fn database(&self, name: &str) -> Box<dyn Engine>;

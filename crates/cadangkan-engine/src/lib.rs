@@ -18,6 +18,7 @@ mod each;
 mod frame_builder;
 mod in_use;
 mod load;
+mod names;
 mod server;
 
 pub use counts::{Count, Counts};
@@ -30,6 +31,7 @@ pub use each::each;
 pub use frame_builder::{FrameBuilder, FrameSizes};
 pub use in_use::{Left, leftovers_not_in_use};
 pub use load::{Load, LoadMode, LoadOptions, LoadPlan, LoadReport, LoadRequest, Piece};
+pub use names::{Databases, Names};
 pub use server::{DatabaseInfo, Location, Scan, ServerInfo};
 
 use cadangkan_core::{Control, Error, ErrorKind, Leftover, ObjectReport, Result, Selection};

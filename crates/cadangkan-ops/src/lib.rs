@@ -5,6 +5,7 @@
 
 pub mod adopt;
 pub mod backup;
+pub mod choice;
 pub mod cleanup;
 mod context;
 mod draft;

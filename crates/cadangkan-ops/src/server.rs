@@ -1,14 +1,38 @@
 //! A whole server: one backup per database, one after the other, all of one moment where the engine can do that.
 
 use cadangkan_catalog::RunKind;
-use cadangkan_core::{Control, Error, ErrorKind, Level, Name, Result, ResultExt};
+use cadangkan_core::{Control, Error, ErrorKind, Level, Name, Pattern, Result, ResultExt};
 use cadangkan_engine::Server;
 use serde_json::json;
 
 use crate::backup::{self, BackupPlan, BackupReport, BackupRequest, backup_from};
+use crate::choice::Choice;
 use crate::draft::check_places;
 use crate::run::{Outcome, RunDescription, record};
 use crate::{Context, Database, Place};
+
+/// What a backup of a server is asked for.
+#[derive(Clone, Debug)]
+pub struct ServerRequest {
+    /// What each backup is asked for.
+    pub backup: BackupRequest,
+    /// Which databases.
+    pub choice: Choice,
+    /// Of these databases definitions alone.
+    pub schema_only: Vec<Pattern>,
+}
+
+impl ServerRequest {
+    /// What is asked for of one database.
+    fn of(&self, database: &str) -> BackupRequest {
+        let mut request = self.backup.clone();
+        if self.schema_only.iter().any(|pattern| pattern.matches(database)) {
+            let selection = &mut request.dump.selection;
+            (selection.schema_only, selection.data_only) = (true, false);
+        }
+        request
+    }
+}
 
 /// What was done for each database of a server.
 #[derive(Debug)]
@@ -41,10 +65,12 @@ pub fn plan(
     name: &Name,
     server: &dyn Server,
     places: &[Place<'_>],
-    request: &BackupRequest,
+    request: &ServerRequest,
 ) -> Result<ServerReport<BackupPlan>> {
-    let databases = list(context, server)?;
-    each(context, server, &databases, |database| backup::plan(context, of(name, database), places, request))
+    let databases = list(context, server, request)?;
+    each(context, server, &databases, |database| {
+        backup::plan(context, of(name, database), places, &request.of(database.name))
+    })
 }
 
 /// Backs up every database that is meant at this moment, under the one lock of the configured name.
@@ -56,9 +82,9 @@ pub fn backup(
     name: &Name,
     server: &dyn Server,
     places: &[Place<'_>],
-    request: &BackupRequest,
+    request: &ServerRequest,
 ) -> Result<ServerReport<BackupReport>> {
-    let _lock = context.lock(name, request.wait)?;
+    let _lock = context.lock(name, request.backup.wait)?;
     let report = back_up_each(context, name, server, places, request);
     let failure = match &report {
         Ok(report) => report.error(),
@@ -80,17 +106,18 @@ fn back_up_each(
     name: &Name,
     server: &dyn Server,
     places: &[Place<'_>],
-    request: &BackupRequest,
+    request: &ServerRequest,
 ) -> Result<ServerReport<BackupReport>> {
     let control = &context.control;
     control.step("check storages");
     check_places(context, places, None)?;
-    let databases = list(context, server)?;
+    let databases = list(context, server, request)?;
     control.step("begin snapshot");
-    let wanted: Vec<_> = databases.iter().map(|name| (name.clone(), request.dump.clone())).collect();
+    let wanted: Vec<_> = databases.iter().map(|name| (name.clone(), request.of(name).dump)).collect();
     let view = server.begin_snapshot(&wanted, control)?;
     let order = view.as_ref().map_or(databases, |view| view.databases());
     each(context, server, &order, |database| {
+        let request = &request.of(database.name);
         let begin = |control: &Control<'_>| match &view {
             Some(view) => view.open(database.name, control),
             None => database.engine.begin_snapshot(&request.dump, control),
@@ -109,9 +136,9 @@ fn of<'a>(name: &'a Name, opened: &'a Opened<'a>) -> Database<'a> {
     Database { name, engine: opened.engine.as_ref(), one_of: Some(opened.name) }
 }
 
-fn list(context: &Context<'_>, server: &dyn Server) -> Result<Vec<String>> {
+fn list(context: &Context<'_>, server: &dyn Server, request: &ServerRequest) -> Result<Vec<String>> {
     context.control.step("list databases");
-    server.databases(&context.control)
+    request.choice.choose(server, &context.control)
 }
 
 fn each<T>(
@@ -142,11 +169,11 @@ fn each<T>(
 }
 
 /// Records a run that failed, so that whoever looks at the last run sees it, whichever database came last.
-fn leave_trace(context: &Context<'_>, name: &Name, request: &BackupRequest, failure: Error) {
+fn leave_trace(context: &Context<'_>, name: &Name, request: &ServerRequest, failure: Error) {
     let description = RunDescription {
         kind: RunKind::Backup,
         database: Some(name),
-        trigger: request.trigger.as_str(),
+        trigger: request.backup.trigger.as_str(),
         options: json!({ "databases": "all" }),
     };
     // The failure is told anyway: it comes back with the report.

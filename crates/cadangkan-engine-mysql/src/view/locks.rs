@@ -6,11 +6,11 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use cadangkan_core::{Control, Error, ErrorKind, Result, ResultExt};
-use cadangkan_mywire::{Connection, Flavor};
+use cadangkan_mywire::{Connection, Flavor, identifier};
 
 use super::Asked;
 use super::part::Part;
-use crate::catalog::Table;
+use crate::catalog::{Schema, Table};
 use crate::session::{is, open};
 
 /// How long others may queue behind us while we wait for a lock on everything, in seconds.
@@ -108,7 +108,7 @@ fn busy(error: Error, connection: &mut Connection, control: &Control<'_>) -> Err
 
 /// Holds locks on tables without transactions of one or more databases until all of them are read.
 pub(super) struct Locker {
-    _connection: Connection,
+    connection: Connection,
     since: Instant,
     /// How many databases are yet to be read.
     waiting: usize,
@@ -140,6 +140,21 @@ impl Locked {
         if self.units.fetch_sub(1, Ordering::SeqCst) == 1 {
             self.are_read();
         }
+    }
+
+    /// Reads one of them on the connection that has locked them, which has it open.
+    pub(super) fn read<T>(
+        &self,
+        schema: &Schema,
+        control: &Control<'_>,
+        work: impl FnOnce(&mut Connection) -> Result<T>,
+    ) -> Result<T> {
+        let mut locker = self.locker.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = locker.as_mut().ok_or_else(|| {
+            Error::new(ErrorKind::Internal, "a table that is not locked any more was to be read")
+        })?;
+        held.connection.execute(format!("USE {}", identifier(&schema.name)), control)?;
+        work(&mut held.connection)
     }
 
     /// How long they were locked, as far as this database is concerned.
@@ -208,7 +223,7 @@ pub(super) fn lock_tables(
         }
     }
     let waiting = parts.iter().filter(|part| part.is_locked).count();
-    Ok(are_locked.then_some(Locker { _connection: connection, since, waiting }))
+    Ok(are_locked.then_some(Locker { connection, since, waiting }))
 }
 
 fn milliseconds(since: Instant) -> u64 {

@@ -1,7 +1,7 @@
 //! Databases that restores which died left, or that restores kept.
 
 use cadangkan_core::{Control, Error, ErrorKind, Leftover, Result, quietly};
-use cadangkan_engine::{Left, leftovers_not_in_use};
+use cadangkan_engine::{Databases, Left, leftovers_not_in_use};
 use cadangkan_pgwire::{Connection, Target, literal};
 
 use super::database::drop_database;
@@ -9,7 +9,6 @@ use super::look::{Look, open};
 use super::marks::{self, Mark};
 use crate::catalog::Row;
 use crate::config::Config;
-use crate::server::Databases;
 
 /// Lists the databases of the server that restores of this one, or of those of a whole server, made or kept, by their comments. One that is still
 /// filled has a session, is left out, and said.

@@ -1,21 +1,22 @@
 //! One configured name that stands for many databases: here each file of a folder.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Mutex;
 
 use cadangkan_archive::Manifest;
 use cadangkan_catalog::{BackupFilter, RunFilter, RunKind, RunStatus};
-use cadangkan_core::{Control, Error, ErrorKind, Event, NoReporter, Reporter, Result};
-use cadangkan_engine::{DumpRequest, Engine, Server, ServerSnapshot, Snapshot};
+use cadangkan_core::{Control, Error, ErrorKind, Event, NoReporter, Pattern, Reporter, Result};
+use cadangkan_engine::{DatabaseInfo, Databases, DumpRequest, Engine, Server, ServerSnapshot, Snapshot};
 use cadangkan_engine_sqlite::SQLITE;
 use cadangkan_ops::backup::{BackupReport, BackupRequest};
-use cadangkan_ops::server::{ServerReport, backup, plan};
+use cadangkan_ops::choice::{Choice, Side};
+use cadangkan_ops::server::{ServerReport, ServerRequest, backup, plan};
 use cadangkan_ops::source::{Source, Wanted};
 use serde_json::json;
 
 use crate::support::{World, request};
 
-struct Folder(PathBuf);
+struct Folder(PathBuf, Databases);
 
 /// A folder all files of which are seen at one moment, the last one first.
 struct AtOnce(Folder);
@@ -25,12 +26,16 @@ struct AllOfThem(Mutex<Vec<Begun>>);
 type Begun = (String, Result<Box<dyn Snapshot>>);
 
 impl Server for AtOnce {
-    fn databases(&self, control: &Control<'_>) -> Result<Vec<String>> {
-        self.0.databases(control)
+    fn meant(&self) -> &Databases {
+        self.0.meant()
     }
 
-    fn means(&self, name: &str) -> bool {
-        self.0.means(name)
+    fn names(&self, control: &Control<'_>) -> Result<Vec<String>> {
+        self.0.names(control)
+    }
+
+    fn sizes(&self, control: &Control<'_>) -> Result<Vec<DatabaseInfo>> {
+        self.0.sizes(control)
     }
 
     fn database(&self, name: &str) -> Box<dyn Engine> {
@@ -63,7 +68,8 @@ impl ServerSnapshot for AllOfThem {
 
 impl Folder {
     fn in_world(world: &World, names: &[&str]) -> Self {
-        let folder = Folder(world.folder.join("server"));
+        let databases = Databases::of(vec![Pattern("*.db".to_owned())]);
+        let folder = Folder(world.folder.join("server"), databases);
         std::fs::create_dir(&folder.0).unwrap();
         names.iter().for_each(|name| folder.make(name));
         folder
@@ -79,17 +85,27 @@ impl Folder {
 }
 
 impl Server for Folder {
-    fn databases(&self, control: &Control<'_>) -> Result<Vec<String>> {
+    fn meant(&self) -> &Databases {
+        &self.1
+    }
+
+    fn names(&self, control: &Control<'_>) -> Result<Vec<String>> {
         control.check()?;
         let entries = std::fs::read_dir(&self.0).map_err(|error| Error::io("cannot list", error))?;
         let mut names: Vec<_> = entries.map(|entry| entry.unwrap().path().display().to_string()).collect();
-        names.retain(|name| self.means(name));
         names.sort();
         Ok(names)
     }
 
-    fn means(&self, name: &str) -> bool {
-        Path::new(name).extension().is_some_and(|end| end == "db")
+    fn sizes(&self, control: &Control<'_>) -> Result<Vec<DatabaseInfo>> {
+        let tables = |name: &str| {
+            let file = rusqlite::Connection::open(name).unwrap();
+            let count: Option<u32> =
+                file.query_row("SELECT COUNT(*) FROM sqlite_schema", [], |row| row.get(0)).ok();
+            count.map(u64::from)
+        };
+        let info = |name: String| DatabaseInfo { tables: tables(&name), name, ..DatabaseInfo::default() };
+        Ok(self.names(control)?.into_iter().map(info).collect())
     }
 
     fn database(&self, name: &str) -> Box<dyn Engine> {
@@ -103,7 +119,12 @@ fn back_up(
     reporter: &dyn Reporter,
 ) -> Result<ServerReport<BackupReport>> {
     let locks = world.folder.join("locks");
-    backup(&world.context(reporter, &locks), &world.name, server, &[world.place()], &request())
+    backup(&world.context(reporter, &locks), &world.name, server, &[world.place()], &all(request()))
+}
+
+/// Asks for everything that is meant.
+fn all(backup: BackupRequest) -> ServerRequest {
+    ServerRequest { backup, choice: Choice::default(), schema_only: Vec::new() }
 }
 
 fn last_run(world: &World) -> (RunStatus, String) {
@@ -161,7 +182,8 @@ fn one_that_fails_does_not_stop_the_others_and_is_not_forgotten() {
     assert!(error.advice().is_some_and(|advice| advice.contains("b.db")));
     // The last database was fine; the last run says that not all were.
     assert_eq!(last_run(&world), (RunStatus::Partial, "1 of 3 databases failed".to_owned()));
-    let dry = world.with_context(|context| plan(context, &world.name, &server, &[world.place()], &request()));
+    let dry =
+        world.with_context(|context| plan(context, &world.name, &server, &[world.place()], &all(request())));
     let dry = dry.unwrap();
     assert_eq!((dry.done.len(), dry.failed.len()), (2, 1));
     assert_eq!(world.catalog.backups(&BackupFilter::default()).unwrap().len(), 2, "a dry run makes nothing");
@@ -190,7 +212,7 @@ fn one_view_of_all_is_begun_once_and_its_order_is_kept() {
             control: Control { reporter: &reporter, ..context.control },
             ..*context
         };
-        backup(&context, &world.name, &server, &[world.place()], &with_rows).unwrap()
+        backup(&context, &world.name, &server, &[world.place()], &all(with_rows)).unwrap()
     });
     let of: Vec<_> = report.done.iter().map(|done| done.manifest.database.clone()).collect();
     assert_eq!(of, [server.0.path("c.db"), server.0.path("a.db")]);
@@ -239,4 +261,50 @@ fn a_stop_stops_all_and_keeps_what_was_complete() {
     assert_eq!(error.kind(), ErrorKind::Cancelled);
     assert_eq!(world.catalog.backups(&BackupFilter::default()).unwrap().len(), 1);
     assert_eq!(last_run(&world).0, RunStatus::Cancelled);
+}
+
+#[test]
+fn what_is_chosen_is_taken_and_nothing_else() {
+    let world = World::new();
+    let names = ["a", "a_dmart", "a_temp", "b_secondary", "b_secondary_dmart", "c", "tmp_1"];
+    let server = Folder::in_world(&world, &names);
+    rusqlite::Connection::open(server.0.join("void")).unwrap().execute_batch("VACUUM").unwrap();
+    let patterns = |names: &[&str]| -> Vec<Pattern> {
+        names.iter().map(|name| Pattern(format!("{}/{name}", server.0.display()))).collect()
+    };
+    let wish = Choice {
+        companions: ["_dmart", "_temp", "_archive"].map(str::to_owned).to_vec(),
+        secondary_suffix: "_secondary".to_owned(),
+        ..Choice::default()
+    };
+    let everything = Choice { all: true, ..wish.clone() };
+    let named = |names: &[&str]| Choice { databases: patterns(names), ..wish.clone() };
+    let chosen = |choice: &Choice| {
+        world.with_context(|context| choice.choose(&server, &context.control)).map(|paths| {
+            paths.iter().map(|path| path.rsplit('/').next().unwrap().to_owned()).collect::<Vec<_>>()
+        })
+    };
+    let of = |choice: Choice| chosen(&choice).unwrap().join(" ");
+    assert_eq!(of(everything.clone()), "a a_dmart a_temp b_secondary b_secondary_dmart c tmp_1 void");
+    let excluding = |names: &[&str]| Choice { exclude: patterns(names), ..everything.clone() };
+    assert_eq!(of(excluding(&["tmp_*", "b_*", "gone"])), "a a_dmart a_temp c void");
+    assert!(!of(Choice { exclude_empty: true, ..everything.clone() }).contains("void"));
+    assert_eq!(of(named(&["a"])), "a a_dmart a_temp", "companions that are there come along");
+    assert_eq!(of(Choice { exclude: patterns(&["a_temp"]), ..named(&["a"]) }), "a a_dmart");
+    assert_eq!(of(named(&["a", "c"])), "a c");
+    assert_eq!(of(named(&["b_*"])), "b_secondary b_secondary_dmart");
+    let side = |side| Choice { side: Some(side), ..everything.clone() };
+    assert_eq!(of(side(Side::Primary)), "a a_dmart a_temp c tmp_1 void");
+    assert_eq!(of(side(Side::Secondary)), "b_secondary b_secondary_dmart");
+    for (wrong, word) in [
+        (named(&["a", "gone"]), "gone"),
+        (Choice { side: Some(Side::Secondary), ..named(&["c"]) }, "--databases, --secondary"),
+        (Choice { exclude: patterns(&["*"]), ..everything.clone() }, "--exclude-db"),
+        (Choice { exclude_empty: true, ..named(&["void"]) }, "--exclude-empty"),
+        (wish.clone(), "databases"),
+    ] {
+        let error = chosen(&wrong).unwrap_err();
+        let said = format!("{error} {}", error.advice().unwrap());
+        assert!(error.kind() == ErrorKind::NotFound && said.contains(word), "{word}: {said}");
+    }
 }

@@ -1,3 +1,4 @@
+mod databases;
 mod server;
 mod text;
 
@@ -12,6 +13,7 @@ use cadangkan_ops::naming::{ArchiveName, FileNameTemplate};
 use cadangkan_ops::{Context, Database};
 use serde_json::json;
 
+use self::databases::DatabaseArgs;
 use crate::app::{App, CatalogNeed, Places, Session};
 use crate::commands::selection::SelectionArgs;
 use crate::commands::ticket::TicketArgs;
@@ -24,7 +26,7 @@ use text::{plan_text, report_text};
 /// Arguments of `backup`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  cadangkan backup shop\n  cadangkan backup shop --compression xz --level 9 --tag before-upgrade\n  cadangkan backup shop --exclude-data 'log_*,sessions'\n  cadangkan backup shop --dry-run\n  cadangkan backup --url ~/app/shop.db --to-dir /mnt/usb    # not remembered"
+    after_help = "Examples:\n  cadangkan backup shop\n  cadangkan backup shop --compression xz --level 9 --tag before-upgrade\n  cadangkan backup shop --exclude-data 'log_*,sessions'\n  cadangkan backup shop --dry-run\n  cadangkan backup prod --all --exclude-db 'tmp_*'          # databases of a whole server\n  cadangkan backup --url ~/app/shop.db --to-dir /mnt/usb    # not remembered"
 )]
 pub(crate) struct BackupArgs {
     /// The database
@@ -63,6 +65,8 @@ pub(crate) struct BackupArgs {
     /// Take only the rows that row security shows, instead of failing on tables that have it
     #[arg(long)]
     row_security: bool,
+    #[command(flatten)]
+    databases: DatabaseArgs,
 }
 
 impl BackupArgs {
@@ -76,6 +80,7 @@ impl BackupArgs {
             storage: Vec::new(),
             how: How::default(),
             selection: SelectionArgs::default(),
+            databases: DatabaseArgs::default(),
             globals: false,
             row_security: false,
             tag: Vec::new(),
@@ -155,9 +160,19 @@ fn back_up(app: &App, session: &Session, entry: &DatabaseEntry, args: &BackupArg
     request.wait = args.wait;
     let context = Context { ticket: ticket.as_ref(), ..session.context(app) };
     if let Some(server) = engine.server() {
-        let server = (engine.as_ref(), server);
-        return server::back_up(app, &context, &entry.name, server, &places, &request, args.confirm);
+        let request = server::request(&args.databases, &effective.backup.value, request)?;
+        let asks = server::Asks { to_choose: args.databases.asks(), to_confirm: args.confirm };
+        return server::back_up(
+            app,
+            &context,
+            &entry.name,
+            (engine.as_ref(), server),
+            &places,
+            request,
+            asks,
+        );
     }
+    args.databases.refuse_for_one(entry.name.as_str())?;
     let database = Database { name: &entry.name, engine: engine.as_ref(), one_of: None };
     carry_out(app, &context, database, &places, &request, args.confirm)
 }
@@ -167,6 +182,7 @@ fn back_up_once(app: &App, session: &Session, url: &DatabaseUrl, args: &BackupAr
     let ticket = args.ticket.of(app, session, &[])?;
     let (engine, _) = open_url(app, url)?;
     let name = name_of(engine.as_ref())?;
+    args.databases.refuse_for_one(name.as_str())?;
     let folder = args.to_dir.clone().unwrap_or_default();
     let places = Places::one(Name::new("to-dir")?, open_folder(app, &folder)?);
     let defaults = DatabaseEntry::unsaved(name.clone(), engine.descriptor());

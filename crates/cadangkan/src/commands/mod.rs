@@ -102,3 +102,11 @@ impl std::fmt::Debug for DatabaseUrl {
 pub(crate) fn parse_wait(text: &str) -> std::result::Result<std::time::Duration, String> {
     cadangkan_core::settings::parse_duration(text).ok_or_else(|| "write 30s, 10m, 2h or 1d".to_owned())
 }
+
+/// Reads a name or a glob.
+pub(crate) fn parse_pattern(text: &str) -> std::result::Result<cadangkan_core::Pattern, String> {
+    match text {
+        "" => Err("a name is empty".to_owned()),
+        name => Ok(cadangkan_core::Pattern(name.to_owned())),
+    }
+}

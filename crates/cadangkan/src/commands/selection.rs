@@ -1,5 +1,6 @@
 use cadangkan_core::{Pattern, Selection};
 
+use crate::commands::parse_pattern;
 use crate::config::BackupOptions;
 
 /// Flags that say which objects are meant.
@@ -12,8 +13,8 @@ pub(crate) struct SelectionArgs {
     /// Not these tables
     #[arg(long, value_name = "TABLES", value_delimiter = ',', value_parser = parse_pattern)]
     exclude_tables: Vec<Pattern>,
-    /// These tables without their rows
-    #[arg(long, value_name = "TABLES", value_delimiter = ',', value_parser = parse_pattern)]
+    /// These tables without their rows; without a list, all of them
+    #[arg(long, value_name = "TABLES", value_delimiter = ',', value_parser = parse_pattern, num_args = 0..=1, default_missing_value = "*")]
     exclude_data: Vec<Pattern>,
     /// Only what is in these schemas
     #[arg(long, value_name = "SCHEMAS", value_delimiter = ',', value_parser = parse_pattern)]
@@ -49,10 +50,7 @@ impl SelectionArgs {
             schema_only,
             data_only,
             globals,
+            ..BackupOptions::default()
         }
     }
-}
-
-fn parse_pattern(text: &str) -> Result<Pattern, String> {
-    if text.is_empty() { Err("a name is empty".to_owned()) } else { Ok(Pattern(text.to_owned())) }
 }

@@ -120,9 +120,32 @@ pub(crate) struct BackupOptions {
     /// Also what belongs to the whole server: roles, tablespaces.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) globals: bool,
+    /// Of a whole server no databases without tables.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) exclude_empty: bool,
+    /// Of these databases of a whole server definitions alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) schema_only_databases: Vec<Pattern>,
+    /// How names of secondary databases of a whole server end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) secondary_suffix: Option<String>,
+    /// How names of databases end that go along with a single one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) companions: Option<Vec<String>>,
 }
 
 impl BackupOptions {
+    /// How names of secondary databases end.
+    pub(crate) fn secondary_suffix(&self) -> &str {
+        self.secondary_suffix.as_deref().unwrap_or("_secondary")
+    }
+
+    /// How names of companions end.
+    pub(crate) fn companions(&self) -> Vec<String> {
+        let usual = || ["_dmart", "_temp", "_archive"].map(str::to_owned).to_vec();
+        self.companions.clone().unwrap_or_else(usual)
+    }
+
     /// Tells whether nothing was wished: the whole database, and nothing of its server.
     pub(crate) fn is_everything(&self) -> bool {
         *self == BackupOptions::default()
@@ -161,6 +184,7 @@ impl BackupOptions {
             schema_only,
             data_only,
             globals: self.globals || nearer.globals,
+            ..self
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Questions on a terminal.
 
+mod several;
 mod terminal;
 
 use std::io::{BufRead, Write};
@@ -91,6 +92,23 @@ impl<'a> Prompter<'a> {
             match answer.trim().parse::<usize>() {
                 Ok(number) if (1..=options.len()).contains(&number) => return Ok(number - 1),
                 _ => self.say(&format!("please type a number from 1 to {}", options.len()))?,
+            }
+        }
+        Err(Error::new(ErrorKind::Usage, "none of the choices was taken"))
+    }
+
+    /// Asks to pick some of several, by their numbers or by globs of their names; returns their positions from 0, in order.
+    pub(crate) fn choose_several(&mut self, question: &str, options: &[String]) -> Result<Vec<usize>> {
+        self.require("name them on the command line")?;
+        for (index, option) in options.iter().enumerate() {
+            self.say(&format!("{:>4}) {}", index + 1, escape(option)))?;
+        }
+        for _ in 0..TRIES {
+            let asked = format!("{} (such as 1,3-5 or shop_*; * is all): ", escape(question));
+            let answer = self.question(&asked, true)?.ok_or_else(cancelled)?;
+            match several::picked(&answer, options) {
+                Ok(picked) => return Ok(picked),
+                Err(wrong) => self.say(&format!("nothing here is {}", escape(&wrong)))?,
             }
         }
         Err(Error::new(ErrorKind::Usage, "none of the choices was taken"))

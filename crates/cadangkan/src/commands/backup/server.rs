@@ -1,19 +1,38 @@
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-use cadangkan_core::{Error, ErrorKind, Name, Result, format_bytes, format_duration};
+use cadangkan_core::{Error, ErrorKind, Name, Result, Selection, format_bytes, format_duration};
 use cadangkan_engine::{Engine, Server};
 use cadangkan_ops::Context;
 use cadangkan_ops::backup::{BackupPlan, BackupReport, BackupRequest};
-use cadangkan_ops::server::{self, ServerReport};
+use cadangkan_ops::server::{self, ServerReport, ServerRequest};
 use serde_json::{Map, Value, json};
 
+use super::databases::{self, DatabaseArgs};
 use super::text::{beside, position, settings};
 use super::{DRY_RUN, QUESTION};
 use crate::app::{App, Places};
+use crate::config::BackupOptions;
 use crate::ui::selection::describe;
 use crate::ui::table::{Align, Table};
 use crate::ui::{error, escape};
+
+/// What a person is asked before.
+pub(super) struct Asks {
+    /// Which databases; what was chosen is confirmed too.
+    pub(super) to_choose: bool,
+    /// Whether it may begin.
+    pub(super) to_confirm: bool,
+}
+
+/// Puts together what flags and configuration ask for.
+pub(super) fn request(
+    args: &DatabaseArgs,
+    configured: &BackupOptions,
+    backup: BackupRequest,
+) -> Result<ServerRequest> {
+    Ok(ServerRequest { backup, choice: args.choice(configured)?, schema_only: args.schema_only(configured) })
+}
 
 /// Backs up the databases of a server one after the other, or says what that would do. What went well is printed
 /// also when some failed.
@@ -23,11 +42,14 @@ pub(super) fn back_up(
     name: &Name,
     (engine, server): (&dyn Engine, &dyn Server),
     places: &Places,
-    request: &BackupRequest,
-    confirm: bool,
+    mut request: ServerRequest,
+    asks: Asks,
 ) -> Result<()> {
-    if app.global.dry_run || confirm {
-        let plans = server::plan(context, name, server, &places.list(), request)?;
+    if asks.to_choose {
+        request.choice = databases::choose(app, &request.choice, server, &context.control)?;
+    }
+    if app.global.dry_run || asks.to_choose || asks.to_confirm {
+        let plans = server::plan(context, name, server, &places.list(), &request)?;
         let text = plans_text(app, engine.descriptor().display_name, &plans);
         if app.global.dry_run {
             let estimated = plans.done.iter().filter_map(|plan| plan.dump.estimated_bytes).sum::<u64>();
@@ -41,7 +63,7 @@ pub(super) fn back_up(
         app.confirm(text.trim_end(), QUESTION)?;
     }
     let began = Instant::now();
-    let done = server::backup(context, name, server, &places.list(), request);
+    let done = server::backup(context, name, server, &places.list(), &request);
     let report = done.map_err(|error| match error.kind() {
         ErrorKind::Cancelled => error.hint("backups that were complete by then stay"),
         _ => error,
@@ -103,12 +125,10 @@ fn report_text(app: &App, report: &ServerReport<BackupReport>, summary: &Summary
         ]);
     }
     let mut lines = Vec::new();
+    let selections = report.done.iter().map(|made| (&made.manifest.database, &made.manifest.selection));
+    lines.extend(selected(&selections.collect::<Vec<_>>()));
     if let Some(made) = report.done.first() {
         let manifest = &made.manifest;
-        let selection = describe(&manifest.selection);
-        lines.extend(
-            selection.map(|text| format!("Selection: {}: these are not whole databases", escape(&text))),
-        );
         let storages: Vec<_> = made.copies.iter().map(|copy| copy.storage.as_str()).collect();
         lines.push(format!("Storages: {}", storages.join(", ")));
         lines.extend(position(&summary.position).map(|text| format!("Position: {}", escape(&text))));
@@ -144,6 +164,11 @@ fn plans_text(app: &App, engine: &str, report: &ServerReport<BackupPlan>) -> Str
         lines.push(format!("Beside each:  {}", beside(plan)));
         lines.extend(settings(plan));
     }
+    let selections = report.done.iter().map(|plan| (&plan.database, &plan.selection));
+    let selections: Vec<_> = selections.collect();
+    if !selections.windows(2).all(is_same) {
+        lines.extend(selected(&selections));
+    }
     for plan in &report.done {
         let of = |warning: &String| format!("Warning:      {}: {}", escape(&plan.database), escape(warning));
         lines.extend(plan.dump.warnings.iter().map(of));
@@ -151,6 +176,25 @@ fn plans_text(app: &App, engine: &str, report: &ServerReport<BackupPlan>) -> Str
     let estimated = report.done.iter().filter_map(|plan| plan.dump.estimated_bytes).sum();
     lines.push(format!("{}, about {} to read", total(report), format_bytes(estimated)));
     shown(app, report, &table, &lines)
+}
+
+fn is_same(two: &[(&String, &Selection)]) -> bool {
+    two.first().map(|(_, selection)| selection) == two.last().map(|(_, selection)| selection)
+}
+
+/// Says what is meant of the databases where that is not everything: once when it is the same for all.
+fn selected(databases: &[(&String, &Selection)]) -> Vec<String> {
+    if databases.windows(2).all(is_same) {
+        let first = databases.first().and_then(|(_, selection)| describe(selection));
+        return first
+            .map(|text| format!("Selection: {}: these are not whole databases", escape(&text)))
+            .into_iter()
+            .collect();
+    }
+    let of = |(name, selection): &(&String, &Selection)| {
+        Some(format!("Selection: of {} {}", escape(name), escape(&describe(selection)?)))
+    };
+    databases.iter().filter_map(of).collect()
 }
 
 fn total<T>(report: &ServerReport<T>) -> String {

@@ -54,6 +54,11 @@ impl Checker<'_> {
             let hint = "keep one of them; without both, definitions and rows are backed up";
             self.mistake_at(second, "`schema_only` and `data_only` exclude each other", Some(hint.into()));
         }
+        if let Some(suffix) = given("secondary_suffix").filter(|node| node.text().is_some_and(str::is_empty))
+        {
+            let hint = "every name ends in nothing; leave it out for `_secondary`";
+            self.mistake_at(suffix, "`secondary_suffix` is empty", Some(hint.into()));
+        }
         for list in entry.node.entries() {
             let Content::List(items) = &list.node.content else { continue };
             for item in items.iter().filter(|item| item.text().is_some_and(str::is_empty)) {

@@ -54,6 +54,10 @@ pub(super) const BACKUP_KEYS: &[&str] = &[
     "schema_only",
     "data_only",
     "globals",
+    "exclude_empty",
+    "schema_only_databases",
+    "secondary_suffix",
+    "companions",
 ];
 
 /// The key that both storages and databases have.

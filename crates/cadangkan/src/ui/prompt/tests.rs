@@ -80,3 +80,16 @@ fn hidden_answers_are_kept_whole() {
     assert_eq!(result.unwrap(), " hunter2 ");
     assert_eq!(shown, "Password: \n");
 }
+
+#[test]
+fn several_are_picked_by_numbers_and_names() {
+    let options = ["shop", "shop_temp", "wiki", "2"].map(str::to_owned);
+    let pick = |input: &str| asked(input, |prompt| prompt.choose_several("Which", &options));
+    assert_eq!(pick("1,3-4\n").0.unwrap(), [0, 2, 3]);
+    assert_eq!(pick("shop_*, 1 , wiki\n").0.unwrap(), [0, 1, 2]);
+    assert_eq!(pick("*\n").0.unwrap(), [0, 1, 2, 3]);
+    let (picked, shown) = pick("\n0\n5\n3-1\nnone\n");
+    assert_eq!(picked.unwrap_err().kind(), ErrorKind::Usage);
+    assert!(shown.contains("   2) shop_temp\n") && shown.contains("nothing here is 3-1"), "{shown}");
+    assert_eq!(pick("").0.unwrap_err().kind(), ErrorKind::Cancelled);
+}
