@@ -252,3 +252,63 @@ fn who_flushes_all_tables_does_not_stop_a_dump_of_locked_ones() {
         assert_eq!(dumped.rows("flat"), Some(1), "{server}");
     }
 }
+
+/// Databases, and tables in each.
+const MANY: (usize, usize) = (60, 20);
+
+/// Dumps many small databases of a server that counts what a user does; the number of connections and of statements.
+fn counted(server: &MysqlServer, user: &str, engine: &dyn Engine, base: &str) -> (u64, u64) {
+    controlled(|control| -> Result<()> {
+        let of = engine.server().unwrap();
+        let wanted: Vec<_> =
+            of.databases(control)?.into_iter().map(|name| (name, DumpRequest::default())).collect();
+        assert_eq!(wanted.len(), MANY.0, "{base}");
+        let snapshot = of.begin_snapshot(&wanted, control)?.unwrap();
+        for (name, _) in &wanted {
+            let dumped = dump_snapshot(snapshot.open(name, control)?, control)?;
+            assert_eq!(dumped.objects.iter().filter(|object| object.rows == Some(1)).count(), MANY.1);
+        }
+        Ok(())
+    })
+    .unwrap_or_else(|error| panic!("{server}: {}", told(&error)));
+    let number = |sql: String| server.run("", &sql).trim().parse().unwrap();
+    (
+        number(format!("SELECT TOTAL_CONNECTIONS FROM performance_schema.users WHERE USER = '{user}'")),
+        number(format!(
+            "SELECT SUM(COUNT_STAR) FROM performance_schema.events_statements_summary_by_user_by_event_name
+              WHERE USER = '{user}' AND EVENT_NAME LIKE 'statement/sql/%'"
+        )),
+    )
+}
+
+#[test]
+fn many_small_databases_take_few_connections_and_statements() {
+    // Of the others none counts by user as it comes.
+    let Some(server) = servers().into_iter().find(|server| !server.is_mariadb()) else { return };
+    let base = server.database();
+    let name = |number: usize| format!("{}_{number:02}", base.name);
+    let tables: String = (0..MANY.1)
+        .map(|table| format!("CREATE TABLE t{table} (a int PRIMARY KEY); INSERT INTO t{table} VALUES (1);"))
+        .collect();
+    let make = |number| format!("CREATE DATABASE {0}; USE {0}; {tables}", name(number));
+    let many: Vec<_> = (0..MANY.0)
+        .map(|number| {
+            server.run("", &make(number));
+            TestDatabase { url: server.url_of(&name(number)), name: name(number), server: server.clone() }
+        })
+        .collect();
+    let all = format!("`{}\\_%`.*", base.name.replace('_', "\\_"));
+    let user = base.plain_user(&[
+        &format!("ALL ON {all}"),
+        "RELOAD, REPLICATION CLIENT, SHOW_ROUTINE, BACKUP_ADMIN ON *.*",
+    ]);
+    let settings = json!({ "databases": format!("{}_*", base.name), "jobs": 3 });
+    let (connections, statements) =
+        counted(&server, &user.name, &*engine_with(&user.url, settings), &base.name);
+    assert_eq!(connections, 1 + 3 + 2, "for the list, to read, to coordinate and to watch");
+    // To hold a table, for its definition, to use it where it is read, and to read it.
+    let tables = (MANY.0 * MANY.1 * 4) as u64;
+    let more = statements.saturating_sub(tables) / MANY.0 as u64;
+    assert!(more < 60, "{statements} statements, {more} for each database besides those for its tables");
+    drop(many);
+}
