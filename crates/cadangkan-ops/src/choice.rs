@@ -58,14 +58,19 @@ impl Choice {
         if chosen.is_empty() { Err(self.nothing_left(all.len())) } else { Ok(chosen) }
     }
 
+    /// Those of `all` that go along with one that is named alone.
+    pub fn companions_of(&self, name: &str, all: &[String]) -> Vec<String> {
+        let companions = self.companions.iter().map(|ending| format!("{name}{ending}"));
+        companions.filter(|companion| companion != name && all.contains(companion)).collect()
+    }
+
     /// Those that are named, and the companions of a single one.
     fn named(&self, all: &[String]) -> Result<Vec<String>> {
         let mut named = Databases::of(self.databases.clone()).pick(all)?;
         if let [single] = self.databases.as_slice()
             && !single.is_glob()
         {
-            let companions = self.companions.iter().map(|ending| format!("{}{ending}", single.0));
-            named.extend(companions.filter(|name| *name != single.0 && all.contains(name)));
+            named.extend(self.companions_of(&single.0, all));
             named.sort();
             named.dedup();
         }

@@ -1,4 +1,4 @@
-mod databases;
+pub(crate) mod databases;
 mod server;
 mod text;
 

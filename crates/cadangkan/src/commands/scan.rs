@@ -1,7 +1,10 @@
-use cadangkan_core::{ObjectReport, Result, format_bytes};
+mod modes;
+
+use cadangkan_core::{ErrorKind, ObjectReport, Result, format_bytes};
 use cadangkan_engine::{DatabaseInfo, DumpOptions, DumpPlan, DumpRequest, Scan};
 use serde_json::{Value, json};
 
+use self::modes::Modes;
 use crate::app::{App, CatalogNeed};
 use crate::inventory::Wishes;
 use crate::ui::count::count;
@@ -28,12 +31,23 @@ pub(crate) fn run(app: &App, args: &ScanArgs) -> Result<()> {
     let scan = engine.scan(&app.control())?;
     let mut value = json!(scan);
     if let Some(server) = engine.server() {
-        let meant = server.databases(&app.control())?;
+        let meant = server.databases(&app.control()).or_else(|error| match error.kind() {
+            // What is there is listed all the same.
+            ErrorKind::NotFound => {
+                app.warn(&error.to_string());
+                Ok(Vec::new())
+            }
+            _ => Err(error),
+        })?;
+        let configured = session.inventory.effective(entry, &Wishes::default()).backup.value;
+        let modes = Modes::look(server, &configured, &app.control())?;
         insert(&mut value, "meant", json!(meant));
+        insert(&mut value, "modes", json!(modes));
         return app.print(&value, || {
             let names: String = meant.iter().map(|name| format!("  {}\n", escape(name))).collect();
             let takes = format!("A backup of {} takes {} of them:", entry.name, meant.len());
-            format!("{}\n{takes}\n{names}", scan_text(app, entry.engine.display_name, &scan))
+            let scanned = scan_text(app, entry.engine.display_name, &scan);
+            format!("{scanned}\n{takes}\n{names}\n{}", modes.text(app))
         });
     }
     let wishes = session.inventory.effective(entry, &Wishes::default()).backup.value;
@@ -97,15 +111,21 @@ fn scan_text(app: &App, engine: &str, scan: &Scan) -> String {
     text
 }
 
-/// Warns of the tables that a backup locks; the first of them by name.
+/// Warns of the tables that a backup locks.
 fn locked(app: &App, database: &DatabaseInfo) -> Option<String> {
-    const SHOWN: usize = 5;
     let all = &database.without_transactions;
-    let first = all.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
-    let more = all.len().saturating_sub(SHOWN);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let what = format!("{}: no transactions, locked while it is read: {first}{more}", database.name);
+    let what = format!("{}: no transactions, locked while it is read: {}", database.name, few(all));
     (!all.is_empty()).then(|| format!("{} {}\n", app.style.warning_mark(), escape(&what)))
+}
+
+/// The first names of many, and how many more there are.
+fn few(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let first = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
 }
 
 fn matched(app: &App, plan: &DumpPlan) -> String {

@@ -1,6 +1,6 @@
 //! What `scan` shows of a server: to a person, and to a program.
 
-use cadangkan_testkit::mysql::main_server;
+use cadangkan_testkit::mysql::{TestDatabase, main_server};
 use cadangkan_testkit::servers::postgres_main;
 use serde_json::{Value, json};
 
@@ -58,4 +58,50 @@ fn postgres_shows_its_databases_and_its_part_in_replication() {
     let text = home.good(&["scan", "prod"]);
     assert!(text.contains("Replication:  role alone, wal_level ") && !text.contains("ENGINES"), "{text}");
     assert!(!text.lines().any(|line| line.starts_with("DATABASE") && line.contains("TABLES")), "{text}");
+}
+
+#[test]
+fn each_mode_says_what_it_would_take() {
+    let Some(server) = main_server() else { return };
+    let base = server.database();
+    let beside = |ending: &str| {
+        let database = TestDatabase {
+            name: format!("{}{ending}", base.name),
+            url: server.url_of(&format!("{}{ending}", base.name)),
+            server: server.clone(),
+        };
+        server.run("", &format!("CREATE DATABASE {}", database.name));
+        database
+    };
+    let made = ["_archive", "_secondary", "_secondary_temp"].map(beside);
+    let [archive, secondary, temporary] = made.each_ref().map(|database| database.name.as_str());
+    let home = Home::empty();
+    let (taken, url) = (format!("{}*", base.name), server.url_of(""));
+    home.good(&["add", "mysql", "prod", "--url", &url, "--databases", &taken]);
+    let scan = home.json(&["scan", "prod"]);
+    let modes = &scan["modes"];
+    assert_eq!(modes["primary"], json!([base.name, archive]));
+    assert_eq!(modes["secondary"], json!([secondary, temporary]));
+    let all = modes["all"].as_array().unwrap();
+    assert!([&base.name, archive, secondary, temporary].iter().all(|name| all.contains(&json!(name))));
+    assert_eq!(modes["companions"][&base.name], json!([archive]));
+    assert_eq!(modes["companions"][secondary], json!([temporary]));
+    // The same as a backup says.
+    for (flag, mode) in [("--primary", "primary"), ("--secondary", "secondary")] {
+        let plan = home.json(&["backup", "prod", flag, "--dry-run"]);
+        let planned = plan["databases"].as_array().unwrap().iter().map(|one| one["database"].clone());
+        assert_eq!(&json!(planned.collect::<Vec<_>>()), &modes[mode], "{flag}");
+    }
+    let text = home.good(&["scan", "prod"]);
+    for part in ["takes 4 of them:", "--primary", &format!("--databases {}", base.name)] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    // Settings that mean nothing do not hide what is there.
+    home.good(&["add", "mysql", "none", "--url", &url, "--databases", &format!("{},x_*", base.name)]);
+    drop(made);
+    drop(base);
+    let ran = home.run(&["scan", "none", "--output", "json"]);
+    let scan: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!((ran.code, &scan["meant"]), (0, &json!([])), "{}", ran.stderr);
+    assert!(ran.stderr.contains("no such database"), "{}", ran.stderr);
 }

@@ -52,7 +52,7 @@ pub(crate) struct DatabaseArgs {
 
 impl DatabaseArgs {
     /// The choice that flags and configuration make together.
-    pub(super) fn choice(&self, configured: &BackupOptions) -> Result<Choice> {
+    pub(crate) fn choice(&self, configured: &BackupOptions) -> Result<Choice> {
         let mut databases = self.databases.clone();
         databases.extend(read_files(&self.databases_file)?);
         let mut exclude = self.exclude_db.clone();

@@ -9,13 +9,13 @@ use cadangkan_ops::server::{self, ServerReport, ServerRequest};
 use serde_json::{Map, Value, json};
 
 use super::databases::{self, DatabaseArgs};
-use super::text::{beside, position, settings};
+use super::text::{beside, settings};
 use super::{DRY_RUN, QUESTION};
 use crate::app::{App, Places};
 use crate::config::BackupOptions;
 use crate::ui::selection::describe;
 use crate::ui::table::{Align, Table};
-use crate::ui::{error, escape};
+use crate::ui::{error, escape, words};
 
 /// What a person is asked before.
 pub(super) struct Asks {
@@ -131,7 +131,7 @@ fn report_text(app: &App, report: &ServerReport<BackupReport>, summary: &Summary
         let manifest = &made.manifest;
         let storages: Vec<_> = made.copies.iter().map(|copy| copy.storage.as_str()).collect();
         lines.push(format!("Storages: {}", storages.join(", ")));
-        lines.extend(position(&summary.position).map(|text| format!("Position: {}", escape(&text))));
+        lines.extend(words(&summary.position).map(|text| format!("Position: {}", escape(&text))));
         lines.extend(manifest.ticket.iter().map(|ticket| format!("Ticket: {}", escape(ticket))));
     }
     let (size, raw) = (format_bytes(summary.size_bytes), format_bytes(summary.raw_bytes));

@@ -4,9 +4,8 @@ use cadangkan_core::{format_bytes, format_duration};
 use cadangkan_ops::backup::{BackupPlan, BackupReport};
 
 use crate::app::App;
-use crate::ui::escape;
 use crate::ui::selection::describe;
-pub(super) use crate::ui::words as position;
+use crate::ui::{escape, words};
 
 /// What a person looks at before a backup, and answers a question about.
 pub(super) fn plan_text(engine: &str, plan: &BackupPlan) -> String {
@@ -72,7 +71,7 @@ pub(super) fn report_text(app: &App, engine: &str, report: &BackupReport, config
         describe(&manifest.selection)
             .map(|selection| format!("Selection:  {}: this is not the whole database", escape(&selection))),
     );
-    lines.extend(position(&manifest.position).map(|position| format!("Position:   {}", escape(&position))));
+    lines.extend(words(&manifest.position).map(|position| format!("Position:   {}", escape(&position))));
     lines.extend(manifest.ticket.iter().map(|ticket| format!("Ticket:     {}", escape(ticket))));
     lines.extend(manifest.check.iter().map(|check| format!("Checked:    {check} found no fault")));
     lines.extend(report.copies.iter().map(|copy| format!("Location:   {}", escape(&copy.location))));
