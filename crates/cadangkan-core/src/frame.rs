@@ -45,6 +45,15 @@ impl Section {
     pub const ALL: [Section; 5] =
         [Section::Header, Section::PreData, Section::Data, Section::PostData, Section::Trailer];
 
+    /// All sections in the order of a load, which may want those behind the rows first.
+    pub fn in_order(definitions_first: bool) -> [Section; 5] {
+        let mut sections = Section::ALL;
+        if definitions_first {
+            sections.sort_by_key(|section| (*section <= Section::Data, *section));
+        }
+        sections
+    }
+
     /// The name as it stands in index and manifest.
     pub fn as_str(self) -> &'static str {
         match self {

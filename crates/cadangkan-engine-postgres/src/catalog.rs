@@ -20,6 +20,10 @@ pub(crate) struct Table {
     pub(crate) blocks: u64,
     /// Bytes of heap and TOAST.
     pub(crate) bytes: u64,
+    /// Number of its indexes.
+    pub(crate) indexes: u64,
+    /// The tables that its foreign keys lead to.
+    pub(crate) refers_to: Vec<u32>,
     /// Rows, estimated by the server; none when it never counted.
     pub(crate) estimated_rows: Option<u64>,
     /// Whether it has rows of its own: a partitioned table has none.
@@ -92,7 +96,7 @@ pub(crate) fn tables(
     Ok(tables.into_iter().filter(|table| selection.has_table(&table.name)).collect())
 }
 
-/// Finds out how large tables are. The server locks each for it, so it waits for those that others hold.
+/// Finds out how large tables are, and how much hangs on them. The server locks each for it, so it waits for those that others hold.
 pub(crate) fn measure(
     connection: &mut Connection,
     tables: &mut [Table],
@@ -102,6 +106,9 @@ pub(crate) fn measure(
     let sql = format!(
         "SELECT c.oid, pg_catalog.pg_relation_size(c.oid),
            CASE WHEN c.reltoastrelid <> 0 THEN pg_catalog.pg_relation_size(c.reltoastrelid) END,
+           (SELECT pg_catalog.count(*) FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid),
+           (SELECT pg_catalog.string_agg(k.confrelid::pg_catalog.text, ',') FROM pg_catalog.pg_constraint k
+             WHERE k.conrelid = c.oid AND k.contype = 'f'),
            pg_catalog.current_setting('block_size')
          FROM pg_catalog.pg_class c
          WHERE c.relkind = 'r' AND c.oid = ANY ('{{{}}}'::pg_catalog.oid[])",
@@ -111,11 +118,16 @@ pub(crate) fn measure(
     for row in connection.query(&sql, control)? {
         let mut row = Row(row.into_iter());
         // Without a number when it was dropped meanwhile.
-        sizes.insert(row.number()?, (row.number_or(0)?, row.number_or(0)?, row.number()?.max(1)));
+        let (oid, heap, toast, indexes) =
+            (row.number()?, row.number_or(0)?, row.number_or(0)?, row.number()?);
+        let refers_to = row.next().unwrap_or_default();
+        let refers_to: Vec<u32> = refers_to.split(',').filter_map(|oid| oid.parse().ok()).collect();
+        sizes.insert(oid, (heap, toast, indexes, refers_to, row.number()?.max(1)));
     }
     for table in tables {
-        if let Some((heap, toast, block)) = sizes.get(&u64::from(table.oid)) {
-            (table.blocks, table.bytes) = (heap.div_ceil(*block), heap.saturating_add(*toast));
+        if let Some((heap, toast, indexes, refers_to, block)) = sizes.remove(&u64::from(table.oid)) {
+            (table.indexes, table.refers_to) = (indexes, refers_to);
+            (table.blocks, table.bytes) = (heap.div_ceil(block), heap.saturating_add(toast));
         }
     }
     Ok(())
@@ -154,6 +166,8 @@ fn table(row: Vec<Option<String>>) -> Result<Table> {
         columns,
         blocks: 0,
         bytes: 0,
+        indexes: 0,
+        refers_to: Vec::new(),
         estimated_rows,
         has_rows,
         is_heap,

@@ -17,12 +17,13 @@ pub struct Count {
 }
 
 impl Counts {
-    /// Adds rows to a table.
-    pub fn add(&self, table: &ObjectName, rows: u64, bytes: usize) {
+    /// Adds rows to a table; returns what it has by now.
+    pub fn add(&self, table: &ObjectName, rows: u64, bytes: usize) -> Count {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(table.clone()).or_default();
         count.rows += rows;
         count.bytes += bytes as u64;
+        *count
     }
 
     /// What came so far.

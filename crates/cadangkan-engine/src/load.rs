@@ -116,7 +116,13 @@ pub trait Load: Send + Sync {
         1
     }
 
-    /// Loads one piece. Pieces of a section come only after all of the sections before it. Frames carry content
+    /// Whether the sections behind the rows are wanted first of all, so that what they define can be made for some rows
+    /// while others still come. Where an archive has no index they come last all the same.
+    fn definitions_first(&self) -> bool {
+        false
+    }
+
+    /// Loads one piece. Pieces of a section come only after all of the sections before it, but for those wanted first. Frames carry content
     /// that was checked; the engine still assumes that it may be hostile.
     fn load(&self, piece: &Piece<'_>, control: &Control<'_>) -> Result<()>;
 

@@ -16,7 +16,7 @@ use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
 use crate::Context;
-use crate::feed::feed;
+use crate::feed::{Order, feed};
 use crate::index_backup::location;
 use crate::pipeline::{self, FRAME_BYTES, Limits, Meter};
 use crate::run::{Outcome, RunDescription, record};
@@ -118,7 +118,7 @@ fn feed_in_order(
     control: &Control<'_>,
     take: &(dyn Fn(&[u8]) -> Result<()> + Sync),
 ) -> Result<u64> {
-    Ok(feed(source, 1, control, &|piece, _| take(piece.data))?.raw_bytes)
+    Ok(feed(source, Order::AsStored, 1, control, &|piece, _| take(piece.data))?.raw_bytes)
 }
 
 /// Cuts a stream into frames of one size.

@@ -1,7 +1,7 @@
 //! An archive on its way back: read once, checked, decoded and handed on piece by piece.
 
 use std::io::Read;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::thread::scope;
 
 use cadangkan_archive::{Checksum, ChecksumHasher, CodecKind, IndexEntry, SequentialReader};
@@ -27,6 +27,21 @@ pub(crate) struct Seen {
 /// cancelled when another thread fails.
 pub(crate) type Take<'a> = &'a (dyn Fn(&Piece<'_>, &Control<'_>) -> Result<()> + Sync);
 
+/// The order in which sections are given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// As they are stored.
+    AsStored,
+    /// What stands behind the rows first, where an index tells where that is.
+    DefinitionsFirst,
+}
+
+impl Order {
+    fn is_ahead(self, section: Section) -> bool {
+        self == Order::DefinitionsFirst && section > Section::Data
+    }
+}
+
 /// Reads the whole archive and gives every piece to `take`: by the index in up to `threads` threads, otherwise in
 /// order in this one.
 ///
@@ -34,19 +49,28 @@ pub(crate) type Take<'a> = &'a (dyn Fn(&Piece<'_>, &Control<'_>) -> Result<()> +
 /// says; pieces before that were given already.
 pub(crate) fn feed(
     source: &Source<'_>,
+    order: Order,
     threads: usize,
     control: &Control<'_>,
     take: Take<'_>,
 ) -> Result<Seen> {
-    let mut stored = Stored::open(source)?;
-    let raw_bytes = match source.index() {
-        Some(index) => {
-            skip(&mut stored, index.entries().first().map_or(0, |entry| entry.offset))?;
-            let entries: Vec<_> = index.entries().iter().collect();
-            by_index(index.codec(), &entries, threads, control, take, |entry| read_frame(&mut stored, entry))?
-        }
-        None => in_order(source.codec(), &mut stored, source.raw_bytes(), control, take)?,
+    let Some(index) = source.index() else {
+        let mut stored = Stored::open(source)?;
+        let raw_bytes = in_order(source.codec(), &mut stored, source.raw_bytes(), control, take)?;
+        return seen(source, stored, raw_bytes);
     };
+    let (ahead, rest): (Vec<_>, Vec<_>) =
+        index.entries().iter().partition(|entry| order.is_ahead(entry.section));
+    let feeding = Feeding::new(index.codec(), threads, index.entries().iter());
+    feeding.give(&ahead, control, take, by_range(source))?;
+    // The whole is read from here on, and hashed: what was given ahead passes once more.
+    let mut stored = Stored::open(source)?;
+    skip(&mut stored, rest.first().map_or(0, |entry| entry.offset))?;
+    feeding.give(&rest, control, take, |entry| read_frame(&mut stored, entry))?;
+    seen(source, stored, feeding.bytes())
+}
+
+fn seen(source: &Source<'_>, stored: Stored, raw_bytes: u64) -> Result<Seen> {
     let seen = stored.finish(raw_bytes)?;
     source.compare(&seen)?;
     Ok(seen)
@@ -59,17 +83,29 @@ pub(crate) fn feed(
 pub(crate) fn feed_objects(
     source: &Source<'_>,
     objects: &[ObjectName],
+    order: Order,
     threads: usize,
     control: &Control<'_>,
     take: Take<'_>,
 ) -> Result<u64> {
-    let Some(index) = source.index() else { return Ok(feed(source, threads, control, take)?.raw_bytes) };
+    let Some(index) = source.index() else {
+        return Ok(feed(source, order, threads, control, take)?.raw_bytes);
+    };
     let always = |entry: &IndexEntry| matches!(entry.section, Section::Header | Section::Trailer);
     let needed = |entry: &&IndexEntry| always(entry) || objects.contains(&entry.object);
     let entries: Vec<_> = index.entries().iter().filter(needed).collect();
+    let feeding = Feeding::new(index.codec(), threads, entries.iter().copied());
+    let (ahead, rest): (Vec<_>, Vec<_>) =
+        entries.into_iter().partition(|entry| order.is_ahead(entry.section));
+    feeding.give(&ahead, control, take, by_range(source))?;
+    feeding.give(&rest, control, take, by_range(source))?;
+    Ok(feeding.bytes())
+}
+
+/// Reads frames where they are; neighbours are read on, a gap is jumped over.
+fn by_range(source: &Source<'_>) -> impl FnMut(&IndexEntry) -> Result<Vec<u8>> {
     let mut open: Option<(u64, Box<dyn Read + Send>)> = None;
-    by_index(index.codec(), &entries, threads, control, take, |entry| {
-        // Neighbours are read on; a gap is jumped over.
+    move |entry| {
         let mut reader = match open.take() {
             Some((position, reader)) if position == entry.offset => reader,
             _ => source.read(Some(entry.offset..source.size()))?,
@@ -77,7 +113,7 @@ pub(crate) fn feed_objects(
         let frame = read_frame(&mut reader, entry)?;
         open = Some((entry.offset.saturating_add(entry.stored_len), reader));
         Ok(frame)
-    })
+    }
 }
 
 /// Reads the stored bytes only, and takes their checksum.
@@ -146,52 +182,95 @@ fn in_order(
     Ok(progress.bytes)
 }
 
-/// Reads frame after frame here, and decodes and hands on in `threads` others; section after section. The first
-/// that fails cancels the others.
-fn by_index(
+/// Frames on their way by an index.
+struct Feeding {
     codec: CodecKind,
-    entries: &[&IndexEntry],
     threads: usize,
-    control: &Control<'_>,
-    take: Take<'_>,
-    mut read: impl FnMut(&IndexEntry) -> Result<Vec<u8>>,
-) -> Result<u64> {
-    let total_bytes = Some(entries.iter().map(|entry| entry.raw_len).sum());
-    let progress = Mutex::new(Progress { total_bytes, ..Progress::default() });
-    let stop = control.cancel.child();
-    let control = &Control { cancel: &stop, ..*control };
-    for section in Section::ALL {
-        let mut entries = entries.iter().filter(|entry| entry.section == section).peekable();
-        if entries.peek().is_none() {
-            continue;
-        }
-        let (sender, receiver) = bounded(threads);
-        scope(|scope| {
-            let workers: Vec<_> = (0..threads.max(1))
-                .map(|_| {
-                    let (receiver, progress) = (receiver.clone(), &progress);
-                    scope.spawn(move || {
-                        decode(codec, &receiver, progress, control, take)
-                            .inspect_err(|_| control.cancel.cancel())
-                    })
-                })
-                .collect();
-            drop(receiver);
-            let read_all = || -> Result<()> {
-                for entry in entries {
-                    control.check()?;
-                    sender.send((*entry, read(entry)?)).map_err(|_| torn_down())?;
-                }
-                Ok(())
-            };
-            let mut results = vec![read_all().inspect_err(|_| control.cancel.cancel())];
-            drop(sender);
-            let joined = workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| Err(panicked())));
-            results.extend(joined);
-            first_cause(results).map(drop)
-        })?;
+    progress: Mutex<Progress>,
+}
+
+impl Feeding {
+    /// Begins with `entries`, all that will be given.
+    fn new<'a>(codec: CodecKind, threads: usize, entries: impl Iterator<Item = &'a IndexEntry>) -> Self {
+        let total_bytes = Some(entries.map(|entry| entry.raw_len).sum());
+        let progress = Mutex::new(Progress { total_bytes, ..Progress::default() });
+        Feeding { codec, threads: threads.max(1), progress }
     }
-    Ok(progress.lock().map_or(0, |progress| progress.bytes))
+
+    /// Uncompressed bytes given so far.
+    fn bytes(&self) -> u64 {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner).bytes
+    }
+
+    /// Reads frame after frame here, and decodes and hands on in other threads; section after section. The first
+    /// that fails cancels the others.
+    fn give(
+        &self,
+        entries: &[&IndexEntry],
+        control: &Control<'_>,
+        take: Take<'_>,
+        mut read: impl FnMut(&IndexEntry) -> Result<Vec<u8>>,
+    ) -> Result<()> {
+        let stop = control.cancel.child();
+        let control = &Control { cancel: &stop, ..*control };
+        for section in Section::ALL {
+            let mut entries = entries.iter().filter(|entry| entry.section == section).peekable();
+            if entries.peek().is_none() {
+                continue;
+            }
+            let (sender, receiver) = bounded(self.threads);
+            scope(|scope| {
+                let workers: Vec<_> = (0..self.threads)
+                    .map(|_| {
+                        let receiver = receiver.clone();
+                        scope.spawn(move || {
+                            self.decode(&receiver, control, take).inspect_err(|_| control.cancel.cancel())
+                        })
+                    })
+                    .collect();
+                drop(receiver);
+                let read_all = || -> Result<()> {
+                    for entry in entries {
+                        control.check()?;
+                        sender.send((*entry, read(entry)?)).map_err(|_| torn_down())?;
+                    }
+                    Ok(())
+                };
+                let mut results = vec![read_all().inspect_err(|_| control.cancel.cancel())];
+                drop(sender);
+                let joined =
+                    workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| Err(panicked())));
+                results.extend(joined);
+                first_cause(results).map(drop)
+            })?;
+        }
+        Ok(())
+    }
+
+    fn decode(
+        &self,
+        frames: &Receiver<StoredFrame<'_>>,
+        control: &Control<'_>,
+        take: Take<'_>,
+    ) -> Result<()> {
+        let mut decoder = self.codec.decoder()?;
+        let mut data = Vec::new();
+        for (entry, bytes) in frames {
+            control.check()?;
+            decoder.decode(entry, &bytes, &mut data)?;
+            let piece = Piece {
+                raw_offset: entry.raw_offset,
+                section: Some(entry.section),
+                object: Some(&entry.object),
+                data: &data,
+            };
+            take(&piece, control)?;
+            let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+            progress.bytes += entry.raw_len;
+            control.reporter.report(&Event::Progress(*progress));
+        }
+        Ok(())
+    }
 }
 
 type StoredFrame<'a> = (&'a IndexEntry, Vec<u8>);
@@ -204,33 +283,6 @@ fn read_frame(stored: &mut dyn Read, entry: &IndexEntry) -> Result<Vec<u8>> {
         _ => unreadable(error),
     })?;
     Ok(bytes)
-}
-
-fn decode(
-    codec: CodecKind,
-    frames: &Receiver<StoredFrame<'_>>,
-    progress: &Mutex<Progress>,
-    control: &Control<'_>,
-    take: Take<'_>,
-) -> Result<()> {
-    let mut decoder = codec.decoder()?;
-    let mut data = Vec::new();
-    for (entry, bytes) in frames {
-        control.check()?;
-        decoder.decode(entry, &bytes, &mut data)?;
-        let piece = Piece {
-            raw_offset: entry.raw_offset,
-            section: Some(entry.section),
-            object: Some(&entry.object),
-            data: &data,
-        };
-        take(&piece, control)?;
-        if let Ok(mut progress) = progress.lock() {
-            progress.bytes += entry.raw_len;
-            control.reporter.report(&Event::Progress(*progress));
-        }
-    }
-    Ok(())
 }
 
 fn skip(stored: &mut Stored, bytes: u64) -> Result<()> {

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::backup::{BackupReport, BackupRequest, backup_locked};
-use crate::feed::{feed, feed_objects};
+use crate::feed::{Order, feed, feed_objects};
 use crate::prove::prove;
 use crate::run::{Outcome, RunDescription, reap_database, record};
 use crate::source::Source;
@@ -184,7 +184,7 @@ fn is_in_place(mode: LoadMode) -> bool {
 
 /// Reads and checks the whole archive, and loads nothing: what a dry run can prove.
 pub fn read_through(context: &Context<'_>, source: &Source<'_>) -> Result<()> {
-    feed(source, context.workers, &context.control, &|_, _| Ok(())).map(drop)
+    feed(source, Order::AsStored, context.workers, &context.control, &|_, _| Ok(())).map(drop)
 }
 
 /// Carries out a plan. Until the last step the target's present content stays as it is, unless the plan says
@@ -327,7 +327,9 @@ fn carry_out(
 fn check_archive(context: &Context<'_>, source: &Source<'_>, plan: &RestorePlan) -> Result<()> {
     let (threads, control) = (context.workers.max(1), &context.control);
     match &plan.load.needs {
-        Some(objects) => feed_objects(source, objects, threads, control, &|_, _| Ok(())).map(drop),
+        Some(objects) => {
+            feed_objects(source, objects, Order::AsStored, threads, control, &|_, _| Ok(())).map(drop)
+        }
         None => read_through(context, source),
     }
 }
@@ -346,11 +348,12 @@ fn fill(
     }
     control.step("load");
     let threads = load.connections().min(context.workers.max(1));
+    let order = if load.definitions_first() { Order::DefinitionsFirst } else { Order::AsStored };
     let load: &dyn Load = load;
     let take = |piece: &Piece<'_>, control: &Control<'_>| load.load(piece, control);
     match needs {
-        Some(objects) => feed_objects(source, objects, threads, control, &take),
-        None => Ok(feed(source, threads, control, &take)?.raw_bytes),
+        Some(objects) => feed_objects(source, objects, order, threads, control, &take),
+        None => Ok(feed(source, order, threads, control, &take)?.raw_bytes),
     }
 }
 

@@ -5,7 +5,7 @@ use cadangkan_core::{BackupId, Error, ErrorKind, Name, Result, Timestamp};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::feed::{checksum, feed};
+use crate::feed::{Order, checksum, feed};
 use crate::run::{Outcome, RunDescription, record};
 use crate::source::{Source, Wanted, find};
 use crate::{Context, Place};
@@ -106,7 +106,7 @@ fn check(
     control.step("read the archive");
     let seen = match level {
         VerifyLevel::Checksum => checksum(&source, control)?,
-        VerifyLevel::Read => feed(&source, context.workers, control, &|_, _| Ok(()))?,
+        VerifyLevel::Read => feed(&source, Order::AsStored, context.workers, control, &|_, _| Ok(()))?,
     };
     Ok(VerifyReport {
         backup_id: id,

@@ -148,7 +148,7 @@ pub fn load(engine: &dyn Engine, dump: &Dump, request: &LoadRequest) -> Result<(
         let plan = engine.plan_load(request, control)?;
         let mut load = engine.begin_load(&plan, control)?;
         let pieces = dump.pieces(&plan);
-        for section in Section::ALL {
+        for section in Section::in_order(load.definitions_first()) {
             let of_section = pieces.iter().filter(|piece| piece.section == Some(section));
             in_threads(load.connections(), of_section, |piece| load.load(piece, control))?;
         }

@@ -1,3 +1,6 @@
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
 use cadangkan_core::{ObjectKind, ObjectName, Section, Selection};
 use cadangkan_engine::Unit;
 
@@ -104,14 +107,24 @@ pub(super) fn list(contents: &Contents<'_>) -> (Vec<Unit>, Vec<Work>) {
         .unzip()
 }
 
-/// Splits the rows of the selected tables into units, the largest tables first.
+/// Splits the rows of the selected tables into units: those tables first of whose rows most is to be made, with those
+/// that their foreign keys lead to. A load makes it while the rows of others still come.
 pub(crate) fn works(tables: &[Table], selection: &Selection, version: u32) -> Vec<Work> {
     let mut chosen: Vec<_> = tables
         .iter()
         .enumerate()
         .filter(|(_, table)| table.is_dumped() && selection.has_rows(&table.name))
         .collect();
-    chosen.sort_by_key(|(place, table)| (std::cmp::Reverse(table.bytes), *place));
+    // Loading the rows is about as much work as two indexes.
+    let work = |table: &Table| table.bytes.saturating_mul(2 + table.indexes + table.refers_to.len() as u64);
+    let mut urgent: HashMap<u32, u64> = HashMap::new();
+    for (_, table) in &chosen {
+        for oid in table.refers_to.iter().chain([&table.oid]) {
+            let most = urgent.entry(*oid).or_default();
+            *most = work(table).max(*most);
+        }
+    }
+    chosen.sort_by_key(|(place, table)| (Reverse(urgent.get(&table.oid)), Reverse(work(table)), *place));
     chosen.into_iter().flat_map(|(place, table)| ranges(place, table, version)).collect()
 }
 
@@ -148,6 +161,8 @@ mod tests {
             columns: "id".into(),
             blocks: bytes.div_ceil(8192),
             bytes,
+            indexes: 0,
+            refers_to: Vec::new(),
             estimated_rows: None,
             has_rows: true,
             is_heap: true,
@@ -171,6 +186,16 @@ mod tests {
         }
         assert_eq!(next, None);
         assert_eq!(works[5], Work::Rows { table: 0, range: None });
+    }
+
+    #[test]
+    fn tables_with_more_indexes_and_foreign_keys_come_first_with_what_these_lead_to() {
+        let keyed = Table { oid: 2, indexes: 2, refers_to: vec![3], ..table("keyed", 100) };
+        let parent = Table { oid: 3, ..table("parent", 5) };
+        let tables = [table("small", 10), table("large", 200), parent, keyed];
+        let works = works(&tables, &Selection::default(), 150_000);
+        let order: Vec<_> = works.iter().map(|work| work.bytes(&tables)).collect();
+        assert_eq!(order, [100, 5, 200, 10]);
     }
 
     #[test]

@@ -11,13 +11,14 @@ use cadangkan_pgwire::{Connection, identifier};
 use super::clean;
 use super::entries::Runner;
 use super::filter::{Filter, is_of_database};
-use super::jobs;
+use super::guard::Guard;
+use super::jobs::{Jobs, Weights};
 use super::pool::Pool;
 use super::rows::{Count, missing};
 use super::sequences;
 use super::statement::explain;
 use super::tablespaces::{self, Tablespace};
-use crate::script::{self, Entry, QualifiedName, Selector};
+use crate::script::{self, Entry, QualifiedName, Script, Selector};
 
 /// So many bytes of definitions are held: far more than a server's catalogs are made for.
 const MAX_BYTES: usize = 1 << 30;
@@ -41,6 +42,10 @@ pub(super) struct Definitions {
     post_data: Texts,
     bytes: usize,
     stage: Stage,
+    /// The rows that will come, where the definitions that need them may be made as they do.
+    expected: Option<BTreeMap<ObjectName, Count>>,
+    /// These definitions, where they are known before the rows.
+    early: Option<Arc<Later>>,
 }
 
 enum Stage {
@@ -62,6 +67,7 @@ impl Definitions {
         tablespaces: Vec<Tablespace>,
         runner: Runner,
         touched: Arc<AtomicBool>,
+        expected: Option<BTreeMap<ObjectName, Count>>,
     ) -> Definitions {
         Definitions {
             filter,
@@ -76,6 +82,8 @@ impl Definitions {
             sequences: Texts::new(),
             post_data: Texts::new(),
             bytes: 0,
+            expected,
+            early: None,
             stage: Stage::Collecting(Selector::new(selection)),
         }
     }
@@ -109,6 +117,11 @@ impl Definitions {
         };
         texts.insert(offset, data.to_vec());
         Ok(())
+    }
+
+    /// What is made as rows come, when it is known by now.
+    pub(super) fn early(&self) -> Option<Arc<Later>> {
+        self.early.clone()
     }
 
     /// Runs what rows need, once; later calls find it done.
@@ -153,6 +166,13 @@ impl Definitions {
             return Ok(selector);
         }
         self.run_globals(pool, control)?;
+        let later = match self.expected {
+            Some(_) => script::parse(&take(&mut self.post_data)?)?,
+            None => Script::default(),
+        };
+        if !later.entries.is_empty() {
+            selector.look_ahead(&later);
+        }
         let selected = selector.pre_data(&script)?;
         selected.warnings.iter().for_each(|warning| control.message(Level::Warning, warning));
         let entries = self.filter.apply(selected.entries);
@@ -164,6 +184,9 @@ impl Definitions {
             self.make_schemas(connection, &entries, control)?;
             entries.iter().try_for_each(|entry| self.runner.run(connection, entry, control))
         })?;
+        if let Some(expected) = self.expected.take().filter(|_| !later.entries.is_empty()) {
+            self.early = Some(Arc::new(self.later(&mut selector, &later, expected, true, pool, control)?));
+        }
         Ok(selector)
     }
 
@@ -226,38 +249,53 @@ impl Definitions {
         }
         let entries = self.filter.apply(selector.post_data(&sequences).entries);
         pool.with(control, |connection| self.run(connection, &entries, control))?;
-        let script = script::parse(&take(&mut self.post_data)?)?;
-        let selected = selector.post_data(&script);
+        let later = match self.early.take() {
+            Some(early) => early,
+            None => {
+                let script = script::parse(&take(&mut self.post_data)?)?;
+                Arc::new(self.later(&mut selector, &script, counts.clone(), false, pool, control)?)
+            }
+        };
+        later.jobs.run_all(pool, control)?;
+        let of_database = if self.selection.is_of_tables() { Vec::new() } else { later.of_database.clone() };
+        Ok(Rest { of_database, analyzed: later.analyzed.iter().map(QualifiedName::object).collect() })
+    }
+
+    /// Sorts the definitions that need rows; `early` when the rows are still to come.
+    fn later(
+        &self,
+        selector: &mut Selector,
+        script: &Script,
+        expected: BTreeMap<ObjectName, Count>,
+        early: bool,
+        pool: &Pool,
+        control: &Control<'_>,
+    ) -> Result<Later> {
+        let selected = selector.post_data(script);
         selected.warnings.iter().for_each(|warning| control.message(Level::Warning, warning));
         let (of_database, entries): (Vec<_>, Vec<_>) =
             self.filter.apply(selected.entries).into_iter().partition(is_of_database);
         if self.mode == LoadMode::Clean {
             pool.with(control, |connection| clean::drop_late(connection, &entries, control))?;
         }
-        let analyzed = self.analyzed(pool, &entries, counts);
-        jobs::run(pool, entries, &self.runner, counts, &analyzed, control)?;
-        let of_database = if self.selection.is_of_tables() { Vec::new() } else { of_database };
-        let analyzed = analyzed.iter().map(QualifiedName::object).collect();
-        Ok(Rest { of_database, analyzed })
+        let expected: BTreeMap<_, _> = expected
+            .into_iter()
+            .filter_map(|(table, count)| Some((table.clone(), (self.here(&table)?, count))))
+            .collect();
+        let weights: Weights = expected.values().map(|(here, count)| (here.clone(), count.bytes)).collect();
+        // Not where statistics are still to be declared, and not within one transaction.
+        let is_apart = pool.is_held() || entries.iter().any(|entry| entry.header.kind == "STATISTICS");
+        let analyzed: Vec<_> = if is_apart { Vec::new() } else { weights.keys().cloned().collect() };
+        let guard = if early { Guard::hold(pool, &weights, control) } else { Guard::default() };
+        let jobs = Jobs::new(entries, self.runner, &weights, &analyzed, guard);
+        Ok(Later { jobs, of_database, analyzed, expected })
     }
 
-    /// The tables, as they are called here, whose statistics may be gathered while indexes of others are made: not
-    /// where statistics are still to be declared, and not within one transaction.
-    fn analyzed(
-        &self,
-        pool: &Pool,
-        entries: &[Entry],
-        counts: &BTreeMap<ObjectName, Count>,
-    ) -> Vec<QualifiedName> {
-        if pool.is_held() || entries.iter().any(|entry| entry.header.kind == "STATISTICS") {
-            return Vec::new();
-        }
-        let here = |name: &ObjectName| {
-            let schema = name.schema.as_ref()?;
-            let renamed = self.filter.options.rename_schemas.iter().find(|(from, _)| from == schema);
-            Some(QualifiedName::of(renamed.map_or(schema, |(_, to)| to), &name.name))
-        };
-        counts.keys().filter_map(here).collect()
+    /// What a table of the backup is called here.
+    fn here(&self, name: &ObjectName) -> Option<QualifiedName> {
+        let schema = name.schema.as_ref()?;
+        let renamed = self.filter.options.rename_schemas.iter().find(|(from, _)| from == schema);
+        Some(QualifiedName::of(renamed.map_or(schema, |(_, to)| to), &name.name))
     }
 
     /// Runs the entries that [`after_rows`](Definitions::after_rows) left over.
@@ -268,6 +306,38 @@ impl Definitions {
         control: &Control<'_>,
     ) -> Result<()> {
         entries.iter().try_for_each(|entry| self.runner.run(connection, entry, control))
+    }
+}
+
+/// The definitions that need rows, sorted.
+pub(super) struct Later {
+    jobs: Jobs,
+    /// What the backup says of the database itself.
+    of_database: Vec<Entry>,
+    /// The tables whose statistics are gathered, as they are called here.
+    analyzed: Vec<QualifiedName>,
+    /// What each table of the backup is called here, and its rows.
+    expected: BTreeMap<ObjectName, (QualifiedName, Count)>,
+}
+
+/// Bytes of rows from which on indexes are made as soon as those are there; smaller tables can wait.
+const LARGE: u64 = 1 << 20;
+
+impl Later {
+    /// Takes note of how many rows a table of the backup has by now, and makes what can be made.
+    pub(super) fn came(
+        &self,
+        table: &ObjectName,
+        count: Count,
+        pool: &Pool,
+        control: &Control<'_>,
+    ) -> Result<()> {
+        let Some((here, _)) = self.expected.get(table).filter(|(_, expected)| expected.rows == count.rows)
+        else {
+            return Ok(());
+        };
+        self.jobs.loaded(here.clone());
+        if count.bytes < LARGE { Ok(()) } else { self.jobs.run_ready(pool, control) }
     }
 }
 

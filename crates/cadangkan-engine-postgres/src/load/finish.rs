@@ -16,6 +16,18 @@ use super::rows::{Count, missing};
 use crate::catalog::one_row;
 use crate::fingerprint;
 
+/// The rows that will come, by the backup's own word, of the tables of which some will.
+pub(super) fn expected(request: &LoadRequest) -> BTreeMap<ObjectName, Count> {
+    let tables = request.objects.iter().filter(|object| object.kind == ObjectKind::TABLE);
+    let selected = tables.filter(|table| request.selection.has_rows(&table.name));
+    selected
+        .filter_map(|table| {
+            let rows = table.rows.filter(|rows| *rows > 0)?;
+            Some((table.name.clone(), Count { rows, bytes: table.raw_bytes.unwrap_or_default() }))
+        })
+        .collect()
+}
+
 /// Makes sure that of every table as many rows came as the backup has.
 pub(super) fn refuse_missing_rows(request: &LoadRequest, counts: &BTreeMap<ObjectName, Count>) -> Result<()> {
     let tables = request.objects.iter().filter(|object| object.kind == ObjectKind::TABLE);

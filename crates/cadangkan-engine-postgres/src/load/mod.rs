@@ -6,6 +6,7 @@
 //! Archives without an index, scripts of others and pg_dump's custom format are read as a stream.
 
 mod beside;
+mod board;
 mod clean;
 mod custom;
 mod database;
@@ -14,6 +15,7 @@ mod entries;
 mod filter;
 mod finish;
 mod frame;
+mod guard;
 mod jobs;
 mod leftovers;
 mod look;

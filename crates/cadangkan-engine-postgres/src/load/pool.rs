@@ -168,6 +168,11 @@ impl Pool {
         self.returned.notify_one();
     }
 
+    /// Opens one more connection, which is not one of the pool's.
+    pub(super) fn open_beside(&self, control: &Control<'_>) -> Result<Connection> {
+        self.open(&[], control)
+    }
+
     fn open(&self, preamble: &[String], control: &Control<'_>) -> Result<Connection> {
         let mut connection = Connection::open(&self.target, control)?;
         // An index or a matview may take hours.

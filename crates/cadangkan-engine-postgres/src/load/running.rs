@@ -53,7 +53,9 @@ pub(crate) fn begin(config: &Config, plan: &LoadPlan, control: &Control<'_>) -> 
     let runner = Runner { among_others: detail.is_among_others() };
     let LoadRequest { selection, mode, .. } = &detail.request;
     let spaces = tablespaces::of(&detail.request);
-    let definitions = Definitions::new(selection, *mode, filter, spaces, runner, place.touched());
+    let early = hold == Hold::Nothing && *mode != LoadMode::Clean && !detail.request.objects.is_empty();
+    let expected = early.then(|| finish::expected(&detail.request));
+    let definitions = Definitions::new(selection, *mode, filter, spaces, runner, place.touched(), expected);
     let load = Box::new(PostgresLoad {
         config: config.clone(),
         version: look.version,
@@ -61,6 +63,7 @@ pub(crate) fn begin(config: &Config, plan: &LoadPlan, control: &Control<'_>) -> 
         pool,
         place,
         definitions: Mutex::new(definitions),
+        early,
         counts: Counts::default(),
         source: Mutex::new(Source::Frames),
         seen: AtomicU64::new(0),
@@ -81,6 +84,8 @@ struct PostgresLoad {
     pool: Pool,
     place: Place,
     definitions: Mutex<Definitions>,
+    /// Whether definitions that need rows may be made while other rows come.
+    early: bool,
     counts: Counts,
     source: Mutex<Source>,
     /// Bytes of the archive that came.
@@ -106,6 +111,10 @@ enum Source {
 impl Load for PostgresLoad {
     fn connections(&self) -> usize {
         self.pool.width()
+    }
+
+    fn definitions_first(&self) -> bool {
+        self.early
     }
 
     fn load(&self, piece: &Piece<'_>, control: &Control<'_>) -> Result<()> {
@@ -195,13 +204,18 @@ impl PostgresLoad {
             return Ok(());
         }
         let frame = RowFrame::read(data, table)?;
-        self.definitions().before_rows(&self.pool, control)?;
+        let early = {
+            let mut definitions = self.definitions();
+            definitions.before_rows(&self.pool, control)?;
+            definitions.early()
+        };
         self.place.touch();
-        let statement = frame.head.statement(&renamed(table, self.request()));
+        let here = renamed(table, self.request());
+        let statement = frame.head.statement(&here);
         let rows =
             self.pool.with(control, |connection| copy(connection, &statement, table, frame.rows, control))?;
-        self.counts.add(table, rows, frame.rows.len());
-        Ok(())
+        let count = self.counts.add(table, rows, frame.rows.len());
+        early.map_or(Ok(()), |early| early.came(table, count, &self.pool, control))
     }
 
     fn large_objects(&self, data: &[u8], control: &Control<'_>) -> Result<()> {

@@ -4,6 +4,7 @@ use cadangkan_pgwire::identifier;
 
 use super::entry::Entry;
 use super::header::Header;
+use super::lexer::Kind;
 use super::name::QualifiedName;
 use super::statement::Statement;
 use super::subject::{Action, Subject};
@@ -48,6 +49,17 @@ impl Job {
     /// Whether this gathers statistics; its statement is then the table's name.
     pub(crate) fn is_analyze(&self) -> bool {
         self.entry.header.kind == ANALYZE
+    }
+
+    /// Whether it reads no rows but those of the tables that it names: so it can be made while others have none yet.
+    ///
+    /// An expression may call a function that reads other tables, whatever it was declared as.
+    pub(crate) fn needs_own_rows_only(&self) -> bool {
+        match self.stage {
+            INDEX_STAGE => self.entry.statements.iter().all(|text| !has_expression(text)),
+            FOREIGN_KEY_STAGE => true,
+            _ => false,
+        }
     }
 
     /// All tables that it locks.
@@ -118,6 +130,24 @@ fn stage(subject: &Subject<'_>, is_foreign_key: bool) -> u8 {
         (Action::Refresh, _) => REFRESH_STAGE,
         _ => LAST_STAGE,
     }
+}
+
+/// Whether a definition of an index has more than names between its parentheses, or a condition.
+fn has_expression(text: &str) -> bool {
+    let statement = Statement::read(text);
+    let mut depth = 0;
+    for token in statement.tokens() {
+        match (token.kind, statement.text_of(*token)) {
+            (Kind::Symbol, "(") => depth += 1,
+            (Kind::Symbol, ")") => depth -= 1,
+            (Kind::Word, word) if word.eq_ignore_ascii_case("where") => return true,
+            _ => {}
+        }
+        if depth > 1 {
+            return true;
+        }
+    }
+    false
 }
 
 fn references(text: &str) -> bool {

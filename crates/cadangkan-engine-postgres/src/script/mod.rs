@@ -18,7 +18,7 @@ mod split;
 mod statement;
 mod subject;
 
-pub(crate) use entry::{Entry, parse, write};
+pub(crate) use entry::{Entry, Script, parse, write};
 pub(crate) use header::Header;
 pub(crate) use jobs::{FOREIGN_KEY_STAGE, INDEX_STAGE, Job, REFRESH_STAGE, jobs};
 pub(crate) use name::QualifiedName;

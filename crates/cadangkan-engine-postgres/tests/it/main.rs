@@ -13,6 +13,7 @@ mod consistency_odd;
 mod extension_tables;
 mod faults;
 mod globals;
+mod load_early;
 mod load_faults;
 mod load_modes;
 mod load_streams;

@@ -162,7 +162,7 @@ pub(super) fn load_frames(
         }
         offset += frame.data.len() as u64;
     }
-    for section in Section::ALL {
+    for section in Section::in_order(load.definitions_first()) {
         let of_section: Vec<_> = pieces.iter().filter(|piece| piece.section == Some(section)).collect();
         let next = Mutex::new(of_section.into_iter());
         let failed: Mutex<Option<Error>> = Mutex::new(None);

@@ -72,3 +72,22 @@ fn a_trigger_of_a_partition_is_switched_when_it_is_there() {
     let order: Vec<_> = jobs.iter().map(|job| (job.entry.header.name.as_str(), job.stage)).collect();
     assert_eq!(order, [("t x", 4), ("t_1 x", LAST_STAGE)]);
 }
+
+#[test]
+fn expressions_and_conditions_of_indexes_are_seen() {
+    for plain in [
+        "CREATE UNIQUE INDEX i ON s.t USING btree (a, b DESC NULLS LAST) INCLUDE (c) WITH (fillfactor='70')",
+        "CREATE INDEX \"where (\" ON s.\"t)(\" USING gin (doc jsonb_path_ops, \"lower(a)\" COLLATE \"C\")",
+        "ALTER TABLE ONLY s.t ADD CONSTRAINT k PRIMARY KEY (a, b)",
+    ] {
+        assert!(!has_expression(plain), "{plain}");
+    }
+    for other in [
+        "CREATE INDEX i ON s.t USING btree (lower(a))",
+        "CREATE INDEX i ON s.t USING btree (((a)::text))",
+        "CREATE INDEX i ON s.t USING btree (a) WHERE active",
+        "ALTER TABLE ONLY s.t ADD CONSTRAINT e EXCLUDE USING gist (a WITH =) where (b > 0)",
+    ] {
+        assert!(has_expression(other), "{other}");
+    }
+}
