@@ -172,6 +172,7 @@ fn manifest(payload: &Payload, codec: Codec, file: &str, summary: &ArchiveSummar
             checksum: Checksum::of(&summary.index),
             other: Map::new(),
         },
+        side_files: Vec::new(),
         encryption: EncryptionInfo::none(),
         options: Map::new(),
         selection: Selection::default(),

@@ -27,5 +27,7 @@ pub use decode::{FrameDecoder, PieceInfo, SequentialReader, rebuild_index};
 pub use encode::{EncodedFrame, FrameEncoder};
 pub use frame_hash::FrameHash;
 pub use index::{Index, IndexEntry};
-pub use limits::{MAX_FRAME, MAX_FRAMES, MAX_MANIFEST, MAX_STORED_FRAME, PIECE};
-pub use manifest::{ArchiveInfo, BackupType, EncryptionInfo, IndexInfo, Manifest, ToolInfo, Trigger};
+pub use limits::{MAX_FRAME, MAX_FRAMES, MAX_MANIFEST, MAX_SIDE_FILE, MAX_STORED_FRAME, PIECE};
+pub use manifest::{
+    ArchiveInfo, BackupType, EncryptionInfo, IndexInfo, Manifest, SideFileInfo, ToolInfo, Trigger,
+};

@@ -16,6 +16,9 @@ pub const PIECE: usize = 1 << 20;
 /// The longest manifest: 64 MiB.
 pub const MAX_MANIFEST: usize = 64 << 20;
 
+/// The longest side file: 64 MiB.
+pub const MAX_SIDE_FILE: usize = 64 << 20;
+
 /// The longest line of an uncompressed index: 64 KiB.
 pub(crate) const MAX_INDEX_LINE: usize = 64 << 10;
 

@@ -74,7 +74,7 @@ pub(crate) struct Relations {
 }
 
 impl Relations {
-    /// Everything that is meant by name and engine, as [`names`] lists it.
+    /// Everything that is meant by name and engine, as [`names()`] lists it.
     pub(crate) fn names(&self) -> BTreeSet<(String, String)> {
         let tables = self.tables.iter().map(|table| (table.name.name.clone(), table.engine.clone()));
         let others = self.views.iter().chain(&self.sequences);

@@ -20,6 +20,8 @@ pub(crate) struct Config {
     pub(crate) jobs: usize,
     /// The databases of a whole server, when this is not a single one.
     pub(crate) whole: Option<Databases>,
+    /// Whether this is one of a whole server's databases.
+    pub(crate) of_many: bool,
     way: Way,
 }
 
@@ -89,6 +91,7 @@ impl Config {
             jobs,
             way: Way::new(raw.ssh, raw.ssh_key)?,
             whole,
+            of_many: false,
         })
     }
 
@@ -100,7 +103,7 @@ impl Config {
     /// The settings of one database of the server; they share the way to it.
     pub(crate) fn single(&self, database: &str) -> Self {
         let given = Settings { database: Some(database.to_owned()), ..self.given.clone() };
-        Config { given, whole: None, ..self.clone() }
+        Config { given, whole: None, of_many: true, ..self.clone() }
     }
 
     /// What to connect to: through the SSH host where there is one. Good as long as this or a copy of it lives.

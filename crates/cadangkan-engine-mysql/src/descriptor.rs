@@ -1,12 +1,15 @@
 use std::path::{Path, PathBuf};
 
 use cadangkan_core::settings::{Field, FieldKind, SettingsError};
-use cadangkan_engine::{Capabilities, ClientFile, Descriptor, Layout};
+use cadangkan_engine::{Capabilities, ClientFile, Descriptor, Layout, SideKind};
 use cadangkan_mywire::{OptionFile, Settings, SystemEnvironment};
 use serde_json::{Map, Value};
 
 use crate::config::Config;
 use crate::engine::MysqlEngine;
+
+/// The position of a backup, in a file that its name and others' tools lead to expect.
+pub(crate) const POSITION: SideKind = SideKind { word: SideKind::POSITION, ending: "gtid" };
 
 /// MySQL and MariaDB, for the registry.
 pub static MYSQL: Descriptor = Descriptor {
@@ -14,6 +17,7 @@ pub static MYSQL: Descriptor = Descriptor {
     display_name: "MySQL",
     extension: "sql",
     layout: Layout::Statements,
+    side_files: &[SideKind::USERS, POSITION],
     fields: &[
         text("host", Some("localhost"), "the server's name or address; localhost is its Unix socket"),
         field("port", FieldKind::Integer, Some("3306"), "the server's port"),

@@ -51,6 +51,7 @@ pub(crate) fn look(
     let mut names = one_row(connection, "SELECT @@lower_case_table_names", control)?;
     let lower: u64 = names.text()?.parse().unwrap_or_default();
     let attributes = Map::from_iter([
+        ("database".to_owned(), json!(schema.name)),
         ("flavor".to_owned(), json!(flavor)),
         ("version".to_owned(), json!(connection.version().text)),
         ("charset".to_owned(), json!(charset)),

@@ -12,6 +12,7 @@ pub static POSTGRES: Descriptor = Descriptor {
     display_name: "PostgreSQL",
     extension: "sql",
     layout: Layout::Statements,
+    side_files: &[],
     fields: &[
         text("host", Some("localhost"), "the server's name or address, or the folder of its Unix socket"),
         field("port", FieldKind::Integer, Some("5432"), "the server's port"),

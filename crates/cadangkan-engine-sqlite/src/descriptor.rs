@@ -15,6 +15,7 @@ pub static SQLITE: Descriptor = Descriptor {
     display_name: "SQLite",
     extension: "sqlite",
     layout: Layout::Image,
+    side_files: &[],
     fields: &[
         Field {
             name: "path",

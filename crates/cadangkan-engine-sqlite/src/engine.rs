@@ -54,6 +54,7 @@ impl Engine for SqliteEngine {
                 server: start.server,
                 objects,
                 estimated_bytes: start.estimated_bytes,
+                side_files: Vec::new(),
                 warnings: start.warnings,
             })
         })

@@ -5,7 +5,7 @@ use cadangkan_core::{
     Control, Error, ErrorKind, Fingerprint, Frame, ObjectKind, ObjectName, Result, Section, Selection,
 };
 use cadangkan_engine::{
-    DumpOptions, DumpRequest, FrameSink, ServerInfo, Snapshot, SnapshotEnd, SnapshotStart, Unit, UnitReport,
+    DumpRequest, FrameSink, ServerInfo, Snapshot, SnapshotEnd, SnapshotStart, Unit, UnitReport,
 };
 use rusqlite::Connection;
 use serde_json::{Map, Value, json};
@@ -183,7 +183,7 @@ pub(crate) fn quick_check(connection: &Connection, path: &Path) -> Result<()> {
 
 /// Refuses to leave anything out of an image, and what only servers have.
 pub(crate) fn refuse_wishes(request: &DumpRequest) -> Result<()> {
-    if request.options != DumpOptions::default() {
+    if request.options.globals || request.options.row_security {
         return Err(Error::new(
             ErrorKind::Unsupported,
             "SQLite has no server: no globals and no row security",
@@ -243,6 +243,7 @@ pub(crate) fn describe(connection: &Connection, path: &Path) -> Result<(Snapshot
         position,
         attributes,
         estimated_bytes: Some(bytes),
+        side_files: Vec::new(),
         tool_versions: vec![("sqlite".to_owned(), rusqlite::version().to_owned())],
         warnings: Vec::new(),
     };

@@ -5,7 +5,7 @@ use cadangkan_core::settings::{Field, SettingsError};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::Engine;
+use crate::{Engine, SideKind};
 
 /// What a kind of engine is and can do; one `static` in each engine's crate, listed in the registry.
 pub struct Descriptor {
@@ -17,6 +17,8 @@ pub struct Descriptor {
     pub extension: &'static str,
     /// How its archive is laid out.
     pub layout: Layout,
+    /// What it may give beside an archive.
+    pub side_files: &'static [SideKind],
     /// What can be set.
     pub fields: &'static [Field],
     /// What it can do.

@@ -26,6 +26,22 @@ pub struct DumpOptions {
     pub globals: bool,
     /// Dumps only the rows that row security lets this user see, where it would fail otherwise.
     pub row_security: bool,
+    /// The accounts that concern what is dumped, with what they may do, where they lie beside the archive.
+    pub users: Users,
+    /// Writes the position into a side file too.
+    pub capture_position: bool,
+}
+
+/// Whether accounts are taken along in a side file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Users {
+    /// Where the engine has them and this user may read them; a warning says where not.
+    #[default]
+    IfReadable,
+    /// Fails where they cannot be had.
+    Required,
+    /// They are left out.
+    Excluded,
 }
 
 /// What a dump would take; shown by `--dry-run`, and what progress is measured by.
@@ -38,6 +54,9 @@ pub struct DumpPlan {
     /// Uncompressed bytes to dump, estimated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub estimated_bytes: Option<u64>,
+    /// What would lie beside the archive.
+    #[serde(skip)]
+    pub side_files: Vec<SideKind>,
     /// What a person should know before.
     pub warnings: Vec<String>,
 }
@@ -81,10 +100,44 @@ pub struct SnapshotStart {
     pub attributes: Map<String, Value>,
     /// Uncompressed bytes to dump, exact or estimated.
     pub estimated_bytes: Option<u64>,
+    /// What lies beside the archive.
+    pub side_files: Vec<SideFile>,
     /// Programs and libraries that take part, with their versions.
     pub tool_versions: Vec<(String, String)>,
     /// What a person should know: `rows of table x were locked`.
     pub warnings: Vec<String>,
+}
+
+/// A kind of file that lies beside an archive; each is listed in the descriptor of its engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SideKind {
+    /// The word in manifests: `users`.
+    pub word: &'static str,
+    /// Ends its name, behind the archive's name without endings and a dot: `users.sql`.
+    pub ending: &'static str,
+}
+
+impl SideKind {
+    /// Accounts and what they may do, as a script.
+    pub const USERS: SideKind = SideKind { word: "users", ending: "users.sql" };
+    /// The word of a file with the position; how its name ends is the engine's.
+    pub const POSITION: &'static str = "position";
+}
+
+/// A small file beside the archive: a part of the backup that is not of the database itself.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SideFile {
+    /// What it is.
+    pub kind: SideKind,
+    /// All of it, at most 64 MiB.
+    pub bytes: Vec<u8>,
+}
+
+/// Without its content, which may hold secrets.
+impl std::fmt::Debug for SideFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ({} bytes)", self.kind.word, self.bytes.len())
+    }
 }
 
 /// One piece of work: an object, or a fixed range of a big one.

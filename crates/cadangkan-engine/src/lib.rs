@@ -25,12 +25,13 @@ pub use counts::{Count, Counts};
 pub use databases::{Server, ServerSnapshot};
 pub use descriptor::{Capabilities, ClientFile, Descriptor, Layout};
 pub use dump::{
-    DumpOptions, DumpPlan, DumpRequest, FrameSink, Snapshot, SnapshotEnd, SnapshotStart, Unit, UnitReport,
+    DumpOptions, DumpPlan, DumpRequest, FrameSink, SideFile, SideKind, Snapshot, SnapshotEnd, SnapshotStart,
+    Unit, UnitReport, Users,
 };
 pub use each::each;
 pub use frame_builder::{FrameBuilder, FrameSizes};
 pub use in_use::{Left, leftovers_not_in_use};
-pub use load::{Load, LoadMode, LoadOptions, LoadPlan, LoadReport, LoadRequest, Piece};
+pub use load::{Load, LoadMode, LoadOptions, LoadPlan, LoadReport, LoadRequest, LoadUsers, Piece};
 pub use names::{Databases, Names};
 pub use server::{DatabaseInfo, Location, Scan, ServerInfo};
 

@@ -1,9 +1,12 @@
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cadangkan_core::{Control, Fingerprint, ObjectName, ObjectReport, Result, Section, Selection};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+use crate::SideKind;
 
 /// What a load is asked for.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +21,10 @@ pub struct LoadRequest {
     pub attributes: Map<String, Value>,
     /// The objects of the backup, when known.
     pub objects: Vec<ObjectReport>,
+    /// The point of the server's history that the backup shows, when known.
+    pub position: Map<String, Value>,
+    /// What lies beside the archive, by its word: what the options need of it, as far as there is.
+    pub side_files: BTreeMap<String, Vec<u8>>,
     /// Whether the database's own consistency check runs on the loaded database before it is committed.
     pub check: bool,
     /// Whether what the load replaced is removed once the load is committed.
@@ -39,6 +46,29 @@ pub struct LoadOptions {
     pub single_transaction: bool,
     /// Restores roles and tablespaces too, where the backup has them.
     pub globals: bool,
+    /// Makes the accounts that lie beside the archive, once the database is in place.
+    pub users: Option<LoadUsers>,
+    /// Makes the target go on from the backup's position, as a replica of its server.
+    pub adopt_position: bool,
+    /// The account with whose rights objects run, instead of those that they name.
+    pub definer: Option<String>,
+}
+
+impl LoadOptions {
+    /// The words of the side files that a load needs for these wishes.
+    pub fn side_files(&self) -> &'static [&'static str] {
+        if self.users.is_some() { &[SideKind::USERS.word] } else { &[] }
+    }
+}
+
+/// What happens to accounts that the target has already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LoadUsers {
+    /// They stay as they are; those that are not there are made.
+    Missing,
+    /// They get password, settings and grants of the backup.
+    Replace,
 }
 
 /// What happens to what the target holds.

@@ -47,6 +47,7 @@ impl Connection {
         // A server may be set to ignore what the login says of it (`skip-character-set-client-handshake`).
         connection.channel.deadline = Some(Instant::now() + target.connect_timeout());
         connection.execute("SET NAMES utf8mb4", control)?;
+        target.first_statement.map(|first| connection.execute(first, control)).transpose()?;
         connection.channel.deadline = None;
         Ok(connection)
     }

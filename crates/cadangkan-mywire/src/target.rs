@@ -25,6 +25,8 @@ pub struct Target {
     pub(crate) clear_plugin: bool,
     pub(crate) through: Option<SocketAddr>,
     connect_timeout: Duration,
+    /// Run on each connection, before anything else.
+    pub(crate) first_statement: Option<&'static str>,
     warnings: Vec<String>,
 }
 
@@ -54,6 +56,7 @@ impl Target {
             clear_plugin: settings.enable_cleartext_plugin.unwrap_or(false),
             through: None,
             connect_timeout: settings.connect_timeout.unwrap_or(DEFAULT_TIMEOUT),
+            first_statement: None,
             warnings: files.warnings,
         };
         target.check()?;
@@ -71,6 +74,12 @@ impl Target {
     #[must_use]
     pub fn through(&self, address: SocketAddr) -> Target {
         Target { through: Some(address), ..self.clone() }
+    }
+
+    /// The same target, where each connection begins with a statement.
+    #[must_use]
+    pub fn beginning_with(&self, statement: &'static str) -> Target {
+        Target { first_statement: Some(statement), ..self.clone() }
     }
 
     /// The name or the address.

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::run::{Outcome, RunDescription, record};
 use crate::source::manifests;
-use crate::{Context, Place, index_backup};
+use crate::{Context, Place, index_backup, side};
 
 /// What adopting a storage gave.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -38,7 +38,7 @@ pub fn adopt(context: &Context<'_>, place: Place<'_>) -> Result<AdoptReport> {
         let mut progress = Progress { total_objects: Some(found.len() as u64), ..Progress::default() };
         for (archive, manifest) in found {
             context.control.check()?;
-            let adopted = manifest.and_then(|manifest| examine(catalog, place, &archive, &manifest));
+            let adopted = manifest.and_then(|manifest| examine(context, catalog, place, &archive, &manifest));
             match adopted {
                 Ok(record) => records.push(record),
                 Err(error) => {
@@ -60,12 +60,23 @@ pub fn adopt(context: &Context<'_>, place: Place<'_>) -> Result<AdoptReport> {
 }
 
 /// Makes the catalog's record of a backup, unless something speaks against it.
-fn examine(catalog: &Catalog, place: Place<'_>, archive: &Key, manifest: &Manifest) -> Result<BackupRecord> {
+fn examine(
+    context: &Context<'_>,
+    catalog: &Catalog,
+    place: Place<'_>,
+    archive: &Key,
+    manifest: &Manifest,
+) -> Result<BackupRecord> {
     let size = place.storage.stat(archive)?.map(|info| info.size);
     if size != Some(manifest.archive.size_bytes) {
         let found = size.map_or("is gone".to_owned(), |size| format!("has {size} bytes"));
         return Err(Error::new(ErrorKind::DamagedBackup, format!("the archive {found}"))
             .context("expected bytes", manifest.archive.size_bytes));
+    }
+    for side in side::keys(archive, manifest)? {
+        if place.storage.stat(&side)?.is_none() {
+            context.control.message(Level::Warning, &format!("{archive}: {} is gone", side.file_name()));
+        }
     }
     let known = catalog.backup_copies(&manifest.database_name, manifest.backup_id)?;
     let mut record = index_backup::record(&place, archive, manifest, None);

@@ -19,9 +19,10 @@ use serde_json::json;
 
 use crate::draft::{Draft, check_places};
 use crate::manifest::{Facts, manifest};
-use crate::naming::{ArchiveName, FileNameFields, INDEX_SUFFIX, MANIFEST_SUFFIX};
+use crate::naming::{ArchiveName, FileNameFields, INDEX_SUFFIX, MANIFEST_SUFFIX, side_key};
 use crate::pipeline::{self, Limits, Meter};
 use crate::run::{Outcome, RunDescription, reap_database, record};
+use crate::side::{self, BesideArchive};
 use crate::{Context, Database, Place, index_backup};
 
 /// What a backup is asked for.
@@ -102,17 +103,22 @@ pub fn plan(
     places: &[Place<'_>],
     request: &BackupRequest,
 ) -> Result<BackupPlan> {
+    side::refuse_unknown(database.engine.descriptor(), &request.dump.options)?;
     let dump = database.engine.plan_dump(&request.dump, &context.control)?;
     let key = archive_key(context, database, request, BackupId::new(context.control.clock.now()))?;
     let last = last_size(context, database)?;
     check_without_making(context, places, &key, last.map(with_room))?;
-    let beside = [INDEX_SUFFIX, MANIFEST_SUFFIX].map(|suffix| format!("{key}{suffix}"));
+    let mut files = vec![key.to_string()];
+    files.extend([INDEX_SUFFIX, MANIFEST_SUFFIX].map(|suffix| format!("{key}{suffix}")));
+    for kind in &dump.side_files {
+        files.push(side_key(&key, &extension(database, request), kind.ending)?.to_string());
+    }
     Ok(BackupPlan {
         database: database.engine.location().database,
         dump,
         selection: request.dump.selection.clone(),
         archive: key.to_string(),
-        files: std::iter::once(key.to_string()).chain(beside).collect(),
+        files,
         ticket: context.ticket.cloned(),
         storages: places.iter().map(|place| place.name.to_string()).collect(),
         codec: format!("{} level {}", request.codec.kind(), request.codec.level()),
@@ -212,16 +218,22 @@ fn make(
     let control = &context.control;
     // 1. Whatever can be known to fail fails before the database is touched.
     control.step("check storages");
+    side::refuse_unknown(database.engine.descriptor(), &request.dump.options)?;
     check_places(context, places, last_size(context, database)?.map(with_room))?;
     let (created_at, began) = (control.clock.now(), Instant::now());
     let backup_id = free_id(context, database, BackupId::new(created_at))?;
     let archive = archive_key(context, database, request, backup_id)?;
     refuse_taken(places, &archive)?;
+    let extension = extension(database, request);
+    for kind in database.engine.descriptor().side_files {
+        refuse_taken(places, &side_key(&archive, &extension, kind.ending)?)?;
+    }
 
     // 2. One consistent view.
     control.step("begin snapshot");
     let snapshot = begin(control)?;
-    let start = snapshot.start().clone();
+    let mut start = snapshot.start().clone();
+    let beside = BesideArchive::name(&archive, &extension, std::mem::take(&mut start.side_files))?;
     start.warnings.iter().for_each(|warning| control.message(Level::Warning, warning));
 
     // 3. Dump, encode, store: all at once, in bounded memory.
@@ -239,15 +251,24 @@ fn make(
     // 5.-7. Durable, read back, sealed: only then it counts.
     let sealed = ended.and_then(|(summary, objects, end)| {
         control.step("close archive");
-        draft.close(&summary.index)?;
+        draft.close(&summary.index, &beside)?;
         control.step("read back");
-        draft.read_back(&summary, control)?;
+        draft.read_back(&summary, &beside, control)?;
         control.step("seal manifest");
         let (completed_at, duration) =
             (control.clock.now(), Duration::from_millis(began.elapsed().as_millis() as u64));
-        let (archive, ticket) = (&archive, context.ticket);
-        let facts =
-            Facts { database, request, backup_id, created_at, completed_at, duration, archive, ticket };
+        let (archive, beside, ticket) = (&archive, &beside[..], context.ticket);
+        let facts = Facts {
+            database,
+            request,
+            backup_id,
+            created_at,
+            completed_at,
+            duration,
+            archive,
+            beside,
+            ticket,
+        };
         manifest(&facts, start, end, &summary, objects)
     });
     let committed = sealed.and_then(|manifest| {
@@ -400,9 +421,13 @@ fn archive_key(
         server: host.as_deref(),
         profile: context.profile,
     };
+    request.name.key(&fields, &extension(database, request))
+}
+
+/// What the name of an archive ends in, without the dot before it.
+fn extension(database: Database<'_>, request: &BackupRequest) -> String {
     let (plain, codec) = (database.engine.descriptor().extension, request.codec.kind().extension());
-    let extension = if codec.is_empty() { plain.to_owned() } else { format!("{plain}.{codec}") };
-    request.name.key(&fields, &extension)
+    if codec.is_empty() { plain.to_owned() } else { format!("{plain}.{codec}") }
 }
 
 /// Returns the first id from `id` on that no backup of this database has. The caller holds the database's lock.

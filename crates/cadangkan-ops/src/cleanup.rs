@@ -6,6 +6,7 @@ use std::time::Duration;
 use cadangkan_archive::CodecKind;
 use cadangkan_catalog::RunKind;
 use cadangkan_core::{Leftover, Result, ResultExt};
+use cadangkan_engine::{Descriptor, SideKind};
 use cadangkan_storage::Key;
 use serde::Serialize;
 use serde_json::json;
@@ -76,7 +77,7 @@ fn find(context: &Context<'_>, database: Database<'_>, places: &[Place<'_>]) -> 
             leftover,
             object: None,
         }));
-        for (key, leftover) in orphans(*place, &folder, database.engine.descriptor().extension)? {
+        for (key, leftover) in orphans(*place, &folder, database.engine.descriptor())? {
             items.push(CleanupItem { storage: storage.clone(), leftover, object: Some(key) });
         }
     }
@@ -85,34 +86,50 @@ fn find(context: &Context<'_>, database: Database<'_>, places: &[Place<'_>]) -> 
     Ok(CleanupPlan { items })
 }
 
-/// Archives and indexes without a manifest: no backup, whatever they hold.
+/// Archives, indexes and side files without a manifest: no backup, whatever they hold.
 ///
 /// Only what is named and placed as a backup of this engine would be; other files are somebody else's.
-fn orphans(place: Place<'_>, folder: &str, extension: &str) -> Result<Vec<(Key, Leftover)>> {
+fn orphans(place: Place<'_>, folder: &str, engine: &Descriptor) -> Result<Vec<(Key, Leftover)>> {
     let objects = place.storage.list(folder).context("storage", place.name)?;
-    let keys: BTreeSet<_> = objects.iter().map(|object| object.key.as_str().to_owned()).collect();
+    let archives = objects.iter().filter_map(|object| object.key.as_str().strip_suffix(MANIFEST_SUFFIX));
+    let archives: BTreeSet<_> = archives.map(str::to_owned).collect();
+    let bases: BTreeSet<_> = archives.iter().map(|archive| base(archive, engine.extension)).collect();
     let mut found = Vec::new();
-    for object in objects {
-        let archive = object.key.as_str().strip_suffix(INDEX_SUFFIX).unwrap_or(object.key.as_str());
-        if is_archive_name(archive, extension) && !keys.contains(&format!("{archive}{MANIFEST_SUFFIX}")) {
+    for object in &objects {
+        let key = object.key.as_str();
+        let archive = key.strip_suffix(INDEX_SUFFIX).unwrap_or(key);
+        let is_of_backup = archives.contains(archive)
+            || side_base(key, engine.side_files).is_some_and(|base| bases.contains(&Some(base)));
+        if !is_of_backup && is_ours(archive, engine) {
             let leftover = Leftover {
                 location: object.key.to_string(),
-                description: "archive or index without a manifest, so no backup".to_owned(),
+                description: "archive, index or side file without a manifest, so no backup".to_owned(),
                 size_bytes: object.size,
             };
-            found.push((object.key, leftover));
+            found.push((object.key.clone(), leftover));
         }
     }
     Ok(found)
 }
 
-/// Tells whether a key is `<database>/<yyyy>/<mm>/<base>.<extension>[.<codec>]`.
-fn is_archive_name(key: &str, extension: &str) -> bool {
+/// Tells whether a key is `<database>/<yyyy>/<mm>/<base>` with an ending of an archive or of a side file.
+fn is_ours(key: &str, engine: &Descriptor) -> bool {
     let digits =
         |segment: &str, count| segment.len() == count && segment.bytes().all(|byte| byte.is_ascii_digit());
-    let [_, year, month, name] = key.split('/').collect::<Vec<_>>()[..] else { return false };
-    let ending = CodecKind::ALL.iter().find_map(|codec| name.strip_suffix(&dotted(codec.extension())));
-    digits(year, 4) && digits(month, 2) && ending.unwrap_or(name).ends_with(&dotted(extension))
+    let [_, year, month, _] = key.split('/').collect::<Vec<_>>()[..] else { return false };
+    let is_named = base(key, engine.extension).or_else(|| side_base(key, engine.side_files)).is_some();
+    digits(year, 4) && digits(month, 2) && is_named
+}
+
+/// What stands before `.<extension>[.<codec>]` in the key of an archive.
+fn base<'a>(archive: &'a str, extension: &str) -> Option<&'a str> {
+    let plain = CodecKind::ALL.iter().find_map(|codec| archive.strip_suffix(&dotted(codec.extension())));
+    plain.unwrap_or(archive).strip_suffix(&dotted(extension))
+}
+
+/// What stands before the ending of a side file.
+fn side_base<'a>(key: &'a str, kinds: &[SideKind]) -> Option<&'a str> {
+    kinds.iter().find_map(|kind| key.strip_suffix(&dotted(kind.ending)))
 }
 
 fn dotted(extension: &str) -> String {
@@ -130,23 +147,30 @@ fn remove(database: Database<'_>, places: &[Place<'_>], item: &CleanupItem) -> R
 
 #[cfg(test)]
 mod tests {
+    use cadangkan_testkit::FAKE;
+
     use super::*;
 
     #[test]
-    fn only_archives_are_taken_for_archives() {
-        for ours in ["shop/2026/01/a.sqlite.zst", "shop/2026/01/a.sqlite", "shop/2026/01/a.b.sqlite.gz"] {
-            assert!(is_archive_name(ours, "sqlite"), "{ours}");
+    fn only_what_a_backup_is_made_of_is_taken_for_ours() {
+        for ours in [
+            "shop/2026/01/a.fake.zst",
+            "shop/2026/01/a.fake",
+            "shop/2026/01/a.b.fake.gz",
+            "shop/2026/01/a.notes.txt",
+        ] {
+            assert!(is_ours(ours, &FAKE), "{ours}");
         }
         for other in [
             "shop/notes.txt",
             "shop/2026/01/notes.txt",
-            "shop/2026/01/a.sqlite.zst.meta.json",
-            "shop/a.sqlite",
-            "shop/26/01/a.sqlite",
-            "shop/2026/01/02/a.sqlite",
+            "shop/2026/01/a.fake.zst.meta.json",
+            "shop/a.fake",
+            "shop/26/01/a.fake",
+            "shop/2026/01/02/a.fake",
             "shop/2026/01/a.sql.zst",
         ] {
-            assert!(!is_archive_name(other, "sqlite"), "{other}");
+            assert!(!is_ours(other, &FAKE), "{other}");
         }
     }
 }

@@ -1,11 +1,12 @@
 //! A backup being written: the same bytes to every storage, and nothing that counts before the manifest.
 
-use cadangkan_archive::{ArchiveSummary, Manifest, QuickHasher};
+use cadangkan_archive::{ArchiveSummary, Checksum, Manifest, QuickHasher};
 use cadangkan_catalog::{BackupFilter, BackupStatus};
 use cadangkan_core::{Control, Error, ErrorKind, Level, Result, ResultExt};
 use cadangkan_storage::{Key, StorageWriter, WriteOptions};
 
 use crate::naming::{INDEX_SUFFIX, MANIFEST_SUFFIX};
+use crate::side::{self, BesideArchive};
 use crate::{Context, Place};
 
 /// Bytes read at once when an archive is read back.
@@ -39,19 +40,31 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// Makes the archive durable in every place, and puts its index beside it.
-    pub(crate) fn close(&mut self, index: &[u8]) -> Result<()> {
+    /// Makes the archive durable in every place, and puts its index and what else belongs to it beside it.
+    pub(crate) fn close(&mut self, index: &[u8], beside: &[BesideArchive]) -> Result<()> {
         for (position, writer) in std::mem::take(&mut self.writers).into_iter().enumerate() {
             let Some(place) = self.places.get(position) else { continue };
             writer.close().context("storage", place.name)?;
             self.written.push((position, self.archive.clone()));
         }
-        self.put_everywhere(self.archive.with_suffix(INDEX_SUFFIX)?, index)
+        self.put_everywhere(self.archive.with_suffix(INDEX_SUFFIX)?, index)?;
+        beside.iter().try_for_each(|side| self.put_everywhere(side.key.clone(), &side.file.bytes))
     }
 
-    /// Reads the archive back from every place and compares it with what was written.
-    pub(crate) fn read_back(&self, summary: &ArchiveSummary, control: &Control<'_>) -> Result<()> {
+    /// Reads the archive, and what lies beside it, back from every place and compares it with what was written.
+    pub(crate) fn read_back(
+        &self,
+        summary: &ArchiveSummary,
+        beside: &[BesideArchive],
+        control: &Control<'_>,
+    ) -> Result<()> {
         for place in self.places {
+            for side in beside {
+                let found = side::read(*place, &side.key)?;
+                if Checksum::of(&found) != Checksum::of(&side.file.bytes) {
+                    return Err(other_bytes(*place, &side.key));
+                }
+            }
             let mut reader = place.storage.read(&self.archive, None)?;
             let mut hasher = QuickHasher::new();
             let mut length = 0;
@@ -66,13 +79,7 @@ impl<'a> Draft<'a> {
                 length += count as u64;
             }
             if (length, hasher.finish()) != (summary.stored_bytes, summary.quick_hash) {
-                return Err(Error::new(
-                    ErrorKind::DamagedBackup,
-                    "the storage gave back other bytes than were written",
-                )
-                .context("storage", place.name)
-                .context("key", &self.archive)
-                .hint("check the disk or the network of this storage; nothing was kept of this backup"));
+                return Err(other_bytes(*place, &self.archive));
             }
         }
         Ok(())
@@ -125,6 +132,13 @@ impl Drop for Draft<'_> {
         // Only after a panic is anything left to do here; `cleanup` names what cannot be removed.
         let _ = self.remove();
     }
+}
+
+fn other_bytes(place: Place<'_>, key: &Key) -> Error {
+    Error::new(ErrorKind::DamagedBackup, "the storage gave back other bytes than were written")
+        .context("storage", place.name)
+        .context("key", key)
+        .hint("check the disk or the network of this storage; nothing was kept of this backup")
 }
 
 /// Makes sure that every place can be written and has room for about `expected` bytes.

@@ -20,6 +20,7 @@ mod prove;
 pub mod restore;
 mod run;
 pub mod server;
+mod side;
 pub mod source;
 pub mod stored;
 pub mod verify;

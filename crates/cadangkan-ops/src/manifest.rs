@@ -6,13 +6,14 @@ use cadangkan_archive::{
     ArchiveInfo, ArchiveSummary, BackupType, Checksum, EncryptionInfo, IndexInfo, Manifest, ToolInfo,
 };
 use cadangkan_core::{BackupId, ObjectKind, ObjectReport, Result, Ticket, Timestamp, format_bytes};
-use cadangkan_engine::{DumpRequest, Layout, SnapshotEnd, SnapshotStart};
+use cadangkan_engine::{DumpRequest, Layout, SnapshotEnd, SnapshotStart, Users};
 use cadangkan_storage::Key;
 use serde_json::{Map, Value};
 
 use crate::Database;
 use crate::backup::BackupRequest;
 use crate::naming::INDEX_SUFFIX;
+use crate::side::BesideArchive;
 
 /// What the run itself knows.
 pub(crate) struct Facts<'a> {
@@ -24,6 +25,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) duration: Duration,
     pub(crate) archive: &'a Key,
     pub(crate) ticket: Option<&'a Ticket>,
+    pub(crate) beside: &'a [BesideArchive],
 }
 
 /// Puts a manifest together.
@@ -64,6 +66,7 @@ pub(crate) fn manifest(
             checksum: Checksum::of(&summary.index),
             other: Map::new(),
         },
+        side_files: facts.beside.iter().map(BesideArchive::info).collect(),
         encryption: EncryptionInfo::none(),
         options: options(&request.dump),
         selection: request.dump.selection.clone(),
@@ -88,7 +91,13 @@ pub(crate) fn manifest(
 
 /// What was asked for besides the selection; wishes that only servers know stand there when they were made.
 fn options(dump: &DumpRequest) -> Map<String, Value> {
-    let servers = [("globals", dump.options.globals), ("row_security", dump.options.row_security)];
+    let servers = [
+        ("globals", dump.options.globals),
+        ("row_security", dump.options.row_security),
+        ("users", dump.options.users == Users::Required),
+        ("exclude_users", dump.options.users == Users::Excluded),
+        ("capture_position", dump.options.capture_position),
+    ];
     let wished = servers.into_iter().filter(|(_, wished)| *wished);
     [("check", dump.check), ("fingerprints", dump.fingerprints)]
         .into_iter()

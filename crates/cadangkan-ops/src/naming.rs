@@ -151,6 +151,13 @@ impl ArchiveName {
     }
 }
 
+/// The key of a file that lies beside an archive: the archive's, with another ending instead of its `extension`.
+pub(crate) fn side_key(archive: &Key, extension: &str, ending: &str) -> Result<Key> {
+    let name = archive.file_name();
+    let base = name.strip_suffix(&format!(".{extension}")).unwrap_or(name);
+    archive.sibling(&format!("{base}.{ending}"))
+}
+
 /// The folder of a storage under which all backups of a database lie.
 pub fn database_folder(database: &Name) -> String {
     database.to_string()

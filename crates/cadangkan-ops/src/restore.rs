@@ -1,5 +1,6 @@
 //! One restore: planned, shown, then carried out as it was shown.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use cadangkan_catalog::RunKind;
@@ -15,7 +16,7 @@ use crate::feed::{Order, feed, feed_objects};
 use crate::prove::prove;
 use crate::run::{Outcome, RunDescription, reap_database, record};
 use crate::source::Source;
-use crate::{Context, Database, Place};
+use crate::{Context, Database, Place, side};
 
 /// What a restore is asked for.
 #[derive(Clone, Debug, Default)]
@@ -139,12 +140,15 @@ pub fn plan(
     if request.backup_first && target.name.is_none() {
         return Err(cannot_back_up());
     }
+    side::refuse_unknown_load(descriptor, &request.options)?;
     let load = LoadRequest {
         selection: request.selection.clone(),
         mode: request.mode,
         raw_bytes: source.raw_bytes(),
         attributes: manifest.map(|manifest| manifest.attributes.clone()).unwrap_or_default(),
         objects: manifest.map(|manifest| manifest.objects.clone()).unwrap_or_default(),
+        position: manifest.map(|manifest| manifest.position.clone()).unwrap_or_default(),
+        side_files: side_files(source, &request.options)?,
         check: request.check,
         drop_old: request.drop_old,
         options: request.options.clone(),
@@ -175,6 +179,13 @@ pub fn plan(
         verify_first: is_in_place(request.mode) && !request.skip_verify,
         load,
     })
+}
+
+/// Reads what lies beside the archive and is needed for what was asked for.
+fn side_files(source: &Source<'_>, options: &LoadOptions) -> Result<BTreeMap<String, Vec<u8>>> {
+    let all = source.manifest().into_iter().flat_map(|manifest| &manifest.side_files);
+    let needed = all.filter(|side| options.side_files().contains(&side.kind.as_str()));
+    needed.map(|side| Ok((side.kind.clone(), source.read_side_file(side)?))).collect()
 }
 
 /// Tells whether a mode changes what the target holds, where others make something beside it.

@@ -5,14 +5,16 @@ use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use cadangkan_archive::{Checksum, CodecKind, Index, MAX_MANIFEST, Manifest, SequentialReader};
+use cadangkan_archive::{
+    Checksum, CodecKind, Index, MAX_MANIFEST, MAX_SIDE_FILE, Manifest, SequentialReader, SideFileInfo,
+};
 use cadangkan_catalog::{BackupFilter, BackupStatus};
 use cadangkan_core::{BackupId, Control, Error, ErrorKind, Level, Name, Result, ResultExt};
 use cadangkan_storage::Key;
 
 use crate::feed::Seen;
 use crate::naming::{INDEX_SUFFIX, MANIFEST_SUFFIX, database_folder};
-use crate::{Context, Place};
+use crate::{Context, Place, side};
 
 /// An archive, with what is known of it.
 ///
@@ -257,6 +259,20 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// Reads a side file and holds it against the manifest.
+    pub(crate) fn read_side_file(&self, info: &SideFileInfo) -> Result<Vec<u8>> {
+        let read = match &self.bytes {
+            Bytes::Stored { place, key } => side::read(*place, &key.sibling(&info.file)?),
+            Bytes::File(path) => read_file(&path.with_file_name(&info.file), None)
+                .and_then(|file| read_limited(file, MAX_SIDE_FILE)),
+        };
+        let bytes = read.map_err(|error| match error.kind() {
+            ErrorKind::NotFound => side::damaged(info, "a file that lay beside the archive is gone"),
+            _ => error,
+        })?;
+        side::compare(info, &bytes).map(|()| bytes)
+    }
+
     /// Reads a small object that lies beside the archive.
     fn beside(&self, suffix: &str, limit: usize) -> Result<Vec<u8>> {
         let reader = match &self.bytes {
@@ -364,7 +380,7 @@ pub(crate) fn read_manifest(place: Place<'_>, archive: &Key) -> Result<Manifest>
     read().context("key", &key)
 }
 
-fn read_limited(reader: Box<dyn Read + Send>, limit: usize) -> Result<Vec<u8>> {
+pub(crate) fn read_limited(reader: Box<dyn Read + Send>, limit: usize) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let count = reader.take((limit as u64).saturating_add(1)).read_to_end(&mut bytes);
     let count = count.map_err(|error| Error::io("cannot read", error))?;

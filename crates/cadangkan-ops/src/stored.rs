@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::naming::{INDEX_SUFFIX, MANIFEST_SUFFIX};
 use crate::run::{Outcome, RunDescription, reap_database, record};
 use crate::source::{Wanted, find};
-use crate::{Context, Place, index_backup};
+use crate::{Context, Place, index_backup, side};
 
 /// One copy of a backup in one storage.
 #[derive(Clone, Debug, Serialize)]
@@ -111,7 +111,7 @@ pub fn delete(
         for copy in &copies {
             context.control.check()?;
             let place = place_of(places, copy)?;
-            remove(context, database, id, place, &Key::new(copy.archive_key.clone())?)
+            remove(context, place, copy)
                 .context("storage", place.name)
                 .hint("run it again; what is left is named by `cadangkan cleanup --dry-run`")?;
         }
@@ -127,17 +127,14 @@ fn audit(context: &Context<'_>, action: &str, subject: &str, places: &[Place<'_>
     catalog.audit(now, context.initiator, action, subject, context.ticket, Some(&detail))
 }
 
-fn remove(
-    context: &Context<'_>,
-    database: &Name,
-    id: BackupId,
-    place: Place<'_>,
-    archive: &Key,
-) -> Result<()> {
+fn remove(context: &Context<'_>, place: Place<'_>, copy: &StoredBackup) -> Result<()> {
+    let (archive, manifest) = (Key::new(copy.archive_key.clone())?, &copy.manifest);
     place.storage.delete(&archive.with_suffix(MANIFEST_SUFFIX)?)?;
+    side::keys(&archive, manifest)?.iter().try_for_each(|key| place.storage.delete(key))?;
     place.storage.delete(&archive.with_suffix(INDEX_SUFFIX)?)?;
-    place.storage.delete(archive)?;
-    context.catalog.map_or(Ok(()), |catalog| catalog.forget_backup(database, id, place.name).map(drop))
+    place.storage.delete(&archive)?;
+    let Some(catalog) = context.catalog else { return Ok(()) };
+    catalog.forget_backup(&manifest.database_name, manifest.backup_id, place.name).map(drop)
 }
 
 fn place_of<'a>(places: &[Place<'a>], copy: &StoredBackup) -> Result<Place<'a>> {

@@ -14,7 +14,7 @@ use crate::{Context, Place};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum VerifyLevel {
-    /// Reads every stored byte of archive, index and manifest, and compares checksums.
+    /// Reads every stored byte of archive, index, manifest and side files, and compares checksums.
     Checksum,
     /// Also decodes every frame and compares it with the index.
     Read,
@@ -103,6 +103,9 @@ fn check(
     let source = Source::open_stored(place, key, manifest, control)?;
     control.step("read the index");
     source.read_index().map_err(as_damage)?;
+    for side in source.manifest().into_iter().flat_map(|manifest| &manifest.side_files) {
+        source.read_side_file(side)?;
+    }
     control.step("read the archive");
     let seen = match level {
         VerifyLevel::Checksum => checksum(&source, control)?,

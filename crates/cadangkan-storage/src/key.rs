@@ -34,6 +34,12 @@ impl Key {
         Key::new(format!("{}{suffix}", self.0))
     }
 
+    /// The key of another object in the same folder.
+    pub fn sibling(&self, file_name: &str) -> Result<Self> {
+        let kept = self.0.len() - self.file_name().len();
+        Key::new(format!("{}{file_name}", self.0.get(..kept).unwrap_or_default()))
+    }
+
     /// The last segment.
     pub fn file_name(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or(&self.0)

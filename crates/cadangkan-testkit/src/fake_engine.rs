@@ -33,6 +33,8 @@ struct State {
     /// Goes up with every change: the server's position.
     changes: u64,
     faults: Vec<Fault>,
+    /// What lies beside the next archive.
+    notes: Option<Vec<u8>>,
 }
 
 /// Something that goes wrong once, while a dump reads rows.
@@ -85,6 +87,11 @@ impl FakeServer {
             rows.push(format!("change {number}").into_bytes());
             rows.swap_remove(0);
         }
+    }
+
+    /// Lets a file of these bytes lie beside each archive.
+    pub fn write_notes(&self, bytes: &[u8]) {
+        self.lock().notes = Some(bytes.to_vec());
     }
 
     /// Makes something go wrong the next time it can.

@@ -11,3 +11,4 @@ pub mod torture;
 
 pub use certificate::SELF_SIGNED;
 pub use clock::FakeClock;
+pub use fake_engine::FAKE;

@@ -13,6 +13,7 @@
 mod contents;
 mod database;
 mod definitions;
+mod own;
 mod tools;
 mod users;
 
@@ -25,6 +26,7 @@ use serde::Deserialize;
 
 pub use crate::servers::VARIABLE;
 pub use database::TestDatabase;
+pub use own::OwnServer;
 pub use users::PlainUser;
 
 /// Whose server it is.

@@ -73,6 +73,13 @@ impl Dump {
             raw_bytes: Some(self.frames.iter().map(|frame| frame.data.len() as u64).sum()),
             attributes: self.start.attributes.clone(),
             objects: self.objects.clone(),
+            position: self.start.position.clone(),
+            side_files: self
+                .start
+                .side_files
+                .iter()
+                .map(|side| (side.kind.word.to_owned(), side.bytes.clone()))
+                .collect(),
             check: true,
             ..LoadRequest::default()
         }

@@ -29,7 +29,12 @@ pub(super) fn sound(manifest: &Manifest) -> Result<(), &'static str> {
     if manifest.status != Manifest::COMPLETE {
         return Err("the manifest is not one of a complete backup");
     }
-    if !is_plain(&manifest.archive.file) || !is_plain(&manifest.index.file) {
+    let side_files = manifest.side_files.iter().map(|side| &side.file);
+    if ![&manifest.archive.file, &manifest.index.file]
+        .into_iter()
+        .chain(side_files)
+        .all(|file| is_plain(file))
+    {
         return Err("the manifest names a file outside its folder");
     }
     if !manifest.duration_seconds.is_finite() || manifest.duration_seconds < 0.0 {

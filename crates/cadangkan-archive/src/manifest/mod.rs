@@ -6,7 +6,7 @@ use cadangkan_core::{BackupId, Name, ObjectReport, Result, Selection, Timestamp}
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-pub use parts::{ArchiveInfo, BackupType, EncryptionInfo, IndexInfo, ToolInfo, Trigger};
+pub use parts::{ArchiveInfo, BackupType, EncryptionInfo, IndexInfo, SideFileInfo, ToolInfo, Trigger};
 
 /// All that is known of one backup: the small file that is written last and makes the backup exist.
 ///
@@ -50,6 +50,9 @@ pub struct Manifest {
     pub archive: ArchiveInfo,
     /// The index.
     pub index: IndexInfo,
+    /// Other files of the backup that lie beside the archive.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub side_files: Vec<SideFileInfo>,
     /// How it is encrypted. Never left out: a lost cipher must not look like none.
     pub encryption: EncryptionInfo,
     /// What the person or the schedule asked for, besides the selection.

@@ -47,6 +47,22 @@ pub struct IndexInfo {
     pub other: Map<String, Value>,
 }
 
+/// A file beside the archive that is part of the backup, as the manifest describes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SideFileInfo {
+    /// What it is: `users`.
+    pub kind: String,
+    /// The name of its file, beside the manifest.
+    pub file: String,
+    /// Its length.
+    pub size_bytes: u64,
+    /// SHA-256 of its bytes as stored.
+    pub checksum: Checksum,
+    /// Members that this program does not know.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
 /// How an archive is encrypted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EncryptionInfo {

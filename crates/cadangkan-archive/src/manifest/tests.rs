@@ -40,6 +40,7 @@ fn sample() -> Manifest {
         duration_seconds: 0.5,
         archive,
         index,
+        side_files: Vec::new(),
         encryption: EncryptionInfo::none(),
         options: Map::new(),
         selection: Selection::default(),
@@ -69,6 +70,23 @@ fn sealed(change: impl Fn(&str) -> String) -> Vec<u8> {
 
 fn kind_of(bytes: &[u8]) -> ErrorKind {
     Manifest::from_bytes(bytes).unwrap_err().kind()
+}
+
+#[test]
+fn files_beside_the_archive_are_kept_and_stay_in_its_folder() {
+    let side = SideFileInfo {
+        kind: "users".into(),
+        file: "shop_manual.users.sql".into(),
+        size_bytes: 3,
+        checksum: Checksum::of(b"abc"),
+        other: Map::new(),
+    };
+    let manifest = Manifest { side_files: vec![side.clone()], ..sample() };
+    assert_eq!(Manifest::from_bytes(&manifest.to_bytes().unwrap()).unwrap(), manifest);
+    let value: Value = serde_json::from_slice(&manifest.to_bytes().unwrap()).unwrap();
+    assert_eq!(value["side_files"][0]["kind"], "users");
+    let outside = SideFileInfo { file: "../x".into(), ..side };
+    assert!(Manifest { side_files: vec![outside], ..sample() }.to_bytes().is_err());
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! One dump: a view, definitions as the server gives them, rows as literals.
 
+mod aside;
 mod definitions;
 mod entries;
 mod events;
 mod gate;
+mod members;
 mod own_name;
 mod plan;
+mod position;
 mod readable;
 mod routines;
 mod rows;
@@ -14,16 +17,21 @@ mod server;
 mod shows;
 mod triggers;
 mod units;
+mod users;
 mod values;
 mod views;
 
 use cadangkan_core::{Control, Error, ErrorKind, Result, Selection};
-use cadangkan_engine::{DumpRequest, FrameSink, Snapshot, SnapshotEnd, SnapshotStart, Unit, UnitReport};
-use cadangkan_mywire::Target;
+use cadangkan_engine::{
+    DumpRequest, FrameSink, Snapshot, SnapshotEnd, SnapshotStart, Unit, UnitReport, Users,
+};
+use cadangkan_mywire::{Connection, Target};
 
 use crate::config::Config;
 use crate::probe;
+use crate::session::open;
 use crate::view::{Asked, View, Writers};
+use aside::Aside;
 use definitions::Definitions;
 use gate::Gate;
 use plan::refuse;
@@ -37,7 +45,7 @@ pub(crate) use units::{Rows, ranges};
 pub(crate) struct MysqlSnapshot {
     view: View,
     /// Keeps the way to the server open.
-    _config: Config,
+    config: Config,
     start: SnapshotStart,
     units: Vec<Unit>,
     works: Vec<Work>,
@@ -56,14 +64,14 @@ impl MysqlSnapshot {
         let name = target.database().ok_or_else(no_database)?;
         let databases = &[(name, &request.selection)];
         let view = View::begin(&asked(config, &target, databases), control)?;
-        MysqlSnapshot::of(view, config, &target, request, control)
+        MysqlSnapshot::of(view, config, &Aside::new(target), request, control)
     }
 
     /// Finds out what there is to dump, and reads the definitions that are not tables'.
     fn of(
         mut view: View,
         config: &Config,
-        target: &Target,
+        aside: &Aside,
         request: &DumpRequest,
         control: &Control<'_>,
     ) -> Result<Self> {
@@ -77,27 +85,44 @@ impl MysqlSnapshot {
         })?;
         let denied: Vec<_> = unread.denied.into_iter().chain(definitions.denied.iter().cloned()).collect();
         readable::check(&denied)?;
+        let users = match users::wish(request) {
+            Users::Excluded => users::Found::default(),
+            wish => {
+                let definers = view.coordinate(|held| users::definers(held, &view.schema, control))?;
+                let scope =
+                    users::Scope { schema: &view.schema, definers: &definers, of_many: config.of_many };
+                let read = |connection: &mut Connection| users::side_file(connection, &scope, wish, control);
+                aside.read(&view, read, control)?
+            }
+        };
         let rows = ranges(&view, selection, control)?;
         view.expect_locked(rows.iter().filter(|rows| rows.is_locked(&view)).count());
+        let captured = match request.options.capture_position {
+            true => position::side_file(&view.position, &view.schema.name, &view.version),
+            false => users::Found::default(),
+        };
         let estimated_bytes = Some(rows.iter().map(Rows::bytes).sum());
         let (units, works) = units::list(&view, selection, rows);
         let mut warnings = std::mem::take(&mut view.warnings);
-        warnings.extend(target.warnings().iter().cloned());
+        warnings.extend(aside.target.warnings().iter().cloned());
         warnings.extend(unread.warnings);
         warnings.extend(definitions.warnings.iter().cloned());
         warnings.extend(about_tables(&view));
+        warnings.extend(users.warnings);
+        warnings.extend(captured.warnings);
         let start = SnapshotStart {
             server: facts.server,
             position: view.position.clone(),
             attributes: facts.attributes,
             estimated_bytes,
+            side_files: users.file.into_iter().chain(captured.file).collect(),
             tool_versions: Vec::new(),
             warnings,
         };
         let sequences = Gate::new(selection.data_only || view.relations.sequences.is_empty());
         Ok(MysqlSnapshot {
             view,
-            _config: config.clone(),
+            config: config.clone(),
             start,
             units,
             works,
@@ -185,6 +210,7 @@ impl Snapshot for MysqlSnapshot {
                 let text = self.view.read_table(table, control, |connection| {
                     definitions::table(connection, schema, table, control)
                 })?;
+                let text = members::whole(text, table, control, || open(&self.config.target()?, control))?;
                 self.sequences.wait(control)?;
                 self.send(unit, 0, &[text], sink)
             }

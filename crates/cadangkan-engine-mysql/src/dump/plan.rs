@@ -1,9 +1,10 @@
 use cadangkan_core::{Control, Error, ErrorKind, ObjectKind, ObjectReport, Result};
 use cadangkan_engine::{DumpPlan, DumpRequest};
 
-use super::{readable, units};
+use super::{readable, units, users};
 use crate::catalog::{self, Schema};
 use crate::config::Config;
+use crate::descriptor::POSITION;
 use crate::probe;
 use crate::session::open;
 
@@ -30,7 +31,12 @@ pub(crate) fn plan(config: &Config, request: &DumpRequest, control: &Control<'_>
             bytes = bytes.saturating_add(table.bytes);
         }
     }
-    Ok(DumpPlan { server: facts.server, objects, estimated_bytes: Some(bytes), warnings: unread.warnings })
+    let mut warnings = unread.warnings;
+    let users = users::look(&mut connection, users::wish(request), control)?;
+    let position = request.options.capture_position.then_some(POSITION);
+    let side_files = users.kind.into_iter().chain(position).collect();
+    warnings.extend(users.warnings);
+    Ok(DumpPlan { server: facts.server, objects, estimated_bytes: Some(bytes), side_files, warnings })
 }
 
 /// Refuses what there is not.
@@ -38,8 +44,8 @@ pub(super) fn refuse(request: &DumpRequest) -> Result<()> {
     let refuse = |message: &str, hint: &str| Err(Error::new(ErrorKind::Unsupported, message).hint(hint));
     if request.options.globals {
         return refuse(
-            "accounts of a MySQL server are not part of a database's backup",
-            "leave --globals out, and keep the accounts by SHOW CREATE USER and SHOW GRANTS",
+            "accounts of a MySQL server lie beside a backup, not in it",
+            "leave --globals out: users and grants are kept anyway, unless --exclude-users is given",
         );
     }
     if request.options.row_security {

@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 
 use cadangkan_core::{Control, Result};
 use cadangkan_engine::{DumpRequest, ServerSnapshot, Snapshot};
-use cadangkan_mywire::Target;
 
+use super::aside::Aside;
 use super::{MysqlSnapshot, asked, refuse};
 use crate::config::Config;
 use crate::view::Views;
@@ -12,7 +12,7 @@ use crate::view::Views;
 pub(crate) struct MysqlServerSnapshot {
     views: Views,
     config: Config,
-    target: Target,
+    aside: Aside,
     requests: BTreeMap<String, DumpRequest>,
 }
 
@@ -29,7 +29,7 @@ impl MysqlServerSnapshot {
             databases.iter().map(|(name, request)| (name.as_str(), &request.selection)).collect();
         let views = Views::begin(&asked(config, &target, &meant), control)?;
         let requests = databases.iter().cloned().collect();
-        Ok(MysqlServerSnapshot { views, config: config.clone(), target, requests })
+        Ok(MysqlServerSnapshot { views, config: config.clone(), aside: Aside::new(target), requests })
     }
 }
 
@@ -42,7 +42,7 @@ impl ServerSnapshot for MysqlServerSnapshot {
         let open = || {
             let view = self.views.open(database, control)?;
             let request = self.requests.get(database).cloned().unwrap_or_default();
-            MysqlSnapshot::of(view, &self.config, &self.target, &request, control)
+            MysqlSnapshot::of(view, &self.config, &self.aside, &request, control)
         };
         Ok(Box::new(open().map_err(|error| self.config.explain(error))?))
     }

@@ -9,6 +9,11 @@ use crate::catalog::text;
 pub(super) struct Shown(std::vec::IntoIter<Option<Vec<u8>>>);
 
 impl Shown {
+    /// A row that was read.
+    pub(super) fn of(row: Vec<Option<Vec<u8>>>) -> Self {
+        Shown(row.into_iter())
+    }
+
     /// Leaves a column out.
     pub(super) fn skip(&mut self) {
         self.0.next();
@@ -36,5 +41,5 @@ impl Shown {
 /// Asks for a definition.
 pub(super) fn show(connection: &mut Connection, sql: &str, control: &Control<'_>) -> Result<Shown> {
     let rows = connection.query_bytes(sql, control)?;
-    Ok(Shown(rows.into_iter().next().unwrap_or_default().into_iter()))
+    Ok(Shown::of(rows.into_iter().next().unwrap_or_default()))
 }

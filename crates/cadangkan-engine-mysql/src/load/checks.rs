@@ -33,6 +33,7 @@ pub(super) fn refuse_sequences_as_defaults(entries: &[Entry]) -> Result<()> {
 pub(super) fn warn_of_definers(
     connection: &mut Connection,
     entries: &[Entry],
+    coming: &[String],
     control: &Control<'_>,
 ) -> Result<()> {
     let statements = entries.iter().flat_map(|entry| &entry.statements);
@@ -46,11 +47,13 @@ pub(super) fn warn_of_definers(
         // Not everybody may look there.
         Err(_) => return Ok(()),
     };
-    let is_there = |name: &&String| accounts.contains(*name) || accounts.contains(&format!("{name}@"));
+    let is_there = |name: &&String| {
+        accounts.contains(*name) || coming.contains(name) || accounts.contains(&format!("{name}@"))
+    };
     let missing: Vec<_> = named.iter().filter(|name| !is_there(name)).map(String::as_str).collect();
     if !missing.is_empty() {
         let text = format!(
-            "objects run with the rights of accounts that are not there, and fail when they are used: {}; make the accounts, or restore with --no-owner",
+            "objects run with the rights of accounts that are not there, and fail when they are used: {}; make the accounts, restore with --users where the backup has them, or with --no-owner",
             missing.join(", ")
         );
         control.message(Level::Warning, &text);

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use cadangkan_core::{Control, Error, ErrorKind, Level, ObjectKind, ObjectName, Result, Section, Selection};
-use cadangkan_engine::{LoadMode, LoadRequest};
+use cadangkan_engine::LoadMode;
 use cadangkan_mywire::{Connection, literal};
 
 use super::checks::{refuse_sequences_as_defaults, warn_of_definers};
-use super::entries::{Entry, is_meant, parse};
+use super::entries::{Definer, Entry, is_meant, parse};
 use super::objects::{self, Object};
 use super::place::Place;
-use super::plan::{Way, no_such_table};
+use super::plan::{Detail, Way, no_such_table};
 use super::pool::Pool;
 use super::portable;
 use super::rows::Count;
@@ -29,7 +29,9 @@ type Texts = BTreeMap<u64, Vec<u8>>;
 pub(super) struct Definitions {
     selection: Selection,
     mode: LoadMode,
-    no_owner: bool,
+    definer: Definer,
+    /// Accounts that are made once the database is in place.
+    coming: Vec<String>,
     /// Rows of each table, where they are known.
     rows: BTreeMap<String, u64>,
     header: Texts,
@@ -62,12 +64,14 @@ enum Stage {
 }
 
 impl Definitions {
-    pub(super) fn new(request: &LoadRequest) -> Definitions {
+    pub(super) fn new(detail: &Detail) -> Definitions {
+        let request = &detail.request;
         let tables = request.objects.iter().filter(|object| object.kind == ObjectKind::TABLE);
         Definitions {
             selection: request.selection.clone(),
             mode: request.mode,
-            no_owner: request.options.no_owner,
+            definer: detail.definer.clone(),
+            coming: detail.accounts.made.iter().map(ToString::to_string).collect(),
             rows: tables.filter_map(|table| Some((table.name.name.clone(), table.rows?))).collect(),
             header: Texts::new(),
             pre_data: Texts::new(),
@@ -135,9 +139,7 @@ impl Definitions {
             self.look_at_engines(place, control)?;
             return pool.set_preamble(settings, control);
         }
-        if self.no_owner {
-            entries.iter_mut().for_each(Entry::drop_definer);
-        }
+        entries.iter_mut().for_each(|entry| entry.change_definer(&self.definer));
         if matches!(place.way, Way::Beside(_)) {
             refuse_sequences_as_defaults(&entries)?;
         }
@@ -211,12 +213,10 @@ impl Definitions {
                 entries.iter().try_for_each(|entry| entry.run(connection, control))
             });
         }
-        if self.no_owner {
-            entries.iter_mut().for_each(Entry::drop_definer);
-        }
+        entries.iter_mut().for_each(|entry| entry.change_definer(&self.definer));
         pool.with(control, |connection| {
             portable::check(connection, &entries, control)?;
-            warn_of_definers(connection, &entries, control)
+            warn_of_definers(connection, &entries, &self.coming, control)
         })?;
         self.build(pool, counts, control)?;
         pool.with(control, |connection| {
@@ -349,9 +349,7 @@ impl Definitions {
         mut entry: Entry,
         control: &Control<'_>,
     ) -> Result<()> {
-        if self.no_owner {
-            entry.drop_definer();
-        }
+        entry.change_definer(&self.definer);
         self.make_room(connection, place, &entry, control)?;
         let waits = entry.kind == Kind::Event && matches!(place.way, Way::Beside(_));
         if let Some(text) = entry.statements.last().filter(|_| !waits) {

@@ -1,11 +1,56 @@
 //! Entries of the backup: what is run of them, and how.
 
 use cadangkan_core::{Control, Error, ErrorKind, ObjectName, Result, Selection};
+use cadangkan_engine::LoadOptions;
 use cadangkan_mywire::Connection;
 
 use super::pool::run_setting;
 use super::statement::{define, explain};
-use crate::script::{About, Header, Kind, Splitter, Statement, without_definer};
+use crate::script::{About, Account, Header, Kind, Splitter, Statement, with_definer, without_definer};
+
+/// With whose rights objects run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Definer {
+    /// With those of the account that the backup names.
+    Kept,
+    /// With those of whoever restores.
+    Dropped,
+    /// With those of this one.
+    Replaced(Account),
+}
+
+impl Definer {
+    /// What a plan says of it, behind the objects.
+    pub(super) fn shown(&self) -> String {
+        match self {
+            Definer::Kept => String::new(),
+            Definer::Dropped => ", with the rights of whoever restores".to_owned(),
+            Definer::Replaced(account) => format!(", with the rights of {account}"),
+        }
+    }
+
+    /// Reads what was asked for.
+    ///
+    /// # Errors
+    /// `Usage` for what is no `user@host`.
+    pub(super) fn of(options: &LoadOptions) -> Result<Definer> {
+        match (&options.definer, options.no_owner) {
+            (None, false) => Ok(Definer::Kept),
+            (None, true) => Ok(Definer::Dropped),
+            (Some(_), true) => Err(Error::new(ErrorKind::Usage, "definers are either left out or replaced")
+                .hint("choose one of --no-owner and --definer")),
+            (Some(text), false) => {
+                match text.rsplit_once('@').filter(|(user, host)| !user.is_empty() && !host.is_empty()) {
+                    Some((user, host)) => {
+                        Ok(Definer::Replaced(Account { user: user.to_owned(), host: Some(host.to_owned()) }))
+                    }
+                    None => Err(Error::new(ErrorKind::Usage, "a definer is written user@host")
+                        .context("definer", text.escape_debug())),
+                }
+            }
+        }
+    }
+}
 
 /// One object of the backup with the statements that make it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,10 +73,14 @@ impl Entry {
         self.statements.iter().find(|statement| About::read(statement).kind == self.kind)
     }
 
-    /// Leaves out whose rights it runs with.
-    pub(super) fn drop_definer(&mut self) {
+    /// Changes whose rights it runs with.
+    pub(super) fn change_definer(&mut self, definer: &Definer) {
         for statement in &mut self.statements {
-            *statement = without_definer(statement);
+            *statement = match definer {
+                Definer::Kept => return,
+                Definer::Dropped => without_definer(statement),
+                Definer::Replaced(account) => with_definer(statement, account),
+            };
         }
     }
 
@@ -125,7 +174,7 @@ mod tests {
         let (preamble, mut entries) = parse(text).unwrap();
         assert_eq!((preamble.len(), entries.len(), entries[0].statements.len()), (1, 2, 2));
         assert_eq!(entries[1].table.as_deref(), Some("x"));
-        entries[0].drop_definer();
+        entries[0].change_definer(&Definer::Dropped);
         assert_eq!(entries[0].main().unwrap(), b"CREATE  VIEW v AS SELECT 1");
         let error = parse(b"-- Cadangkan: kind=GALAXY name=\"v\"\nSELECT 1;").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported);

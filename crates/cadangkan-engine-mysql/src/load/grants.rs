@@ -3,6 +3,8 @@
 use cadangkan_core::{Control, Result};
 use cadangkan_mywire::Connection;
 
+use crate::script::like;
+
 /// The privileges of a user on all databases, and on some.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Grants {
@@ -36,8 +38,9 @@ impl Grants {
                 let Some(end) = rest.find("`.*") else { continue };
                 rest.get(..end).unwrap_or_default().trim_start_matches('`').replace("``", "`")
             };
-            let words = privileges.split(',').map(|word| word.trim().to_ascii_uppercase()).collect();
-            grants.lines.push((place, words));
+            let words = privileges.split(',').map(|word| word.trim().to_ascii_uppercase());
+            let passed_on = rest.ends_with("WITH GRANT OPTION").then(|| "GRANT OPTION".to_owned());
+            grants.lines.push((place, words.chain(passed_on).collect()));
         }
         grants
     }
@@ -51,28 +54,12 @@ impl Grants {
             self.lines.iter().filter(|(place, _)| place == "*" || like(place, database)).collect();
         let has = |privilege: &str| {
             here.iter().any(|(_, words)| {
-                words.iter().any(|word| word == privilege || word == "ALL PRIVILEGES" || word == "ALL")
+                let has_all = privilege != "GRANT OPTION"
+                    && words.iter().any(|word| word == "ALL PRIVILEGES" || word == "ALL");
+                has_all || words.iter().any(|word| word == privilege)
             })
         };
         needed.iter().copied().filter(|privilege| !has(privilege)).collect()
-    }
-}
-
-/// Matches as LIKE does: `%` any run, `_` one character, a backslash before either is itself.
-fn like(pattern: &str, text: &str) -> bool {
-    let mut pattern_left = pattern.chars();
-    let Some(first) = pattern_left.next() else { return text.is_empty() };
-    let mut text_left = text.chars();
-    match first {
-        '%' => {
-            let rest = pattern_left.as_str();
-            like(rest, text) || text_left.next().is_some() && like(pattern, text_left.as_str())
-        }
-        '_' => text_left.next().is_some() && like(pattern_left.as_str(), text_left.as_str()),
-        '\\' if matches!(pattern_left.clone().next(), Some('%' | '_' | '\\')) => {
-            pattern_left.next() == text_left.next() && like(pattern_left.as_str(), text_left.as_str())
-        }
-        _ => text_left.next() == Some(first) && like(pattern_left.as_str(), text_left.as_str()),
     }
 }
 
@@ -94,7 +81,9 @@ mod tests {
         assert_eq!(some.missing("sh_op2", &["CREATE", "DROP"]), ["DROP"]);
         assert_eq!(some.missing("shXop", &["CREATE"]), ["CREATE"]);
         let all = grants(&["GRANT ALL PRIVILEGES ON *.* TO `root`@`localhost` WITH GRANT OPTION"]);
-        assert!(all.missing("x", &["CREATE", "DROP"]).is_empty());
+        assert!(all.missing("x", &["CREATE", "DROP", "GRANT OPTION"]).is_empty());
+        let own = grants(&["GRANT ALL PRIVILEGES ON *.* TO `root`@`localhost`"]);
+        assert_eq!(own.missing("x", &["DROP", "GRANT OPTION"]), ["GRANT OPTION"]);
         assert!(
             grants(&["GRANT `role` TO `a`@`%`", "GRANT USAGE ON *.* TO `a`@`%`"])
                 .missing("x", &["DROP"])

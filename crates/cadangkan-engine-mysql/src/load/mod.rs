@@ -11,6 +11,7 @@ mod definitions;
 mod entries;
 mod finish;
 mod grants;
+mod history;
 mod keep;
 mod leftovers;
 mod look;
@@ -28,6 +29,7 @@ mod statement;
 mod stream;
 mod swap;
 mod tables;
+mod users;
 
 pub(crate) use grants::Grants;
 pub(crate) use leftovers::{discard, leftovers};

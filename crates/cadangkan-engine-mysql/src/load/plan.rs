@@ -7,9 +7,12 @@ use cadangkan_core::{
 };
 use cadangkan_engine::{LoadMode, LoadPlan, LoadRequest};
 
-use super::look::{Look, Present};
+use super::entries::Definer;
+use super::history::{self, History};
+use super::look::{Look, Present, open};
 use super::objects::Object;
 use super::preflight;
+use super::users::{self, Accounts};
 use crate::config::Config;
 use crate::script::Kind;
 
@@ -48,6 +51,12 @@ pub(super) struct Detail {
     pub(super) max_packet: usize,
     /// Whether the server takes files of a client.
     pub(super) local_infile: bool,
+    /// What is done about accounts.
+    pub(super) accounts: Accounts,
+    /// With whose rights objects run.
+    pub(super) definer: Definer,
+    /// The place in a history that is taken over.
+    pub(super) history: Option<History>,
 }
 
 /// What the target was when the load was planned.
@@ -71,9 +80,16 @@ impl Was {
 /// Looks at the target and says what a load would do.
 pub(crate) fn plan(config: &Config, request: &LoadRequest, control: &Control<'_>) -> Result<LoadPlan> {
     refuse_nonsense(request)?;
+    let definer = Definer::of(&request.options)?;
     let look = Look::at(&config.target()?, control)?;
     let way = choose(&look, request)?;
-    let warnings = preflight::check(&look, way, request)?;
+    let mut warnings = preflight::check(&look, way, request)?;
+    let mut there = open(&look.server, control)?;
+    let accounts = users::plan(&mut there, &look, request, &mut warnings, control)?;
+    let history = history::plan(&mut there, &look, request, &mut warnings, control)?;
+    if let Definer::Replaced(account) = &definer {
+        users::refuse_missing(&mut there, &look, account, &accounts, control)?;
+    }
     let present = look.present.as_ref();
     let detail = Detail {
         request: request.clone(),
@@ -82,6 +98,9 @@ pub(crate) fn plan(config: &Config, request: &LoadRequest, control: &Control<'_>
         lowers: look.lower_case == 1,
         max_packet: look.max_packet,
         local_infile: look.local_infile,
+        accounts,
+        definer,
+        history,
     };
     Ok(LoadPlan {
         steps: steps(&look, &detail),
@@ -111,8 +130,8 @@ fn refuse_nonsense(request: &LoadRequest) -> Result<()> {
     if options.globals {
         return refuse(
             ErrorKind::Unsupported,
-            "a backup of one MySQL database has no accounts in it",
-            "leave --globals out, and make the accounts by hand",
+            "a backup of one MySQL database has no accounts in it, but beside it",
+            "use --users instead of --globals",
         );
     }
     if options.single_transaction && *mode != LoadMode::Data {
@@ -284,7 +303,7 @@ fn steps(look: &Look, detail: &Detail) -> Vec<String> {
     }
     if request.mode != LoadMode::Data {
         steps.push("build indexes and foreign keys".to_owned());
-        steps.push("make routines, views, triggers and events".to_owned());
+        steps.push("make routines, views, triggers and events".to_owned() + &detail.definer.shown());
     }
     if request.check && request.mode != LoadMode::Data {
         steps.push("read all rows back and fingerprint them".to_owned());
@@ -301,6 +320,8 @@ fn steps(look: &Look, detail: &Detail) -> Vec<String> {
         _ if request.mode == LoadMode::Data => steps.push("commit".to_owned()),
         _ => {}
     }
+    steps.extend(detail.history.iter().map(History::step));
+    steps.extend(detail.accounts.steps());
     steps
 }
 

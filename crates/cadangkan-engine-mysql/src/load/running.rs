@@ -9,6 +9,7 @@ use cadangkan_mywire::Connection;
 
 use super::definitions::Definitions;
 use super::finish;
+use super::history::WITHOUT_LOG;
 use super::look::Look;
 use super::place::Place;
 use super::plan::{Detail, Was, Way, needs, tables};
@@ -28,7 +29,9 @@ pub(crate) fn begin(config: &Config, plan: &LoadPlan, control: &Control<'_>) -> 
     let Some(detail) = plan.detail.downcast_ref::<Detail>() else {
         return Err(Error::new(ErrorKind::Internal, "the plan is another engine's"));
     };
-    let look = Look::at(&config.target()?, control)?;
+    let target = config.target()?;
+    let target = if detail.history.is_some() { target.beginning_with(WITHOUT_LOG) } else { target };
+    let look = Look::at(&target, control)?;
     if Was::of(&look) != detail.was {
         return Err(Error::new(ErrorKind::Conflict, "the target has changed since the restore was planned")
             .context("database", &look.name)
@@ -46,7 +49,7 @@ pub(crate) fn begin(config: &Config, plan: &LoadPlan, control: &Control<'_>) -> 
         detail: detail.clone(),
         pool,
         place,
-        definitions: Mutex::new(Definitions::new(&detail.request)),
+        definitions: Mutex::new(Definitions::new(detail)),
         counts: Counts::default(),
         stream: Mutex::new(None),
         seen: AtomicU64::new(0),
@@ -108,7 +111,7 @@ impl Load for MysqlLoad {
         quietly(|control| {
             self.pool.commit(control)?;
             self.pool.close();
-            let notes = match self.detail.way {
+            let mut notes = match self.detail.way {
                 Way::Beside(old) => {
                     let definitions = self.definitions();
                     let notes =
@@ -123,6 +126,10 @@ impl Load for MysqlLoad {
             };
             self.place.forget();
             self.done = true;
+            if let Some(history) = &self.detail.history {
+                notes.push(history.take_over(self.place.server(), control)?);
+            }
+            notes.extend(std::mem::take(&mut self.detail.accounts).make(self.place.server(), control)?);
             Ok(notes)
         })
     }

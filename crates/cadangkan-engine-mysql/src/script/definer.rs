@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Token, Tokens};
+use super::{Account, Token, Tokens};
 
 /// Finds the account that a `CREATE` names as definer, as `user@host`; `None` when it names none, or whoever runs it.
 pub(crate) fn definer(text: &[u8]) -> Option<String> {
@@ -21,6 +21,14 @@ pub(crate) fn without_definer(text: &[u8]) -> Vec<u8> {
             kept
         }
     }
+}
+
+/// Puts another account in the place of the one that a `CREATE` names.
+pub(crate) fn with_definer(text: &[u8], account: &Account) -> Vec<u8> {
+    let Some((range, _)) = find(text) else { return text.to_vec() };
+    let before = text.get(..range.start).unwrap_or_default();
+    let definer = format!("DEFINER={}", account.quoted());
+    [before, definer.as_bytes(), text.get(range.end..).unwrap_or_default()].concat()
 }
 
 /// Looks between `CREATE` and the word of what is created.
@@ -86,6 +94,11 @@ mod tests {
         for (text, name, rest) in cases {
             assert_eq!(definer(text.as_bytes()).as_deref(), name, "{text}");
             assert_eq!(String::from_utf8(without_definer(text.as_bytes())).unwrap(), rest);
+            let account = Account { user: "n`w".to_owned(), host: Some("%".to_owned()) };
+            let replaced = with_definer(text.as_bytes(), &account);
+            let names = find(text.as_bytes()).is_some();
+            assert_eq!(definer(&replaced).as_deref(), names.then_some("n`w@%"), "{text}");
+            assert_eq!(without_definer(&replaced), rest.as_bytes(), "{text}");
         }
     }
 }

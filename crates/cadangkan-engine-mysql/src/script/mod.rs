@@ -4,6 +4,7 @@
 //! it has been understood; nothing here panics on any input.
 
 mod about;
+mod account;
 mod create;
 mod definer;
 mod entry;
@@ -12,8 +13,11 @@ mod rows;
 mod split;
 
 pub(crate) use about::{About, Kind};
+pub(crate) use account::{
+    Account, AccountStatement, Does, Moved, On, PUBLIC, accounts, cautious, like, moved, plain_grant,
+};
 pub(crate) use create::{CreateTable, Foreign, Key, Taken};
-pub(crate) use definer::{definer, without_definer};
+pub(crate) use definer::{definer, with_definer, without_definer};
 pub(crate) use entry::Header;
 pub(crate) use lexer::{Token, Tokens};
 pub(crate) use rows::{Insert, Inserts, Shapes};

@@ -40,6 +40,7 @@ pub(super) fn of(
             Flavor::MariaDb => &[
                 ("gtid_binlog_pos", "@@GLOBAL.gtid_binlog_pos"),
                 ("gtid_slave_pos", "@@GLOBAL.gtid_slave_pos"),
+                ("gtid_current_pos", "@@GLOBAL.gtid_current_pos"),
             ],
         };
         for (key, variable) in variables {

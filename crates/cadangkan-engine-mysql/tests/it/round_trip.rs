@@ -1,5 +1,6 @@
 //! The whole of a database, out and in again.
 
+use cadangkan_core::ErrorKind;
 use cadangkan_engine::{DumpRequest, LoadMode};
 use cadangkan_testkit::mysql::{TestDatabase, servers};
 use cadangkan_testkit::torture::load_mysql;
@@ -78,5 +79,38 @@ fn frames_do_not_depend_on_the_number_of_connections() {
         let (one, four) = (with(1), with(4));
         assert!(one.sorted() == four.sorted(), "{server}");
         assert_eq!(one.objects.len(), four.objects.len());
+    }
+}
+
+#[test]
+fn members_and_defaults_are_whole_where_the_server_shows_question_marks() {
+    for server in servers() {
+        let source = server.database();
+        source.run(
+            "CREATE TABLE m (id int PRIMARY KEY, e ENUM('x?', '🐱', 'é', '🐶''\\\\', '?') CHARACTER SET utf8mb4 DEFAULT '🐱',
+               s SET('🐶', 'b', '?') CHARACTER SET utf16 NOT NULL DEFAULT '🐶,b', v varchar(10) CHARACTER SET utf8mb4 DEFAULT 'q🐱?',
+               w ENUM('?', 'ä') CHARACTER SET latin1 DEFAULT '?', g ENUM('🐷', '?') CHARACTER SET utf8mb4 AS (IF(id = 1, '🐷', '?')));
+             INSERT INTO m (id, e, s) VALUES (1, 4, 1), (2, DEFAULT, DEFAULT), (3, 5, 7)",
+        );
+        let shown = "SELECT e + 0, HEX(e), s + 0, HEX(s), HEX(v), HEX(w), HEX(g) FROM m ORDER BY id";
+        let before = source.run(shown);
+        let made = dump(&*engine(&source), &DumpRequest::default()).unwrap();
+        let by_client = server.database_with("CHARACTER SET latin1");
+        server.feed(&by_client.name, &made.script()).unwrap();
+        let by_us = server.database_with("CHARACTER SET latin1");
+        load(&*engine(&by_us), &made, &made.request(LoadMode::Fresh)).unwrap();
+        for copy in [&by_client, &by_us] {
+            assert_eq!(copy.run(shown), before, "{server}");
+            // Also members that no row has, and defaults.
+            for database in [&source, copy] {
+                database.run("INSERT INTO m (id, e, s) VALUES (4, 1, 2), (5, 2, 4), (6, 3, 6); INSERT INTO m (id) VALUES (9)");
+            }
+            assert_eq!(copy.run(shown), source.run(shown), "{server}");
+            source.run("DELETE FROM m WHERE id > 3");
+        }
+        let user = source.plain_user(&["SELECT, SHOW VIEW, TRIGGER, EVENT, LOCK TABLES", "RELOAD ON *.*"]);
+        let error = dump(&*engine_with(&user.url, json!({})), &DumpRequest::default()).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
+        assert!(error.to_string().contains("column: e"), "{error}");
     }
 }

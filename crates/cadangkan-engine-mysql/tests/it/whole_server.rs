@@ -305,7 +305,7 @@ fn many_small_databases_take_few_connections_and_statements() {
     let settings = json!({ "databases": format!("{}_*", base.name), "jobs": 3 });
     let (connections, statements) =
         counted(&server, &user.name, &*engine_with(&user.url, settings), &base.name);
-    assert_eq!(connections, 1 + 3 + 2, "for the list, to read, to coordinate and to watch");
+    assert_eq!(connections, 1 + 3 + 3, "for the list, to read, to coordinate, to watch, and for accounts");
     // To hold a table, for its definition, to use it where it is read, and to read it.
     let tables = (MANY.0 * MANY.1 * 4) as u64;
     let more = statements.saturating_sub(tables) / MANY.0 as u64;

@@ -131,6 +131,7 @@ impl PostgresSnapshot {
             position: facts.position,
             attributes,
             estimated_bytes: Some(works.iter().map(wanted).sum()),
+            side_files: Vec::new(),
             tool_versions: vec![("pg_dump".to_owned(), tool.version)],
             warnings,
         };

@@ -42,7 +42,7 @@ pub(crate) fn plan(config: &Config, request: &DumpRequest, control: &Control<'_>
         }
     }
     let estimated_bytes = Some(works.iter().map(|work| work.bytes(&tables)).sum());
-    Ok(DumpPlan { server: facts.server, objects, estimated_bytes, warnings })
+    Ok(DumpPlan { server: facts.server, objects, estimated_bytes, side_files: Vec::new(), warnings })
 }
 
 /// Fails when something that is meant cannot be read whole.

@@ -104,6 +104,11 @@ pub(crate) fn plan(config: &Config, request: &LoadRequest, control: &Control<'_>
 fn refuse_nonsense(request: &LoadRequest) -> Result<()> {
     let usage = |message: &str, hint: &str| Err(Error::new(ErrorKind::Usage, message).hint(hint));
     let selection = &request.selection;
+    if request.options.definer.is_some() {
+        let message = "PostgreSQL has owners, and no definers";
+        return Err(Error::new(ErrorKind::Unsupported, message)
+            .hint("leave --definer out; with --no-owner everything belongs to the user who restores"));
+    }
     match request.mode {
         LoadMode::Data if selection.schema_only => {
             usage("mode data loads rows only, and schema-only leaves them out", "choose one of both")

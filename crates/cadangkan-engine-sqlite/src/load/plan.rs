@@ -96,9 +96,10 @@ fn refuse_unsupported(request: &LoadRequest) -> Result<()> {
         .hint("leave whole tables out with --exclude-tables, or all rows with --schema-only"));
     }
     if request.options != LoadOptions::default() {
-        let message = "SQLite has no owners, privileges, schemas or globals, and restores in one step anyway";
+        let message =
+            "SQLite has no owners, definers, privileges, schemas or globals, and restores in one step anyway";
         return Err(Error::new(ErrorKind::Unsupported, message).hint(
-            "leave --no-owner, --no-privileges, --rename-schema, --one-transaction and --globals out",
+            "leave --no-owner, --definer, --no-privileges, --rename-schema, --one-transaction and --globals out",
         ));
     }
     match request.mode {

@@ -21,5 +21,6 @@ mod locks;
 mod records;
 mod restore;
 mod servers;
+mod side_files;
 mod support;
 mod whole_server;

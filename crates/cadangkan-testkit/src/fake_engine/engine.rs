@@ -4,7 +4,7 @@ use cadangkan_core::{
 };
 use cadangkan_engine::{
     Capabilities, DatabaseInfo, Descriptor, DumpPlan, DumpRequest, Engine, Layout, Load, LoadPlan,
-    LoadRequest, Location, Scan, ServerInfo, Snapshot,
+    LoadRequest, Location, Scan, ServerInfo, SideKind, Snapshot,
 };
 use serde_json::{Value, json};
 
@@ -12,12 +12,16 @@ use super::load;
 use super::snapshot::FakeSnapshot;
 use super::{FakeServer, object};
 
+/// What may lie beside an archive of a fake server.
+pub(super) const NOTES: SideKind = SideKind { word: "notes", ending: "notes.txt" };
+
 /// The fake engine, for registries of tests. What it opens is a server of its own, filled with 1000 rows.
 pub static FAKE: Descriptor = Descriptor {
     id: "fake",
     display_name: "Fake",
     extension: "fake",
     layout: Layout::Statements,
+    side_files: &[NOTES],
     fields: &[],
     capabilities: Capabilities {
         dump_selection: true,
@@ -118,7 +122,8 @@ impl Engine for FakeEngine {
     fn plan_dump(&self, request: &DumpRequest, control: &Control<'_>) -> Result<DumpPlan> {
         self.server.connect(control)?;
         let objects = self.reports(&request.selection, false, control)?;
-        Ok(DumpPlan { server: self.info(), objects, estimated_bytes: None, warnings: Vec::new() })
+        let side_files = self.server.lock().notes.iter().map(|_| NOTES).collect();
+        Ok(DumpPlan { server: self.info(), objects, estimated_bytes: None, side_files, warnings: Vec::new() })
     }
 
     fn begin_snapshot(&self, request: &DumpRequest, control: &Control<'_>) -> Result<Box<dyn Snapshot>> {

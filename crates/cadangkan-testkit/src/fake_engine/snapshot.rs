@@ -2,10 +2,12 @@ use std::collections::BTreeMap;
 
 use cadangkan_core::{Control, Frame, ObjectKind, ObjectName, Result, Section};
 use cadangkan_engine::{
-    DumpRequest, FrameBuilder, FrameSink, FrameSizes, Snapshot, SnapshotEnd, SnapshotStart, Unit, UnitReport,
+    DumpRequest, FrameBuilder, FrameSink, FrameSizes, SideFile, Snapshot, SnapshotEnd, SnapshotStart, Unit,
+    UnitReport,
 };
 use serde_json::json;
 
+use super::engine::NOTES;
 use super::text::row_line;
 use super::{FakeServer, Fault, Rows, Tables, injected, object};
 
@@ -31,6 +33,8 @@ impl FakeSnapshot {
         let mut start = SnapshotStart { server: info, ..SnapshotStart::default() };
         start.position.insert("change".to_owned(), json!(state.changes));
         start.tool_versions.push(("fake".to_owned(), "1.0".to_owned()));
+        let side = state.notes.iter().map(|notes| SideFile { kind: NOTES, bytes: notes.clone() });
+        start.side_files.extend(side);
         let mut units = Vec::new();
         if !request.selection.data_only {
             let name = ObjectName::new("definitions");

@@ -1,3 +1,4 @@
+mod beside;
 pub(crate) mod databases;
 mod server;
 mod text;
@@ -21,6 +22,7 @@ use crate::commands::{DatabaseUrl, parse_wait};
 use crate::inventory::{DatabaseEntry, EffectiveOptions, Wishes};
 use crate::registry;
 use crate::ui::escape;
+use beside::BesideArgs;
 use text::{plan_text, report_text};
 
 /// Arguments of `backup`.
@@ -67,6 +69,8 @@ pub(crate) struct BackupArgs {
     row_security: bool,
     #[command(flatten)]
     databases: DatabaseArgs,
+    #[command(flatten)]
+    beside: BesideArgs,
 }
 
 impl BackupArgs {
@@ -83,6 +87,7 @@ impl BackupArgs {
             databases: DatabaseArgs::default(),
             globals: false,
             row_security: false,
+            beside: BesideArgs::default(),
             tag: Vec::new(),
             ticket: TicketArgs::default(),
             confirm: false,
@@ -154,7 +159,7 @@ fn back_up(app: &App, session: &Session, entry: &DatabaseEntry, args: &BackupArg
     let places = session.places(entry, &args.storage)?;
     let effective = session.inventory.effective(entry, &args.wishes());
     let mut request = request(&effective, Trigger::Manual)?;
-    select(&mut request, &effective, args.row_security);
+    select(&mut request, &effective, args);
     request.tags = entry.options.tags.iter().chain(&args.tag).cloned().collect();
     request.tags.dedup();
     request.wait = args.wait;
@@ -188,7 +193,7 @@ fn back_up_once(app: &App, session: &Session, url: &DatabaseUrl, args: &BackupAr
     let defaults = DatabaseEntry::unsaved(name.clone(), engine.descriptor());
     let effective = session.inventory.effective(&defaults, &args.wishes());
     let mut request = request(&effective, Trigger::Manual)?;
-    select(&mut request, &effective, args.row_security);
+    select(&mut request, &effective, args);
     request.name = match &args.filename {
         Some(name) => ArchiveName::exact(name)?,
         None => ArchiveName::Flat(FileNameTemplate::default()),
@@ -225,10 +230,11 @@ fn carry_out(
 }
 
 /// Asks for those objects only that the options in effect select.
-fn select(request: &mut BackupRequest, effective: &EffectiveOptions, row_security: bool) {
+fn select(request: &mut BackupRequest, effective: &EffectiveOptions, args: &BackupArgs) {
     let wishes = &effective.backup.value;
     request.dump.selection = wishes.selection();
-    request.dump.options = DumpOptions { globals: wishes.globals, row_security };
+    let row_security = args.row_security;
+    request.dump.options = DumpOptions { globals: wishes.globals, row_security, ..args.beside.options() };
 }
 
 /// Makes the request that the options in effect ask for: of the whole database, since a safety backup has to hold

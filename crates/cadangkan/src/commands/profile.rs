@@ -38,7 +38,7 @@ struct ImportArgs {
     /// What to call the database [default: the file's name]
     #[arg(long)]
     name: Option<Name>,
-    /// A group to read beside [client], [mysql] and those like them
+    /// A group to read beside `client`, `mysql` and those like them
     #[arg(long)]
     group: Option<String>,
     /// The database on the server [default: that of the file]

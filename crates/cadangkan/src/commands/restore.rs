@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cadangkan_archive::Trigger;
 use cadangkan_core::{BackupId, Error, ErrorKind, Name, Result, ResultExt};
-use cadangkan_engine::{Engine, LoadMode, LoadOptions};
+use cadangkan_engine::{Engine, LoadMode, LoadOptions, LoadUsers};
 use cadangkan_ops::Context;
 use cadangkan_ops::restore::{RestorePlan, RestoreRequest, Safety, TARGET_FACT, Target, plan, restore};
 use cadangkan_ops::source::Source;
@@ -120,6 +120,15 @@ struct How {
     /// Restore roles and tablespaces too, where the backup has them
     #[arg(long)]
     globals: bool,
+    /// Make the users that lie beside the backup, with their grants; those that are there stay, or are changed too
+    #[arg(long, value_enum, value_name = "WHICH", num_args = 0..=1, require_equals = true, default_missing_value = "missing")]
+    users: Option<WhichUsers>,
+    /// Let objects run with the rights of this account, instead of those that they name
+    #[arg(long, value_name = "USER@HOST", conflicts_with = "no_owner")]
+    definer: Option<String>,
+    /// Take over the backup's place in its server's history (gtid_purged, gtid_slave_pos), to follow that server
+    #[arg(long)]
+    gtid_purged: bool,
 }
 
 impl How {
@@ -130,6 +139,27 @@ impl How {
             rename_schemas: self.rename_schema.clone(),
             single_transaction: self.one_transaction,
             globals: self.globals,
+            users: self.users.map(WhichUsers::load_users),
+            definer: self.definer.clone(),
+            adopt_position: self.gtid_purged,
+        }
+    }
+}
+
+/// Which users are made or changed.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum WhichUsers {
+    /// Those that are not there
+    Missing,
+    /// All; those that are there get password, settings and grants of the backup
+    Replace,
+}
+
+impl WhichUsers {
+    fn load_users(self) -> LoadUsers {
+        match self {
+            WhichUsers::Missing => LoadUsers::Missing,
+            WhichUsers::Replace => LoadUsers::Replace,
         }
     }
 }

@@ -52,7 +52,7 @@ pub(crate) fn run(app: &App, args: &ScanArgs) -> Result<()> {
     }
     let wishes = session.inventory.effective(entry, &Wishes::default()).backup.value;
     let selection = wishes.selection();
-    let options = DumpOptions { globals: wishes.globals, row_security: false };
+    let options = DumpOptions { globals: wishes.globals, ..DumpOptions::default() };
     let request = DumpRequest { selection: selection.clone(), options, ..DumpRequest::default() };
     let plan = engine.plan_dump(&request, &app.control())?;
     insert(&mut value, "selection", json!(selection));

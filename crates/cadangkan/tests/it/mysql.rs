@@ -211,6 +211,69 @@ fn from_dumps(shop: &Shop, before: &(String, String)) {
 }
 
 #[test]
+fn users_and_the_position_lie_beside_the_archive() {
+    for server in servers() {
+        let shop = Shop::new(&server, SHOP, server.port);
+        let user = shop.database.plain_user(&["SELECT", "INSERT"]);
+        let home = &shop.home;
+        let plan = home.json(&["backup", "shop", "--capture-gtid", "--dry-run"]);
+        let files = plan["files"].to_string();
+        assert!(files.contains(".users.sql") && files.contains(".gtid"), "{files}");
+        let made = home.json(&["backup", "shop", "--capture-gtid"]);
+        let kinds: Vec<_> =
+            made["side_files"].as_array().unwrap().iter().map(|side| side["kind"].clone()).collect();
+        assert_eq!(kinds, ["users", "position"]);
+        let id = made["backup_id"].as_str().unwrap();
+        let info = home.good(&["backups", "info", "shop", id]);
+        assert!(info.contains(".users.sql (users)") && info.contains(".gtid (position)"), "{info}");
+        let without = home.json(&["backup", "shop", "--exclude-users"]);
+        assert_eq!(without["side_files"], Value::Null, "{without}");
+        assert_eq!(without["options"]["exclude_users"], true);
+        home.good(&["verify", "shop", id]);
+        let cleanup = home.json(&["cleanup", "shop", "--dry-run"]);
+        assert_eq!(cleanup["items"], serde_json::json!([]), "{cleanup}");
+
+        let accounts = format!("'{0}'@'127.0.0.1', '{0}'@'localhost'", user.name);
+        server.run("", &format!("DROP USER {accounts}"));
+        let plan = home.good(&[
+            "restore",
+            "shop",
+            "--from",
+            id,
+            "--users",
+            "--definer",
+            "root@localhost",
+            "--dry-run",
+        ]);
+        assert!(plan.contains("make the users and roles") && plan.contains(&user.name), "{plan}");
+        assert!(plan.contains("with the rights of root@localhost"), "{plan}");
+        let report = home.good(&["restore", "shop", "--from", id, "--users", "--yes"]);
+        assert!(report.contains("users and roles made"), "{report}");
+        let added = shop.add("again", &user.name, PlainUser::PASSWORD, server.port);
+        assert_eq!(added.code, 0, "the old password is good: {}", added.stderr);
+        let again = home.good(&["restore", "shop", "--from", id, "--users", "--yes"]);
+        assert!(again.contains("left as they were"), "{again}");
+        let newest = without["backup_id"].as_str().unwrap();
+        assert_eq!(home.run(&["restore", "shop", "--from", newest, "--users", "--yes"]).code, 4);
+        // The history of a server in use does not change.
+        let ran = home.run(&["restore", "shop", "--from", id, "--gtid-purged", "--dry-run"]);
+        assert_eq!(ran.code, if server.is_mariadb() { 0 } else { 5 }, "{}", ran.stderr);
+
+        let script = home
+            .files(".cadangkan/backups")
+            .into_iter()
+            .find(|path| path.to_string_lossy().ends_with(".users.sql"));
+        let script = script.unwrap();
+        std::fs::write(&script, "CREATE USER evil").unwrap();
+        assert_eq!(home.run(&["verify", "shop", id]).code, 10);
+        assert_eq!(home.run(&["restore", "shop", "--from", id, "--users", "--yes"]).code, 10);
+        home.good(&["restore", "shop", "--from", id, "--yes"]);
+        home.good(&["backups", "delete", "shop", id, "--yes"]);
+        assert!(!script.exists());
+    }
+}
+
+#[test]
 fn what_is_wrong_is_said_with_its_exit_code() {
     let Some(server) = main_server() else { return };
     let database = server.database();

@@ -285,9 +285,10 @@ fn the_summary_adds_up(home: &Home, made: &Value) {
     assert_eq!((&plan["summary"]["planned"], &plan["summary"]["failed"]), (&Value::from(2), &Value::from(0)));
     for one in plan["databases"].as_array().unwrap() {
         let archive = one["archive"].as_str().unwrap();
+        let users = archive.replace(".sql.zst", ".users.sql");
         assert_eq!(
             one["files"],
-            serde_json::json!([archive, format!("{archive}.index"), format!("{archive}.meta.json")])
+            serde_json::json!([archive, format!("{archive}.index"), format!("{archive}.meta.json"), users])
         );
         assert_eq!((&one["tags"], &one["check"]), (&serde_json::json!(["web"]), &Value::from(true)));
         assert!(one["last_size_bytes"].as_u64().unwrap() > 0);

@@ -238,6 +238,9 @@ fn what_a_file_cannot_do_is_refused() {
     for flag in ["--globals", "--row-security"] {
         wrong(&home, &["backup", "shop", flag], 12, &["no globals and no row security"]);
     }
+    for flag in ["--users", "--capture-gtid"] {
+        wrong(&home, &["backup", "shop", flag], 12, &["beside a backup"]);
+    }
     for flag in ["--no-owner", "--no-privileges", "--rename-schema=a=b", "--one-transaction", "--globals"] {
         wrong(
             &home,

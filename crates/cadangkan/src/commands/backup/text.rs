@@ -26,7 +26,16 @@ pub(super) fn plan_text(engine: &str, plan: &BackupPlan) -> String {
 
 /// The endings of the files beside an archive.
 pub(super) fn beside(plan: &BackupPlan) -> String {
-    let endings = plan.files.iter().filter_map(|file| file.strip_prefix(&plan.archive));
+    let endings = plan.files.iter().map(|file| match file.strip_prefix(&plan.archive) {
+        Some(ending) => ending.to_owned(),
+        // A side file has other endings instead.
+        None => {
+            let same = |(one, other): &(char, char)| one == other;
+            let common: usize =
+                file.chars().zip(plan.archive.chars()).take_while(same).map(|(one, _)| one.len_utf8()).sum();
+            format!(".{}", file.get(common..).unwrap_or_default())
+        }
+    });
     endings.filter(|ending| !ending.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
@@ -74,6 +83,9 @@ pub(super) fn report_text(app: &App, engine: &str, report: &BackupReport, config
     lines.extend(words(&manifest.position).map(|position| format!("Position:   {}", escape(&position))));
     lines.extend(manifest.ticket.iter().map(|ticket| format!("Ticket:     {}", escape(ticket))));
     lines.extend(manifest.check.iter().map(|check| format!("Checked:    {check} found no fault")));
+    lines.extend(
+        manifest.side_files.iter().map(|side| format!("Beside:     {} ({})", escape(&side.file), side.kind)),
+    );
     lines.extend(report.copies.iter().map(|copy| format!("Location:   {}", escape(&copy.location))));
     if configured && !app.global.quiet {
         let (database, id) = (&manifest.database_name, manifest.backup_id);

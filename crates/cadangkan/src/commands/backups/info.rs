@@ -58,6 +58,7 @@ fn text(app: &App, copies: &[StoredBackup], zone: &TimeZone) -> String {
             "Selection",
             describe(&manifest.selection).map(|it| it + ": not the whole database").unwrap_or_default(),
         ),
+        ("Beside", beside(manifest)),
         ("Checksum", archive.checksum.to_string()),
         ("Checked", manifest.check.clone().unwrap_or_else(|| "no".to_owned())),
         ("Preserved", if manifest.preserved { "yes" } else { "no" }.to_owned()),
@@ -73,6 +74,12 @@ fn text(app: &App, copies: &[StoredBackup], zone: &TimeZone) -> String {
         let _ = writeln!(text, "{label:<12} {}", escape(value));
     }
     text + "\n" + &objects(app, manifest)
+}
+
+/// The files that lie beside the archive and belong to the backup.
+fn beside(manifest: &Manifest) -> String {
+    let files = manifest.side_files.iter().map(|side| format!("{} ({})", side.file, side.kind));
+    files.collect::<Vec<_>>().join(", ")
 }
 
 fn objects(app: &App, manifest: &Manifest) -> String {

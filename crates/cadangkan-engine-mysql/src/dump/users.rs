@@ -1,0 +1,220 @@
+//! The accounts that concern a backup, as a script that the servers' own clients run.
+
+mod who;
+
+use cadangkan_core::{Control, Error, ErrorKind, Result, ResultExt};
+use cadangkan_engine::{DumpRequest, SideFile, SideKind, Users};
+use cadangkan_mywire::{Connection, Flavor};
+
+use super::shows::Shown;
+use crate::catalog::Schema;
+use crate::script::{Account, AccountStatement, Does, On, PUBLIC, accounts, cautious, plain_grant};
+use crate::session::is;
+use who::Everybody;
+pub(super) use who::{Scope, definers};
+
+/// What was found, or why it was not.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) file: Option<SideFile>,
+    pub(super) warnings: Vec<String>,
+}
+
+/// Whether accounts are meant: with a part of a database they are only where they were asked for.
+pub(super) fn wish(request: &DumpRequest) -> Users {
+    let selection = &request.selection;
+    match request.options.users {
+        Users::IfReadable if selection.is_of_tables() || selection.data_only => Users::Excluded,
+        wish => wish,
+    }
+}
+
+/// Reads the accounts that concern a database.
+///
+/// # Errors
+/// `Denied` where they were asked for and this user may not read them; otherwise that is a warning.
+pub(super) fn side_file(
+    connection: &mut Connection,
+    scope: &Scope<'_>,
+    wish: Users,
+    control: &Control<'_>,
+) -> Result<Found> {
+    let mut warnings = Vec::new();
+    let read = script(connection, scope, &mut warnings, control);
+    let file = or_told(read, wish, &mut warnings)?.map(|bytes| SideFile { kind: SideKind::USERS, bytes });
+    Ok(Found { file, warnings })
+}
+
+/// What a plan says of a file.
+pub(super) struct Planned {
+    pub(super) kind: Option<SideKind>,
+    pub(super) warnings: Vec<String>,
+}
+
+/// Says whether the accounts that are meant can be read; fails as [`side_file`] does.
+pub(super) fn look(connection: &mut Connection, wish: Users, control: &Control<'_>) -> Result<Planned> {
+    let mut warnings = Vec::new();
+    let kind = if wish == Users::Excluded {
+        None
+    } else {
+        let seen = connection.query("SELECT 1 FROM mysql.user LIMIT 0", control);
+        or_told(seen, wish, &mut warnings)?.map(|_| SideKind::USERS)
+    };
+    Ok(Planned { kind, warnings })
+}
+
+/// None, and a warning, where this user may not read accounts that were not asked for.
+fn or_told<T>(read: Result<T>, wish: Users, warnings: &mut Vec<String>) -> Result<Option<T>> {
+    match read {
+        Err(error) if is_denied(&error) && wish == Users::IfReadable => {
+            warnings.push(
+                "users and grants are not in this backup, as this user may not read them: grant SELECT ON mysql.*, or leave them out with --exclude-users"
+                    .to_owned(),
+            );
+            Ok(None)
+        }
+        Err(error) if is_denied(&error) => Err(error
+            .with_kind(ErrorKind::Denied)
+            .context("during", "reading users and grants")
+            .hint("grant the user SELECT ON mysql.*, or leave --users out")),
+        read => read.context("during", "reading users and grants").map(Some),
+    }
+}
+
+fn is_denied(error: &Error) -> bool {
+    is(error, &[1044, 1142, 1143, 1227, 1410])
+}
+
+fn script(
+    connection: &mut Connection,
+    scope: &Scope<'_>,
+    warnings: &mut Vec<String>,
+    control: &Control<'_>,
+) -> Result<Vec<u8>> {
+    connection.execute("SET SESSION lock_wait_timeout = 60", control)?;
+    let everybody = Everybody::read(connection, scope, control)?;
+    // Without it, hashes would be texts with bytes of any kind in them. Older servers have none such.
+    match connection.execute("SET SESSION print_identified_with_as_hex = ON", control) {
+        Err(error) if !is(&error, &[1193]) => return Err(error),
+        _ => {}
+    }
+    let mut parts = Parts::default();
+    for account in &everybody.concerned {
+        control.check()?;
+        match parts.add(connection, account, &everybody, control) {
+            // Names of hosts count for nothing where the server does not resolve them.
+            Err(error) if is(&error, &[1133, 1141, 1396]) => parts.ignored.push(account.to_string()),
+            added => added.context("account", account)?,
+        }
+    }
+    warnings.extend(everybody.warning());
+    Ok(parts.finish(connection, scope.schema))
+}
+
+/// The statements, in the order in which they can be run.
+#[derive(Default)]
+struct Parts {
+    /// Accounts that the server itself does not know.
+    ignored: Vec<String>,
+    makes: Vec<Vec<u8>>,
+    roles: Vec<Vec<u8>>,
+    grants: Vec<Vec<u8>>,
+    defaults: Vec<Vec<u8>>,
+}
+
+impl Parts {
+    fn add(
+        &mut self,
+        connection: &mut Connection,
+        account: &Account,
+        everybody: &Everybody<'_>,
+        control: &Control<'_>,
+    ) -> Result<()> {
+        if account.host.is_some() {
+            let sql = format!("SHOW CREATE USER {}", account.quoted());
+            for row in connection.query_bytes(&sql, control)? {
+                let text = Shown::of(row).bytes()?;
+                let text = everybody.with_whole_tls(account, &text);
+                match cautious(&text) {
+                    Some((made, roles)) => {
+                        self.makes.push(made);
+                        let roles = everybody.kept(accounts(&roles.unwrap_or_default()));
+                        if !roles.is_empty() {
+                            let to = format!("SET DEFAULT ROLE {roles} TO {}", account.quoted());
+                            self.defaults.push(to.into_bytes());
+                        }
+                    }
+                    // What cannot be said in one statement follows in another.
+                    None if text.starts_with(b"ALTER USER ") => self.makes.push(text),
+                    None => return Err(not_understood(&text)),
+                }
+            }
+        } else if account.user != PUBLIC {
+            // Whoever makes a role may give it to others: told otherwise, he could not do what follows.
+            let role = format!("CREATE ROLE IF NOT EXISTS {}", account.quoted());
+            self.roles.push(role.into_bytes());
+        }
+        for row in connection.query_bytes(&format!("SHOW GRANTS FOR {}", account.quoted()), control)? {
+            self.add_grant(account, everybody, Shown::of(row).bytes()?)?;
+        }
+        Ok(())
+    }
+
+    fn add_grant(&mut self, account: &Account, everybody: &Everybody<'_>, text: Vec<u8>) -> Result<()> {
+        let statement = AccountStatement::read(&text).ok_or_else(|| not_understood(&text))?;
+        if statement.account != *account {
+            // MariaDB shows what a role has by others with it.
+            return Ok(());
+        }
+        let scope = everybody.scope;
+        match statement.does {
+            Does::Grants(On::Databases(place)) if !scope.is_like(&place.name()) => {}
+            Does::Grants(On::Object(place)) if !scope.schema.is(&place.name()) => {}
+            Does::Grants(On::Roles(roles)) => {
+                let roles = everybody.kept(roles);
+                if !roles.is_empty() {
+                    let with = if text.ends_with(b" WITH ADMIN OPTION") { " WITH ADMIN OPTION" } else { "" };
+                    self.grants.push(format!("GRANT {roles} TO {}{with}", account.quoted()).into_bytes());
+                }
+            }
+            Does::SetsDefaultRole(roles) if everybody.kept(roles.clone()).is_empty() => {}
+            Does::Grants(_) if text.starts_with(b"REVOKE") => self.grants.push(text),
+            Does::Grants(_) => self.grants.push(plain_grant(&text).ok_or_else(|| not_understood(&text))?),
+            _ => self.defaults.push(text),
+        }
+        Ok(())
+    }
+
+    fn finish(self, connection: &Connection, schema: &Schema) -> Vec<u8> {
+        let dialect = match connection.version().flavor {
+            Flavor::MySql => "mysql",
+            Flavor::MariaDb => "mariadb",
+        };
+        let mut text = format!(
+            "-- Cadangkan: users and grants\n-- of database {}, {}\n-- After the database is restored: {dialect} < this file. Who is there already is left as it is, and gets the grants.\n\nSET NAMES utf8mb4;\nSET sql_mode = '';\n",
+            schema.name.escape_debug(),
+            connection.version()
+        )
+        .into_bytes();
+        for account in &self.ignored {
+            let line = format!(
+                "-- Left out, as the server ignores it (skip_name_resolve): {}\n",
+                account.escape_debug()
+            );
+            text.extend_from_slice(line.as_bytes());
+        }
+        for statement in [self.makes, self.roles, self.grants, self.defaults].iter().flatten() {
+            text.extend_from_slice(statement);
+            text.extend_from_slice(b";\n");
+        }
+        text
+    }
+}
+
+fn not_understood(text: &[u8]) -> Error {
+    // It may hold the hash of a password.
+    let begin: String = String::from_utf8_lossy(text).chars().take(20).collect();
+    Error::new(ErrorKind::Unsupported, "the server wrote a statement about an account that is not understood")
+        .context("begins", begin.escape_debug())
+        .hint("leave users out with --exclude-users, and report this with the server's version")
+}
