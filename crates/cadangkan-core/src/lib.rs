@@ -30,5 +30,5 @@ pub use jiff::Timestamp;
 pub use leftover::Leftover;
 pub use name::Name;
 pub use object::{ObjectKind, ObjectName, ObjectReport, Pattern, Selection};
-pub use size::{format_bytes, format_duration};
+pub use size::{format_bytes, format_duration, format_some};
 pub use ticket::Ticket;

@@ -29,9 +29,25 @@ pub fn format_duration(duration: Duration) -> String {
     }
 }
 
+/// Names the first of many for people, and says how many more there are: `a, b and 7 more`.
+pub fn format_some<T: ToString>(names: &[T], shown: usize) -> String {
+    let first = names.iter().take(shown).map(T::to_string).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(shown) {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_many_names_some_are_shown() {
+        assert_eq!(format_some(&["a", "b"], 2), "a, b");
+        assert_eq!(format_some(&["a", "b", "c", "d"], 2), "a, b and 2 more");
+        assert_eq!(format_some::<&str>(&[], 2), "");
+    }
 
     #[test]
     fn sizes_are_short() {

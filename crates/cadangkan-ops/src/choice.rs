@@ -42,13 +42,22 @@ impl Choice {
         if let Some(exact) = &self.exact {
             return Ok(exact.clone());
         }
-        let all = server.names(control)?;
+        self.choose_among(&server.names(control)?, server, control)
+    }
+
+    /// Those of `all`, the names of all databases, that are chosen where no person picked them.
+    pub fn choose_among(
+        &self,
+        all: &[String],
+        server: &dyn Server,
+        control: &Control<'_>,
+    ) -> Result<Vec<String>> {
         let mut chosen = if !self.databases.is_empty() {
-            self.named(&all)?
+            self.named(all)?
         } else if self.all {
-            all.clone()
+            all.to_vec()
         } else {
-            server.meant().pick(&all)?
+            server.meant().pick(all)?
         };
         chosen.retain(|name| self.is_on_side(name) && !matches(&self.exclude, name));
         if self.exclude_empty && !chosen.is_empty() {

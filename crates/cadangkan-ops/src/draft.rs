@@ -1,6 +1,6 @@
 //! A backup being written: the same bytes to every storage, and nothing that counts before the manifest.
 
-use cadangkan_archive::{ArchiveSummary, Checksum, Manifest, QuickHasher};
+use cadangkan_archive::{ArchiveSummary, Manifest, QuickHasher};
 use cadangkan_catalog::{BackupFilter, BackupStatus};
 use cadangkan_core::{Control, Error, ErrorKind, Level, Result, ResultExt};
 use cadangkan_storage::{Key, StorageWriter, WriteOptions};
@@ -60,8 +60,7 @@ impl<'a> Draft<'a> {
     ) -> Result<()> {
         for place in self.places {
             for side in beside {
-                let found = side::read(*place, &side.key)?;
-                if Checksum::of(&found) != Checksum::of(&side.file.bytes) {
+                if side::read(*place, &side.key)? != side.file.bytes {
                     return Err(other_bytes(*place, &side.key));
                 }
             }

@@ -8,7 +8,7 @@ use cadangkan_mywire::{Connection, identifier};
 
 use super::shows::Shown;
 use crate::catalog::{Table, text};
-use crate::script::{Token, Tokens};
+use crate::script::{Token, Tokens, in_quotes};
 use crate::session::is;
 
 /// Character sets with characters beyond the basic plane.
@@ -59,7 +59,7 @@ pub(super) fn whole(
     let mut copied = 0;
     for (doubt, text) in doubts.iter().zip(texts) {
         whole.extend_from_slice(definition.get(copied..doubt.place.start).unwrap_or_default());
-        whole.extend_from_slice(format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''")).as_bytes());
+        whole.extend_from_slice(in_quotes(&text).as_bytes());
         copied = doubt.place.end;
     }
     whole.extend_from_slice(definition.get(copied..).unwrap_or_default());

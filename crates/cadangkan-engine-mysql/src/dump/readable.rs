@@ -1,6 +1,6 @@
 //! What this user may read: found out before anything is dumped.
 
-use cadangkan_core::{Control, Error, ErrorKind, Result, ResultExt, Selection};
+use cadangkan_core::{Control, Error, ErrorKind, Result, ResultExt, Selection, format_some};
 use cadangkan_mywire::{Connection, Flavor};
 
 use crate::catalog::{Relations, Schema};
@@ -74,15 +74,6 @@ pub(super) fn check(denied: &[String]) -> Result<()> {
     if denied.is_empty() {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::Denied, format!("this user may not read {}", some(denied)))
+    Err(Error::new(ErrorKind::Denied, format!("this user may not read {}", format_some(denied, SHOWN)))
         .hint("grant what stands in brackets on the database, or leave tables out with --exclude-tables"))
-}
-
-/// Names a few of many.
-fn some(names: &[String]) -> String {
-    let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
-    match names.len().saturating_sub(SHOWN) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
 }

@@ -4,7 +4,7 @@ mod script;
 
 use std::collections::BTreeSet;
 
-use cadangkan_core::{Control, Error, ErrorKind, Result};
+use cadangkan_core::{Control, Error, ErrorKind, Result, format_some};
 use cadangkan_engine::{LoadRequest, LoadUsers, SideKind};
 use cadangkan_mywire::{Connection, Flavor, Target};
 
@@ -266,10 +266,7 @@ fn incomplete(error: Error) -> Error {
 
 /// Names a few of many.
 fn some(accounts: &[Account]) -> String {
-    let shown: Vec<_> =
-        accounts.iter().take(SHOWN).map(|account| account.to_string().escape_debug().to_string()).collect();
-    match accounts.len().saturating_sub(SHOWN) {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
-    }
+    let names: Vec<_> =
+        accounts.iter().map(|account| account.to_string().escape_debug().to_string()).collect();
+    format_some(&names, SHOWN)
 }

@@ -19,6 +19,6 @@ pub(crate) use account::{
 pub(crate) use create::{CreateTable, Foreign, Key, Taken};
 pub(crate) use definer::{definer, with_definer, without_definer};
 pub(crate) use entry::Header;
-pub(crate) use lexer::{Token, Tokens};
+pub(crate) use lexer::{Token, Tokens, in_quotes};
 pub(crate) use rows::{Insert, Inserts, Shapes};
 pub(crate) use split::{Splitter, Statement};

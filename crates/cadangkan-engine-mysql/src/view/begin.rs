@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use cadangkan_core::{Control, Error, ErrorKind, Result, ResultExt};
+use cadangkan_core::{Control, Error, ErrorKind, Result, ResultExt, format_some};
 use cadangkan_mywire::{Connection, Flavor};
 use serde_json::{Map, Value, json};
 
@@ -150,7 +150,7 @@ fn alone(coordinator: &mut Connection, parts: &mut [Part], control: &Control<'_>
         if !others.is_empty() {
             part.warnings.push(format!(
                 "tables of engines without transactions are read as they are when their turn comes: {}",
-                locks::some(&others)
+                format_some(&others, locks::SHOWN)
             ));
         }
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use cadangkan_core::{Control, Error, ErrorKind, Result, ResultExt};
+use cadangkan_core::{Control, Error, ErrorKind, Result, ResultExt, format_some};
 use cadangkan_mywire::{Connection, Flavor, identifier};
 
 use super::Asked;
@@ -20,7 +20,7 @@ const PATIENCE: u64 = 10;
 const BREATH: Duration = Duration::from_millis(500);
 
 /// A warning names so many tables.
-const SHOWN: usize = 20;
+pub(super) const SHOWN: usize = 20;
 
 /// The errors of a server that say that the user may not: by privilege, and as managed servers word it.
 const MAY_NOT: &[u16] = &[1227, 1045, 1044, 1142];
@@ -218,7 +218,7 @@ pub(super) fn lock_tables(
     for part in parts.iter_mut() {
         let names: Vec<_> = part.without_transactions().map(|table| table.name.to_string()).collect();
         if !names.is_empty() {
-            part.warnings.push(format!("{said}: {}", some(&names)));
+            part.warnings.push(format!("{said}: {}", format_some(&names, SHOWN)));
             part.is_locked = are_locked;
         }
     }
@@ -228,13 +228,4 @@ pub(super) fn lock_tables(
 
 fn milliseconds(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Names a few of many.
-pub(super) fn some(names: &[String]) -> String {
-    let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
-    match names.len().saturating_sub(SHOWN) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
 }

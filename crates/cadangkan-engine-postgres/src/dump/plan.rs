@@ -1,4 +1,4 @@
-use cadangkan_core::{Control, Error, ErrorKind, ObjectKind, ObjectReport, Result};
+use cadangkan_core::{Control, Error, ErrorKind, ObjectKind, ObjectReport, Result, format_some};
 use cadangkan_engine::{DumpPlan, DumpRequest};
 use cadangkan_pgwire::{Connection, Target};
 
@@ -48,22 +48,14 @@ pub(crate) fn plan(config: &Config, request: &DumpRequest, control: &Control<'_>
 /// Fails when something that is meant cannot be read whole.
 pub(super) fn check(unread: Unread) -> Result<()> {
     if !unread.denied.is_empty() {
-        return Err(Error::new(ErrorKind::Denied, format!("this user may not read {}", some(&unread.denied)))
+        return Err(Error::new(ErrorKind::Denied, format!("this user may not read {}", format_some(&unread.denied, SHOWN)))
             .hint("grant it pg_read_all_data (version 14 and newer) or SELECT on them and USAGE on their schemas, or leave them out with --exclude-tables"));
     }
     if !unread.filtered.is_empty() {
-        return Err(Error::new(ErrorKind::Denied, format!("row security hides rows from this user in {}", some(&unread.filtered)))
+        return Err(Error::new(ErrorKind::Denied, format!("row security hides rows from this user in {}", format_some(&unread.filtered, SHOWN)))
             .hint("back up as their owner, as a superuser or as a role with BYPASSRLS; or take only the rows that this user sees, with --row-security"));
     }
     Ok(())
-}
-
-fn some(names: &[String]) -> String {
-    let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
-    match names.len().saturating_sub(SHOWN) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
 }
 
 /// Text comes as UTF-8, but for databases whose bytes have no encoding.

@@ -13,6 +13,7 @@ use super::entries::Runner;
 use super::filter::{Filter, is_of_database};
 use super::guard::Guard;
 use super::jobs::{Jobs, Weights};
+use super::plan::renamed;
 use super::pool::Pool;
 use super::rows::{Count, missing};
 use super::sequences;
@@ -293,9 +294,8 @@ impl Definitions {
 
     /// What a table of the backup is called here.
     fn here(&self, name: &ObjectName) -> Option<QualifiedName> {
-        let schema = name.schema.as_ref()?;
-        let renamed = self.filter.options.rename_schemas.iter().find(|(from, _)| from == schema);
-        Some(QualifiedName::of(renamed.map_or(schema, |(_, to)| to), &name.name))
+        let ObjectName { schema, name, .. } = renamed(name, &self.filter.options);
+        Some(QualifiedName::of(schema?, name))
     }
 
     /// Runs the entries that [`after_rows`](Definitions::after_rows) left over.

@@ -18,9 +18,7 @@ use crate::fingerprint;
 
 /// The rows that will come, by the backup's own word, of the tables of which some will.
 pub(super) fn expected(request: &LoadRequest) -> BTreeMap<ObjectName, Count> {
-    let tables = request.objects.iter().filter(|object| object.kind == ObjectKind::TABLE);
-    let selected = tables.filter(|table| request.selection.has_rows(&table.name));
-    selected
+    filled(request)
         .filter_map(|table| {
             let rows = table.rows.filter(|rows| *rows > 0)?;
             Some((table.name.clone(), Count { rows, bytes: table.raw_bytes.unwrap_or_default() }))
@@ -30,8 +28,7 @@ pub(super) fn expected(request: &LoadRequest) -> BTreeMap<ObjectName, Count> {
 
 /// Makes sure that of every table as many rows came as the backup has.
 pub(super) fn refuse_missing_rows(request: &LoadRequest, counts: &BTreeMap<ObjectName, Count>) -> Result<()> {
-    let tables = request.objects.iter().filter(|object| object.kind == ObjectKind::TABLE);
-    for expected in tables.filter(|table| request.selection.has_rows(&table.name)) {
+    for expected in filled(request) {
         let found = counts.get(&expected.name).map_or(0, |count| count.rows);
         if let Some(rows) = expected.rows.filter(|rows| *rows != found) {
             return Err(missing("rows of a table are missing")
@@ -41,6 +38,12 @@ pub(super) fn refuse_missing_rows(request: &LoadRequest, counts: &BTreeMap<Objec
         }
     }
     Ok(())
+}
+
+/// The tables of the backup whose rows are meant.
+fn filled(request: &LoadRequest) -> impl Iterator<Item = &ObjectReport> {
+    let tables = request.objects.iter().filter(|object| object.kind == ObjectKind::TABLE);
+    tables.filter(|table| request.selection.has_rows(&table.name))
 }
 
 /// Makes sure that the whole archive came, where its size is known and all of it was asked for.
@@ -143,7 +146,7 @@ pub(super) fn reports(
     };
     let report = |name: ObjectName| {
         let counted = counts.get(&name).map_or(0, |count| count.rows);
-        let found = read_back.get(&renamed(&name, request));
+        let found = read_back.get(&renamed(&name, &request.options));
         ObjectReport {
             rows: Some(found.and_then(|found| found.rows).unwrap_or(counted)),
             fingerprint: found.and_then(|found| found.fingerprint),

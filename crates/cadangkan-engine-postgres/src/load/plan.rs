@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cadangkan_core::{
     Control, Error, ErrorKind, ObjectKind, ObjectName, ObjectReport, Result, Selection, format_bytes,
 };
-use cadangkan_engine::{LoadMode, LoadPlan, LoadRequest};
+use cadangkan_engine::{LoadMode, LoadOptions, LoadPlan, LoadRequest};
 use cadangkan_pgwire::identifier;
 
 use super::beside::Old;
@@ -155,7 +155,7 @@ fn refuse_present(look: &Look, present: &Present, request: &LoadRequest) -> Resu
     // Where the backup's objects are known, a selection without tables is one of functions, types and their like.
     let of_tables = request.selection.is_of_tables() && !(wanted.is_empty() && request.objects.is_empty());
     let (names, message): (Vec<String>, _) = if of_tables {
-        let taken = wanted.iter().map(|table| quoted(&renamed(table, request)));
+        let taken = wanted.iter().map(|table| quoted(&renamed(table, &request.options)));
         let is_there =
             |name: &String| present.objects.iter().any(|object| unquoted(&object.identity) == unquoted(name));
         (taken.filter(is_there).collect(), "the target has tables of these names already")
@@ -181,9 +181,9 @@ pub(super) fn tables(objects: &[ObjectReport]) -> impl Iterator<Item = &ObjectNa
 }
 
 /// The name that a table of the backup has in the target.
-pub(super) fn renamed(table: &ObjectName, request: &LoadRequest) -> ObjectName {
+pub(super) fn renamed(table: &ObjectName, options: &LoadOptions) -> ObjectName {
     let schema = table.schema.as_ref().map(|schema| {
-        let renames = &request.options.rename_schemas;
+        let renames = &options.rename_schemas;
         renames.iter().find(|(from, _)| from == schema).map_or_else(|| schema.clone(), |(_, to)| to.clone())
     });
     ObjectName { schema, ..table.clone() }

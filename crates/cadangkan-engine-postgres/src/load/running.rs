@@ -210,7 +210,7 @@ impl PostgresLoad {
             definitions.early()
         };
         self.place.touch();
-        let here = renamed(table, self.request());
+        let here = renamed(table, &self.request().options);
         let statement = frame.head.statement(&here);
         let rows =
             self.pool.with(control, |connection| copy(connection, &statement, table, frame.rows, control))?;
@@ -274,7 +274,7 @@ impl PostgresLoad {
     fn sink(&self, control: &Control<'_>, work: &mut dyn FnMut(&mut Sink<'_>) -> Result<()>) -> Result<()> {
         let request = self.request();
         let has_rows = |table: &ObjectName| request.selection.has_rows(table);
-        let rename = |table: &ObjectName| renamed(table, request);
+        let rename = |table: &ObjectName| renamed(table, &request.options);
         let wishes = Wishes {
             as_it_is: self.is_as_it_is(),
             large_objects: has_large_objects(request),

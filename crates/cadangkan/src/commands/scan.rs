@@ -1,6 +1,6 @@
 mod modes;
 
-use cadangkan_core::{ErrorKind, ObjectReport, Result, format_bytes};
+use cadangkan_core::{ErrorKind, ObjectReport, Result, format_bytes, format_some};
 use cadangkan_engine::{DatabaseInfo, DumpOptions, DumpPlan, DumpRequest, Scan};
 use serde_json::{Value, json};
 
@@ -120,12 +120,7 @@ fn locked(app: &App, database: &DatabaseInfo) -> Option<String> {
 
 /// The first names of many, and how many more there are.
 fn few(names: &[String]) -> String {
-    const SHOWN: usize = 5;
-    let first = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
-    match names.len().saturating_sub(SHOWN) {
-        0 => first,
-        more => format!("{first} and {more} more"),
-    }
+    format_some(names, 5)
 }
 
 fn matched(app: &App, plan: &DumpPlan) -> String {

@@ -6,7 +6,7 @@ use cadangkan_core::{Control, Result};
 use cadangkan_mywire::{Connection, Flavor, literal};
 
 use crate::catalog::Schema;
-use crate::script::{Account, PUBLIC, like};
+use crate::script::{Account, PUBLIC, in_quotes, like};
 use crate::session::is;
 
 /// Accounts that are the server's own.
@@ -159,7 +159,7 @@ impl<'a> Everybody<'a> {
         let Ok(mut text) = String::from_utf8(text.to_vec()) else { return text.to_vec() };
         for (word, part) in ["CIPHER", "ISSUER", "SUBJECT"].iter().zip(parts) {
             if part.contains(['\'', '\\']) {
-                text = text.replacen(&format!("{word} '{part}'"), &format!("{word} {}", quoted(part)), 1);
+                text = text.replacen(&format!("{word} '{part}'"), &format!("{word} {}", in_quotes(part)), 1);
             }
         }
         text.into_bytes()
@@ -176,11 +176,6 @@ impl<'a> Everybody<'a> {
             )
         })
     }
-}
-
-/// A text in quotes with backslashes, which mean something in every script of ours.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }
 
 /// Finds an account by its names: MariaDB's roles have an empty host, as users may have too.

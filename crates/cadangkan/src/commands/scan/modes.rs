@@ -32,7 +32,8 @@ impl Modes {
         control: &Control<'_>,
     ) -> Result<Modes> {
         let choice = DatabaseArgs::default().choice(configured)?;
-        let taken = |choice: Choice| match choice.choose(server, control) {
+        let names = server.names(control)?;
+        let taken = |choice: Choice| match choice.choose_among(&names, server, control) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
             chosen => chosen,
         };
