@@ -41,8 +41,13 @@ fn mysql_shows_engines_replication_and_what_will_be_locked() {
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
-    let total = text.lines().find(|line| line.starts_with("Total: ")).unwrap();
-    assert!(total.contains(" databases, "), "{total}");
+    // Other tests have databases on the server too, or none just now: the total is of what is listed.
+    let listed = text.lines().skip_while(|line| !line.contains("ENGINES")).skip(1);
+    let total = match listed.take_while(|line| !line.is_empty()).count() {
+        1 => "Total: 1 database, ".to_owned(),
+        databases => format!("Total: {databases} databases, "),
+    };
+    assert!(text.lines().any(|line| line.starts_with(&total)), "{total}: {text}");
 }
 
 #[test]
