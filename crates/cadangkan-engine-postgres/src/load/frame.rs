@@ -65,6 +65,23 @@ impl<'a> CopyHead<'a> {
         Some(CopyHead { table, columns, options })
     }
 
+    /// The columns that are named, as the server keeps their names; `None` when they are anything else than names.
+    pub(super) fn column_names(&self) -> Option<Vec<String>> {
+        let mut rest = match self.columns {
+            "" => return Some(Vec::new()),
+            columns => columns.strip_prefix('(')?.strip_suffix(')')?,
+        };
+        let mut names = Vec::new();
+        loop {
+            let (found, after) = name(rest.trim_start())?;
+            names.push(found);
+            rest = match after.trim_start() {
+                "" => return Some(names),
+                after => after.strip_prefix(',')?,
+            };
+        }
+    }
+
     /// The statement, for a table that may have another schema here.
     pub(super) fn statement(&self, table: &ObjectName) -> String {
         let schema =
@@ -147,6 +164,7 @@ mod tests {
             read.head.statement(&table("neu", "o\"d; d")),
             "COPY \"neu\".\"o\"\"d; d\" (id, \"x); FROM\") FROM STDIN"
         );
+        assert_eq!(read.head.column_names().unwrap(), ["id", "x); FROM"]);
         let none = RowFrame::read(b"COPY s.t FROM stdin;\n\n\n\\.\n\n", &table("s", "t")).unwrap();
         assert_eq!(
             (none.rows, none.head.statement(&table("s", "t")).as_str()),

@@ -6,6 +6,7 @@
 //! Archives without an index, scripts of others and pg_dump's custom format are read as a stream.
 
 mod beside;
+mod binary;
 mod board;
 mod clean;
 mod custom;

@@ -3,7 +3,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cadangkan_core::{Control, Error, ErrorKind, ObjectName, Result, Section, quietly};
 use cadangkan_engine::{Load, LoadMode, LoadPlan, LoadReport, LoadRequest, Piece};
+use cadangkan_pgwire::Connection;
 
+use super::binary::Binary;
 use super::custom::{MAGIC, Restoring};
 use super::definitions::Definitions;
 use super::entries::Runner;
@@ -45,6 +47,7 @@ pub(crate) fn begin(config: &Config, plan: &LoadPlan, control: &Control<'_>) -> 
         ours: !detail.request.attributes.is_empty(),
         replica: detail.replica,
     };
+    let binary = session.client_encoding.is_none().then(Binary::default);
     let pool = Pool::new(place.target(), session, hold, width);
     let filter = Filter {
         options: detail.request.options.clone(),
@@ -65,6 +68,7 @@ pub(crate) fn begin(config: &Config, plan: &LoadPlan, control: &Control<'_>) -> 
         definitions: Mutex::new(definitions),
         early,
         counts: Counts::default(),
+        binary,
         source: Mutex::new(Source::Frames),
         seen: AtomicU64::new(0),
         failed: AtomicBool::new(false),
@@ -87,6 +91,8 @@ struct PostgresLoad {
     /// Whether definitions that need rows may be made while other rows come.
     early: bool,
     counts: Counts,
+    /// Translates rows for the server, where their text is UTF-8.
+    binary: Option<Binary>,
     source: Mutex<Source>,
     /// Bytes of the archive that came.
     seen: AtomicU64,
@@ -211,9 +217,19 @@ impl PostgresLoad {
         };
         self.place.touch();
         let here = renamed(table, &self.request().options);
-        let statement = frame.head.statement(&here);
-        let rows =
-            self.pool.with(control, |connection| copy(connection, &statement, table, frame.rows, control))?;
+        let rows = self.pool.with(control, |connection| {
+            let send = |connection: &mut Connection, statement: &str, rows: &[u8]| {
+                copy(connection, statement, table, rows, control)
+            };
+            let translate = |binary: &Binary, connection: &mut Connection| {
+                binary.translate((&frame.head, &here), frame.rows, connection, control, send)
+            };
+            let sent = self.binary.as_ref().map(|binary| translate(binary, connection));
+            match sent.transpose()?.flatten() {
+                Some(rows) => Ok(rows),
+                None => send(connection, &frame.head.statement(&here), frame.rows),
+            }
+        })?;
         let count = self.counts.add(table, rows, frame.rows.len());
         early.map_or(Ok(()), |early| early.came(table, count, &self.pool, control))
     }
