@@ -37,6 +37,8 @@ pub static MYSQL: Descriptor = Descriptor {
             "TLS: disabled, preferred, required, verify-ca or verify-identity",
         ),
         field("ssl_ca", FieldKind::Path, None, "certificates of the authorities that sign servers"),
+        field("ssl_crl", FieldKind::Path, None, "a list of certificates that an authority has revoked"),
+        field("ssl_crlpath", FieldKind::Path, None, "a folder of such lists"),
         field("ssl_cert", FieldKind::Path, None, "the certificate to show to the server"),
         field("ssl_key", FieldKind::Path, None, "the key of that certificate"),
         field(
@@ -110,6 +112,8 @@ fn as_settings(given: Settings) -> Value {
         ("password", given.password.map(|password| Value::from(password.expose()))),
         ("ssl_mode", given.ssl_mode.map(|mode| Value::from(mode.to_string()))),
         ("ssl_ca", given.ssl_ca.map(path)),
+        ("ssl_crl", given.ssl_crl.map(path)),
+        ("ssl_crlpath", given.ssl_crlpath.map(path)),
         ("ssl_cert", given.ssl_cert.map(path)),
         ("ssl_key", given.ssl_key.map(path)),
         ("enable_cleartext_plugin", given.enable_cleartext_plugin.map(Value::from)),

@@ -11,6 +11,7 @@ pub(crate) const WORDS: Words = Words {
     mode: "ssl-mode",
     without: "disabled",
     roots: "ssl-ca",
+    revoked: "ssl-crl",
     certificate: "ssl-cert",
     key: "ssl-key",
     versions: "tls_version, ssl_cipher",

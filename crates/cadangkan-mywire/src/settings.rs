@@ -28,6 +28,10 @@ pub struct Settings {
     pub ssl_mode: Option<SslMode>,
     /// A file of trusted certificates in PEM.
     pub ssl_ca: Option<PathBuf>,
+    /// A file of revoked certificates in PEM.
+    pub ssl_crl: Option<PathBuf>,
+    /// A folder of such files.
+    pub ssl_crlpath: Option<PathBuf>,
     /// A file with our certificate in PEM.
     pub ssl_cert: Option<PathBuf>,
     /// A file with the key of our certificate in PEM.
@@ -91,6 +95,8 @@ impl Settings {
             database: self.database.or(other.database),
             ssl_mode: self.ssl_mode.or(other.ssl_mode),
             ssl_ca: self.ssl_ca.or(other.ssl_ca),
+            ssl_crl: self.ssl_crl.or(other.ssl_crl),
+            ssl_crlpath: self.ssl_crlpath.or(other.ssl_crlpath),
             ssl_cert: self.ssl_cert.or(other.ssl_cert),
             ssl_key: self.ssl_key.or(other.ssl_key),
             connect_timeout: self.connect_timeout.or(other.connect_timeout),
@@ -119,6 +125,8 @@ impl Settings {
             "database" => self.database = word(),
             "ssl-mode" => self.ssl_mode = Some(text.parse()?),
             "ssl-ca" => self.ssl_ca = path(),
+            "ssl-crl" => self.ssl_crl = path(),
+            "ssl-crlpath" => self.ssl_crlpath = path(),
             "ssl-cert" => self.ssl_cert = path(),
             "ssl-key" => self.ssl_key = path(),
             "connect-timeout" => self.connect_timeout = seconds(text)?,

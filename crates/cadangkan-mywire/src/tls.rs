@@ -28,7 +28,8 @@ pub(crate) fn resolve(settings: &Settings) -> Result<(SslMode, TlsSettings)> {
             .hint("name both, the certificate as ssl-cert and its key as ssl-key"));
         }
     };
-    Ok((mode, TlsSettings { roots, name_counts: mode == SslMode::VerifyIdentity, certificate }))
+    let revoked = [&settings.ssl_crl, &settings.ssl_crlpath].into_iter().flatten().cloned().collect();
+    Ok((mode, TlsSettings { roots, revoked, name_counts: mode == SslMode::VerifyIdentity, certificate }))
 }
 
 #[cfg(test)]

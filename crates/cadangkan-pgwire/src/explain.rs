@@ -12,6 +12,7 @@ pub(crate) const WORDS: Words = Words {
     mode: "sslmode",
     without: "disable",
     roots: "sslrootcert",
+    revoked: "sslcrl",
     certificate: "sslcert",
     key: "sslkey",
     versions: "ssl_min_protocol_version, ssl_ciphers",

@@ -29,6 +29,10 @@ pub struct Settings {
     pub sslmode: Option<SslMode>,
     /// A file of trusted certificates in PEM, or the word `system`.
     pub sslrootcert: Option<PathBuf>,
+    /// A file of revoked certificates in PEM.
+    pub sslcrl: Option<PathBuf>,
+    /// A folder of such files.
+    pub sslcrldir: Option<PathBuf>,
     /// A file with our certificate in PEM.
     pub sslcert: Option<PathBuf>,
     /// A file with the key of our certificate in PEM.
@@ -65,6 +69,8 @@ impl Settings {
             database: self.database.or(other.database),
             sslmode: self.sslmode.or(other.sslmode),
             sslrootcert: self.sslrootcert.or(other.sslrootcert),
+            sslcrl: self.sslcrl.or(other.sslcrl),
+            sslcrldir: self.sslcrldir.or(other.sslcrldir),
             sslcert: self.sslcert.or(other.sslcert),
             sslkey: self.sslkey.or(other.sslkey),
             passfile: self.passfile.or(other.passfile),
@@ -88,6 +94,8 @@ impl Settings {
             "dbname" => fill(&mut self.database, || Ok(text()))?,
             "sslmode" => fill(&mut self.sslmode, || value.parse().map(Some))?,
             "sslrootcert" => fill(&mut self.sslrootcert, || Ok(path()))?,
+            "sslcrl" => fill(&mut self.sslcrl, || Ok(path()))?,
+            "sslcrldir" => fill(&mut self.sslcrldir, || Ok(path()))?,
             "sslcert" => fill(&mut self.sslcert, || Ok(path()))?,
             "sslkey" => fill(&mut self.sslkey, || Ok(path()))?,
             "passfile" => fill(&mut self.passfile, || Ok(path()))?,

@@ -37,6 +37,8 @@ pub(crate) fn resolve(settings: &Settings, home: Option<&Path>) -> Result<(SslMo
         (_, Some(file)) => Roots::File(file),
         (SslMode::VerifyCa | SslMode::VerifyFull, None) => Roots::System,
     };
+    let named: Vec<_> = [&settings.sslcrl, &settings.sslcrldir].into_iter().flatten().cloned().collect();
+    let revoked = if named.is_empty() { present("root.crl").into_iter().collect() } else { named };
     let certificate = settings.sslcert.clone().or_else(|| present("postgresql.crt"));
     let key = || settings.sslkey.clone().or_else(|| present("postgresql.key"));
     let certificate = certificate.map(|certificate| match key() {
@@ -46,7 +48,7 @@ pub(crate) fn resolve(settings: &Settings, home: Option<&Path>) -> Result<(SslMo
             .hint("name the key's file as sslkey")),
     });
     let name_counts = mode == SslMode::VerifyFull;
-    Ok((mode, TlsSettings { roots, name_counts, certificate: certificate.transpose()? }))
+    Ok((mode, TlsSettings { roots, revoked, name_counts, certificate: certificate.transpose()? }))
 }
 
 #[cfg(test)]

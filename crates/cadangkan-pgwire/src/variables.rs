@@ -9,7 +9,7 @@ use cadangkan_wire::{Roots, read_variables};
 use crate::{Environment, Settings, SslMode, Target};
 
 /// Those that say what a [`Settings`] can hold, with libpq's keyword.
-const KNOWN: [(&str, &str); 15] = [
+const KNOWN: [(&str, &str); 17] = [
     ("PGHOST", "host"),
     ("PGHOSTADDR", "hostaddr"),
     ("PGPORT", "port"),
@@ -19,6 +19,8 @@ const KNOWN: [(&str, &str); 15] = [
     ("PGDATABASE", "dbname"),
     ("PGSSLMODE", "sslmode"),
     ("PGSSLROOTCERT", "sslrootcert"),
+    ("PGSSLCRL", "sslcrl"),
+    ("PGSSLCRLDIR", "sslcrldir"),
     ("PGSSLCERT", "sslcert"),
     ("PGSSLKEY", "sslkey"),
     ("PGPASSFILE", "passfile"),
@@ -28,7 +30,7 @@ const KNOWN: [(&str, &str); 15] = [
 ];
 
 /// What else libpq and its programs read; a program of ours is to see none of it.
-const OTHERS: [&str; 30] = [
+const OTHERS: [&str; 28] = [
     "PGAPPNAME",
     "PGCHANNELBINDING",
     "PGCLIENTENCODING",
@@ -49,8 +51,6 @@ const OTHERS: [&str; 30] = [
     "PGSERVICEFILE",
     "PGSSLCERTMODE",
     "PGSSLCOMPRESSION",
-    "PGSSLCRL",
-    "PGSSLCRLDIR",
     "PGSSLKEYLOGFILE",
     "PGSSLMAXPROTOCOLVERSION",
     "PGSSLMINPROTOCOLVERSION",
@@ -95,6 +95,8 @@ pub(crate) fn write(target: &Target) -> Vec<(&'static str, Option<OsString>)> {
             "dbname" => Some(target.database.clone().into()),
             "sslmode" => Some(mode(target).to_string().into()),
             "sslrootcert" => roots(target),
+            "sslcrl" => target.tls.revoked.iter().find(|path| !path.is_dir()).map(OsString::from),
+            "sslcrldir" => target.tls.revoked.iter().find(|path| path.is_dir()).map(OsString::from),
             "sslcert" => target.tls.certificate.as_ref().map(|(certificate, _)| certificate.into()),
             "sslkey" => target.tls.certificate.as_ref().map(|(_, key)| key.into()),
             "connect_timeout" => {

@@ -77,6 +77,12 @@ impl MysqlServer {
         self.flavor == Flavor::Mariadb
     }
 
+    /// The table of sessions that can always be read: in MySQL's other one, what some session runs may have characters
+    /// that the table cannot hold, and then reading it fails (error 3854).
+    pub fn processlist(&self) -> &'static str {
+        if self.is_mariadb() { "information_schema.processlist" } else { "performance_schema.processlist" }
+    }
+
     /// Returns the release as numbers, such as `(10, 11)`.
     pub fn number(&self) -> (u32, u32) {
         let (major, minor) = self.version.split_once('.').expect("a release has a dot");

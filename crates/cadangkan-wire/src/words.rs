@@ -14,6 +14,8 @@ pub struct Words {
     pub without: &'static str,
     /// The setting with a file of trusted certificates.
     pub roots: &'static str,
+    /// The setting with files of revoked certificates.
+    pub revoked: &'static str,
     /// The setting with a file of our certificate.
     pub certificate: &'static str,
     /// The setting with a file of our certificate's key.
@@ -119,6 +121,14 @@ impl Words {
             C::Expired | C::ExpiredContext { .. } => (
                 "the server's certificate has expired",
                 "renew the server's certificate; check this machine's clock".to_owned(),
+            ),
+            C::Revoked => (
+                "the server's certificate was revoked",
+                "do not trust what answers there; the server's owner has to give it a new certificate".to_owned(),
+            ),
+            C::UnknownRevocationStatus | C::ExpiredRevocationList | C::ExpiredRevocationListContext { .. } => (
+                "it is not known whether the server's certificate was revoked",
+                format!("name a list of its authority that is still valid as {}", self.revoked),
             ),
             C::NotValidYet | C::NotValidYetContext { .. } => {
                 ("the server's certificate is not valid yet", "check this machine's clock".to_owned())

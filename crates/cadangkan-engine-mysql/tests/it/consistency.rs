@@ -139,8 +139,8 @@ impl Drop for Session {
 /// Waits until a statement runs in a database, or none does.
 fn wait_for(database: &TestDatabase, statement: &str, there: bool) {
     let sql = format!(
-        "SELECT COUNT(*) > 0 FROM information_schema.PROCESSLIST
-          WHERE DB = DATABASE() AND ID <> CONNECTION_ID() AND INFO LIKE '%{statement}%'"
+        "SELECT COUNT(*) > 0 FROM {} WHERE DB = DATABASE() AND ID <> CONNECTION_ID() AND INFO LIKE '%{statement}%'",
+        database.server.processlist()
     );
     let deadline = Instant::now() + Duration::from_secs(60);
     while database.run(&sql) != format!("{}\n", u8::from(there)) {
@@ -180,9 +180,9 @@ fn a_long_statement_holds_nobody_up_for_long() {
         let error = dump(&*impatient, &DumpRequest::default()).err().unwrap();
         assert_eq!(error.kind(), ErrorKind::Timeout, "{server}: {}", told(&error));
         assert!(told(&error).contains("lock_timeout"), "{server}: {}", told(&error));
-        let session =
-            "SELECT ID FROM information_schema.PROCESSLIST WHERE INFO LIKE 'UPDATE t SET a = SLEEP%'";
-        let id = database.run(session);
+        let sessions = server.processlist();
+        let id =
+            database.run(&format!("SELECT ID FROM {sessions} WHERE INFO LIKE 'UPDATE t SET a = SLEEP%'"));
         database.run(&format!("KILL {}", id.trim()));
         drop(slow);
         assert!(dump(&*engine(&database), &DumpRequest::default()).is_ok());

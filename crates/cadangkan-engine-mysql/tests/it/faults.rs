@@ -42,8 +42,9 @@ fn dump_rows(engine: &dyn Engine, sink: &dyn FrameSink, control: &Control<'_>) -
 
 /// The numbers of all other connections to a database.
 fn others(database: &TestDatabase) -> Vec<String> {
-    let sql = "SELECT ID FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND ID <> CONNECTION_ID()";
-    database.run(sql).lines().map(str::to_owned).collect()
+    let sessions = database.server.processlist();
+    let sql = format!("SELECT ID FROM {sessions} WHERE DB = DATABASE() AND ID <> CONNECTION_ID()");
+    database.run(&sql).lines().map(str::to_owned).collect()
 }
 
 #[test]

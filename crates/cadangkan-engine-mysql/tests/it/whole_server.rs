@@ -117,7 +117,8 @@ fn all_databases_are_of_one_moment() {
 
 /// How many connections there are to all of these databases, and to none.
 fn connections(bank: &Bank) -> usize {
-    let sql = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID() AND DB IN";
+    let sessions = bank.branches[0].server.processlist();
+    let sql = format!("SELECT COUNT(*) FROM {sessions} WHERE ID <> CONNECTION_ID() AND DB IN");
     let names: Vec<_> = bank.branches.iter().map(|branch| format!("'{}'", branch.name)).collect();
     bank.branches[0].run(&format!("{sql} ({})", names.join(", "))).trim().parse().unwrap()
 }
@@ -175,8 +176,10 @@ fn what_goes_wrong_with_one_database_leaves_the_others() {
 
 /// The numbers of the connections that a snapshot has, in the order in which they were opened.
 fn sessions(branch: &TestDatabase) -> Vec<u64> {
-    let sql = "SELECT ID FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND ID <> CONNECTION_ID() ORDER BY ID";
-    branch.run(sql).lines().map(|line| line.parse().unwrap()).collect()
+    let sessions = branch.server.processlist();
+    let sql =
+        format!("SELECT ID FROM {sessions} WHERE DB = DATABASE() AND ID <> CONNECTION_ID() ORDER BY ID");
+    branch.run(&sql).lines().map(|line| line.parse().unwrap()).collect()
 }
 
 #[test]

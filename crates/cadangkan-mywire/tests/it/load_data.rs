@@ -64,8 +64,10 @@ fn what_is_given_up_leaves_nothing() {
         };
         assert_eq!(fail(open(&database.url), &cancel, &stop), ErrorKind::Cancelled);
         let mut connection = open(&database.url);
-        let others = "SELECT COUNT(*) FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()";
-        while one(&mut connection, others) != "0" {}
+        let sessions = server.processlist();
+        let others =
+            format!("SELECT COUNT(*) FROM {sessions} WHERE db = DATABASE() AND id <> CONNECTION_ID()");
+        while one(&mut connection, &others) != "0" {}
         assert_eq!(one(&mut connection, "SELECT COUNT(*) FROM t"), "0", "{server}");
     }
 }

@@ -156,9 +156,8 @@ fn a_silent_server_and_an_ended_session_are_found() {
         let (mut ended, mut admin) = (open(&plain(&server)), open(&plain(&server)));
         let id = ended.connection_id();
         run(&mut admin, &format!("KILL {id}"));
-        while one(&mut admin, &format!("SELECT COUNT(*) FROM information_schema.processlist WHERE id = {id}"))
-            != "0"
-        {}
+        let there = format!("SELECT COUNT(*) FROM {} WHERE id = {id}", server.processlist());
+        while one(&mut admin, &there) != "0" {}
         let error = calmly(|control| ended.execute("SELECT 1", control)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unreachable, "{server}: {error:?}");
         assert!(ended.is_broken());
@@ -171,9 +170,8 @@ fn a_session_that_idled_too_long_is_told_so() {
         let (mut idle, mut admin) = (open(&plain(&server)), open(&plain(&server)));
         run(&mut idle, "SET wait_timeout = 1");
         let id = idle.connection_id();
-        while one(&mut admin, &format!("SELECT COUNT(*) FROM information_schema.processlist WHERE id = {id}"))
-            != "0"
-        {}
+        let there = format!("SELECT COUNT(*) FROM {} WHERE id = {id}", server.processlist());
+        while one(&mut admin, &there) != "0" {}
         let error = calmly(|control| idle.execute("SELECT 1", control)).unwrap_err();
         assert!(error.kind() == ErrorKind::Unreachable && idle.is_broken(), "{server}: {error:?}");
     }

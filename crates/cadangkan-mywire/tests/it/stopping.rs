@@ -2,12 +2,17 @@ use std::time::{Duration, Instant};
 
 use cadangkan_core::{Cancel, ErrorKind};
 use cadangkan_mywire::Connection;
-use cadangkan_testkit::mysql;
+use cadangkan_testkit::mysql::{self, MysqlServer};
 
 use crate::support::{encrypted, one, open, plain, run, target, url, with_cancel};
 
 /// Runs `work` and cancels it once the server shows that it is at it.
-fn cancelled_during(url: &str, state: &str, work: impl FnOnce(&Cancel, &mut Connection) -> ErrorKind + Send) {
+fn cancelled_during(
+    server: &MysqlServer,
+    url: &str,
+    state: &str,
+    work: impl FnOnce(&Cancel, &mut Connection) -> ErrorKind + Send,
+) {
     let (mut connection, mut watcher) = (open(url), open(url));
     let id = connection.connection_id();
     let cancel = Cancel::default();
@@ -16,7 +21,7 @@ fn cancelled_during(url: &str, state: &str, work: impl FnOnce(&Cancel, &mut Conn
             let kind = work(&cancel, &mut connection);
             (kind, connection)
         });
-        let sql = format!("SELECT COUNT(*) FROM information_schema.processlist WHERE id = {id} AND {state}");
+        let sql = format!("SELECT COUNT(*) FROM {} WHERE id = {id} AND {state}", server.processlist());
         while one(&mut watcher, &sql) == "0" {}
         cancel.cancel();
         let (kind, mut connection) = worker.join().unwrap();
@@ -32,7 +37,7 @@ fn statements_stop_on_request() {
     for server in mysql::servers() {
         let socket = url!("root:pw@/?socket={}", server.socket.display());
         for url in [plain(&server), encrypted(&server), socket] {
-            cancelled_during(&url, "info LIKE '%SLEEP(600)%'", |cancel, connection| {
+            cancelled_during(&server, &url, "info LIKE '%SLEEP(600)%'", |cancel, connection| {
                 with_cancel(cancel, |control| connection.execute("SELECT SLEEP(600)", control))
                     .unwrap_err()
                     .kind()
@@ -51,7 +56,7 @@ fn rows_stop_on_request() {
         for _ in 0..12 {
             run(&mut filler, "INSERT INTO t SELECT * FROM t");
         }
-        cancelled_during(&database.url, "info LIKE '%FROM t, t AS u%'", |cancel, connection| {
+        cancelled_during(&server, &database.url, "info LIKE '%FROM t, t AS u%'", |cancel, connection| {
             let sql = "SELECT t.a FROM t, t AS u";
             with_cancel(cancel, |control| connection.rows(sql, control, |_, _| Ok(()))).unwrap_err().kind()
         });
@@ -65,7 +70,7 @@ fn waits_for_locks_stop_on_request() {
         let mut holder = open(&database.url);
         run(&mut holder, "CREATE TABLE t (a int)");
         run(&mut holder, "LOCK TABLES t WRITE");
-        cancelled_during(&database.url, "state LIKE '%lock%'", |cancel, connection| {
+        cancelled_during(&server, &database.url, "state LIKE '%lock%'", |cancel, connection| {
             with_cancel(cancel, |control| connection.execute("INSERT INTO t VALUES (1)", control))
                 .unwrap_err()
                 .kind()
@@ -84,7 +89,8 @@ fn statements_that_others_kill_are_no_request_of_ours() {
                 with_cancel(&Cancel::default(), |control| victim.execute(sql, control)).unwrap_err()
             });
             let sql = format!(
-                "SELECT COUNT(*) FROM information_schema.processlist WHERE id = {id} AND info LIKE 'SELECT SLEEP%'"
+                "SELECT COUNT(*) FROM {} WHERE id = {id} AND info LIKE 'SELECT SLEEP%'",
+                server.processlist()
             );
             while one(&mut killer, &sql) == "0" {}
             run(&mut killer, &format!("KILL QUERY {id}"));

@@ -3,7 +3,7 @@ use std::path::Path;
 
 use cadangkan_core::ErrorKind;
 use cadangkan_mywire::Connection;
-use cadangkan_testkit::mysql;
+use cadangkan_testkit::{RevocationLists, mysql};
 
 use crate::support::{calmly, one, open, refused, target, url};
 
@@ -42,6 +42,21 @@ fn certificates_are_checked_as_far_as_asked() {
         let client = server.client_cert.display().to_string();
         let error = refused(&url!("root:pw@localhost:{}/?ssl-ca={client}", server.port));
         assert_eq!(error.kind(), ErrorKind::Denied, "{error:?}");
+    }
+}
+
+#[test]
+fn revoked_certificates_are_refused() {
+    for server in mysql::servers() {
+        let root = server.root_cert.display();
+        let lists = RevocationLists::make(&server.root_cert);
+        let url = |more: String| {
+            url!("root:pw@localhost:{}/?ssl-mode=verify-identity&ssl-ca={root}&{more}", server.port)
+        };
+        open(&url(format!("ssl-crl={}", lists.empty())));
+        open(&url(format!("ssl-crlpath={}", lists.folder_of_empty())));
+        let error = refused(&url(format!("ssl-crl={}", lists.with_server())));
+        assert!(error.kind() == ErrorKind::Denied && error.message().contains("was revoked"), "{error:?}");
     }
 }
 

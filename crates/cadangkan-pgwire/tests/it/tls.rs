@@ -2,6 +2,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use cadangkan_core::ErrorKind;
+use cadangkan_testkit::RevocationLists;
 use cadangkan_testkit::servers::PostgresServer;
 
 use crate::support::{one, open, refused, run, server, try_open, url};
@@ -52,6 +53,30 @@ fn names_and_authorities_are_checked() {
     // A certificate that is its own authority is fine where it stands in the file itself, and only there.
     let client = server.client_cert.as_ref().unwrap().display().to_string();
     assert_eq!(refused(&url("localhost", "require", &client)).kind(), ErrorKind::Denied);
+}
+
+#[test]
+fn revoked_certificates_are_refused() {
+    let Some((server, root)) = with_tls() else { return };
+    let lists = RevocationLists::make(Path::new(&root));
+    for mode in ["verify-ca", "verify-full"] {
+        let url = |more: &str| format!("{}?sslmode={mode}&sslrootcert={root}&{more}", server.url);
+        for good in [format!("sslcrl={}", lists.empty()), format!("sslcrldir={}", lists.folder_of_empty())] {
+            assert!(try_open(&url(&good)).is_ok(), "{good}");
+        }
+        let refusal = |list: String, part: &str| {
+            let error = refused(&url(&format!("sslcrl={list}")));
+            assert!(error.kind() == ErrorKind::Denied && error.message().contains(part), "{list}: {error:?}");
+        };
+        refusal(lists.with_server(), "was revoked");
+        refusal(lists.outdated(), "not known whether");
+        refusal(lists.of_another(), "not known whether");
+        let error = refused(&url(&format!("sslcrl={root}")));
+        assert_eq!(error.kind(), ErrorKind::Configuration, "{error:?}");
+    }
+    // Where certificates are not looked at, neither are lists.
+    let url = format!("{}?sslmode=prefer&sslcrl={}", server.url, lists.with_server());
+    assert!(try_open(&url).is_ok());
 }
 
 #[test]

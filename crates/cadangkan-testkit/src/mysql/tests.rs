@@ -14,9 +14,11 @@ fn databases_come_and_go_on_every_server() {
         let mut hold = server.client();
         let hold = hold.args(["--execute", "SELECT SLEEP(600)", &database.name]).stderr(Stdio::null());
         let mut hold = hold.stdout(Stdio::null()).spawn().unwrap();
-        let sleeps = "SELECT COUNT(*) FROM information_schema.processlist
-            WHERE db = DATABASE() AND info LIKE 'SELECT SLEEP%'";
-        while database.run(sleeps) != "1\n" {}
+        let sleeps = format!(
+            "SELECT COUNT(*) FROM {} WHERE db = DATABASE() AND info LIKE 'SELECT SLEEP%'",
+            server.processlist()
+        );
+        while database.run(&sleeps) != "1\n" {}
         let name = database.name.clone();
         drop(database);
         assert!(!hold.wait().unwrap().success());

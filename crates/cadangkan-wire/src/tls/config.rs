@@ -1,10 +1,10 @@
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cadangkan_core::{Error, ErrorKind, Result};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 
 use super::verify::Verifier;
@@ -15,13 +15,22 @@ use crate::Words;
 pub(crate) fn client_config(settings: &TlsSettings, words: &Words) -> Result<ClientConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier = match &settings.roots {
-        Roots::Unchecked => Verifier::unchecked(&provider),
+        Roots::Unchecked => Ok(Verifier::unchecked(&provider)),
         Roots::File(path) => {
             let (store, pinned) = roots_of_file(path)?;
-            Verifier::new(&provider, store, pinned, settings.name_counts)
+            Verifier::new(&provider, store, pinned, revoked(settings)?, settings.name_counts)
         }
-        Roots::System => Verifier::new(&provider, roots_of_system(words)?, Vec::new(), settings.name_counts),
-    };
+        Roots::System => {
+            let store = roots_of_system(words)?;
+            Verifier::new(&provider, store, Vec::new(), revoked(settings)?, settings.name_counts)
+        }
+    }
+    .map_err(|error| {
+        Error::new(ErrorKind::Configuration, "a list of revoked certificates cannot be used")
+            .context(words.revoked, names(&settings.revoked))
+            .source(error)
+            .hint("give lists of version 2, as `openssl ca -gencrl` makes them with `crlnumber` set")
+    })?;
     let unusable =
         |error: rustls::Error| Error::new(ErrorKind::Internal, "TLS cannot be set up").source(error);
     let builder = ClientConfig::builder_with_provider(provider)
@@ -74,6 +83,45 @@ fn roots_of_system(words: &Words) -> Result<RootCertStore> {
             .hint(format!("install the package ca-certificates, or name a file as {}", words.roots)));
     }
     Ok(store)
+}
+
+/// The lists in the files, and in the files of the folders; a folder may hold other things too.
+fn revoked(settings: &TlsSettings) -> Result<Vec<CertificateRevocationListDer<'static>>> {
+    let unreadable = |path: &Path, error| {
+        Error::io("cannot read the list of revoked certificates", error)
+            .context("path", path.display())
+            .hint("check the path and the permissions")
+    };
+    let mut lists = Vec::new();
+    for path in &settings.revoked {
+        let read = |path: &Path| {
+            let bytes = std::fs::read(path).map_err(|error| unreadable(path, error))?;
+            let found: std::result::Result<Vec<_>, _> =
+                CertificateRevocationListDer::pem_slice_iter(&bytes).collect();
+            Ok::<_, Error>(found.unwrap_or_default())
+        };
+        let before = lists.len();
+        if path.is_dir() {
+            for entry in std::fs::read_dir(path).map_err(|error| unreadable(path, error))? {
+                let file = entry.map_err(|error| unreadable(path, error))?.path();
+                if file.is_file() {
+                    lists.extend(read(&file)?);
+                }
+            }
+        } else {
+            lists.extend(read(path)?);
+        }
+        if lists.len() == before {
+            return Err(Error::new(ErrorKind::Configuration, "there is no list of revoked certificates")
+                .context("path", path.display())
+                .hint("give a file in PEM: it has lines `-----BEGIN X509 CRL-----`"));
+        }
+    }
+    Ok(lists)
+}
+
+fn names(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {

@@ -24,6 +24,9 @@ pub enum Tls {
 pub struct TlsSettings {
     /// Whom we trust.
     pub roots: Roots,
+    /// Files, or folders of files, with the certificates that an authority has revoked. When there are any, each
+    /// certificate's authority must have a list among them.
+    pub revoked: Vec<PathBuf>,
     /// Whether the certificate must be for the server's name.
     pub name_counts: bool,
     /// Our certificate and its key.

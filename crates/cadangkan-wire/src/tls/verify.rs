@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
+use rustls::client::{VerifierBuilderError, WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{
     CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
 };
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
@@ -15,7 +15,8 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, Sign
 #[derive(Debug)]
 pub(super) struct Verifier {
     algorithms: WebPkiSupportedAlgorithms,
-    roots: Option<RootCertStore>,
+    /// Checks that a root signed a certificate, that nobody has revoked it, and at last its name.
+    signed: Option<Arc<WebPkiServerVerifier>>,
     pinned: Vec<CertificateDer<'static>>,
     name_counts: bool,
 }
@@ -24,18 +25,29 @@ impl Verifier {
     /// Takes any certificate.
     pub(super) fn unchecked(provider: &Arc<CryptoProvider>) -> Self {
         let algorithms = provider.signature_verification_algorithms;
-        Verifier { algorithms, roots: None, pinned: Vec::new(), name_counts: false }
+        Verifier { algorithms, signed: None, pinned: Vec::new(), name_counts: false }
     }
 
     /// Takes certificates that a root signed, and those that are `pinned` themselves.
+    ///
+    /// With lists of revoked certificates each one in the chain must be known to be good, by a list that is not older
+    /// than it says it may be; as OpenSSL does it for libpq.
+    ///
+    /// # Errors
+    /// When a list cannot be understood.
     pub(super) fn new(
         provider: &Arc<CryptoProvider>,
         roots: RootCertStore,
         pinned: Vec<CertificateDer<'static>>,
+        revoked: Vec<CertificateRevocationListDer<'static>>,
         name_counts: bool,
-    ) -> Self {
+    ) -> Result<Self, VerifierBuilderError> {
+        let signed = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+            .with_crls(revoked)
+            .enforce_revocation_expiration()
+            .build()?;
         let algorithms = provider.signature_verification_algorithms;
-        Verifier { algorithms, roots: Some(roots), pinned, name_counts }
+        Ok(Verifier { algorithms, signed: Some(signed), pinned, name_counts })
     }
 }
 
@@ -45,24 +57,29 @@ impl ServerCertVerifier for Verifier {
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
+        ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let Some(roots) = &self.roots else { return Ok(ServerCertVerified::assertion()) };
-        let certificate = ParsedCertificate::try_from(end_entity)?;
-        let algorithms = self.algorithms.all;
-        match verify_server_cert_signed_by_trust_anchor(&certificate, roots, intermediates, now, algorithms) {
+        use CertificateError as C;
+        let Some(signed) = &self.signed else { return Ok(ServerCertVerified::assertion()) };
+        match signed.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
             // A self-signed certificate, as `openssl req -x509` makes it, is its own authority.
             // webpki takes no authority for a server, and has no name of its own for this in rustls; it looks at
             // the dates before it gets there.
-            Err(Error::InvalidCertificate(CertificateError::Other(_)))
-                if self.pinned.contains(end_entity) => {}
-            other => other?,
+            Err(Error::InvalidCertificate(C::Other(_))) if self.pinned.contains(end_entity) => {
+                if self.name_counts {
+                    verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+                }
+                Ok(ServerCertVerified::assertion())
+            }
+            // The name is looked at when all else is right.
+            Err(Error::InvalidCertificate(C::NotValidForName | C::NotValidForNameContext { .. }))
+                if !self.name_counts =>
+            {
+                Ok(ServerCertVerified::assertion())
+            }
+            other => other,
         }
-        if self.name_counts {
-            verify_server_name(&certificate, server_name)?;
-        }
-        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -106,7 +123,8 @@ mod tests {
             own.push(certificate.clone());
         }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let verifier = Verifier::new(&provider, roots, own, name_counts);
+        let verifier = Verifier::new(&provider, roots, own, Vec::new(), name_counts)
+            .map_err(|error| Error::General(error.to_string()))?;
         let now = UnixTime::since_unix_epoch(Duration::from_secs((year - 1970) * 31_557_600));
         verifier.verify_server_cert(
             &certificate,

@@ -92,7 +92,8 @@ impl World {
     fn wait_until_alone(&self) {
         let name = &self.shop.database.name;
         let sql = format!(
-            "SELECT COUNT(*) FROM information_schema.processlist WHERE db LIKE '{}%'",
+            "SELECT COUNT(*) FROM {} WHERE db LIKE '{}%'",
+            self.shop.database.server.processlist(),
             name.replace('_', "\\_")
         );
         let began = Instant::now();
