@@ -154,17 +154,27 @@ pub(crate) const OWNERS: &str = "SELECT DISTINCT pg_catalog.pg_get_userbyid(o.ow
     AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = o.class AND d.objid = o.oid AND d.deptype = 'e')
   ORDER BY 1";
 
-/// The tablespaces, other than the default ones, that things of this database lie in: name, owner, folder, options.
+/// The tablespaces, other than the default ones, that things of this database lie in: name, owner, folder, options,
+/// comment, and who but the owner may use them; no role is everyone.
 pub(crate) fn tablespaces(connection: &mut Connection, control: &Control<'_>) -> Result<Value> {
     let sql =
         "SELECT t.spcname, pg_catalog.pg_get_userbyid(t.spcowner), pg_catalog.pg_tablespace_location(t.oid),
-         pg_catalog.array_to_string(t.spcoptions, ', ')
+         pg_catalog.array_to_string(t.spcoptions, ', '), pg_catalog.shobj_description(t.oid, 'pg_tablespace'),
+         (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('role',
+              CASE WHEN a.grantee <> 0 THEN pg_catalog.pg_get_userbyid(a.grantee) END, 'grantable', a.is_grantable))
+            FROM pg_catalog.aclexplode(t.spcacl) a WHERE a.grantee <> t.spcowner)
        FROM pg_catalog.pg_tablespace t
       WHERE t.oid IN (SELECT reltablespace FROM pg_catalog.pg_class) AND t.spcname !~ '^pg_' ORDER BY 1";
     let rows = connection.query(sql, control)?.into_iter().map(|row| -> Result<Value> {
         let mut row = Row(row.into_iter());
         let (name, owner, location) = (row.text()?, row.text()?, row.text()?);
-        Ok(json!({ "name": name, "owner": owner, "location": location, "options": row.next() }))
+        let (options, comment) = (row.next(), row.next());
+        let grants =
+            row.next().and_then(|grants| serde_json::from_str(&grants).ok()).unwrap_or_else(|| json!([]));
+        Ok(json!({
+            "name": name, "owner": owner, "location": location, "options": options, "comment": comment,
+            "grants": grants,
+        }))
     });
     rows.collect()
 }

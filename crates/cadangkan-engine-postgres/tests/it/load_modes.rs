@@ -194,7 +194,21 @@ fn tablespaces_are_made_with_the_globals() {
             server.psql("postgres", &format!("COPY (SELECT 1) TO PROGRAM '{program}'"));
         };
         run("mkdir -m 700");
-        server.psql("postgres", &format!("CREATE TABLESPACE {name} LOCATION '{folder}'"));
+        let role = Role::new(&server, "");
+        let details = format!(
+            "GRANT CREATE ON TABLESPACE {name} TO PUBLIC; COMMENT ON TABLESPACE {name} IS 'it''s fast';
+             GRANT CREATE ON TABLESPACE {name} TO {} WITH GRANT OPTION;
+             ALTER TABLESPACE {name} SET (random_page_cost = 1.5)",
+            role.name
+        );
+        server.psql("postgres", &format!("CREATE TABLESPACE {name} LOCATION '{folder}'; {details}"));
+        let described = format!(
+            "SELECT pg_get_userbyid(spcowner), spcoptions, shobj_description(oid, 'pg_tablespace'),
+               (SELECT array_agg(a::text ORDER BY a::text) FROM unnest(spcacl) a)
+             FROM pg_tablespace WHERE spcname = '{name}'"
+        );
+        let before = server.psql("postgres", &described);
+        assert!(before.contains("it's fast") && before.contains(&role.name), "{before}");
         source.psql(&format!("CREATE TABLE t (a int) TABLESPACE {name}; INSERT INTO t VALUES (1)"));
         let options = DumpOptions { globals: true, ..DumpOptions::default() };
         let mut dumped = dump(&*engine(&source), &DumpRequest { options, ..DumpRequest::default() }).unwrap();
@@ -209,6 +223,7 @@ fn tablespaces_are_made_with_the_globals() {
             target.psql("SELECT tablespace FROM pg_tables WHERE tablename = 't'"),
             format!("{name}\n")
         );
+        assert_eq!(server.psql("postgres", &described), before);
         target.psql("DROP TABLE t");
         server.psql("postgres", &format!("DROP TABLESPACE {name}"));
         // Without the folder the table goes to the database's own tablespace.
