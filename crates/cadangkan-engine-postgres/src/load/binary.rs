@@ -18,7 +18,10 @@ use super::plan::quoted;
 const SMALL: usize = 64 << 10;
 
 /// More are not held twice: such a frame is one long row.
-const LARGE: usize = 32 << 20;
+const LARGE: usize = 12 << 20;
+
+/// A translation does not get longer than this, and a row: each connection holds one.
+const MOST: usize = 16 << 20;
 
 /// What a file in this format begins with: its signature, no flags, no more header.
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
@@ -77,8 +80,12 @@ impl Binary {
             return Ok(None);
         };
         let mut buffer = lock(&self.spare).pop().unwrap_or_default();
-        let sent = encode(rows, &columns, &mut buffer)
-            .map(|()| send(connection, &format!("{statement} WITH (FORMAT binary)"), &buffer));
+        let encoded = encode(rows, &columns, &mut buffer);
+        if encoded.is_none() && buffer.len() > MOST {
+            // Rows of many short numbers: their text is as good.
+            lock(&self.tables).insert(statement.clone(), None);
+        }
+        let sent = encoded.map(|()| send(connection, &format!("{statement} WITH (FORMAT binary)"), &buffer));
         buffer.clear();
         lock(&self.spare).push(buffer);
         sent.transpose()
@@ -154,13 +161,16 @@ impl Kind {
     }
 }
 
-/// Appends rows in the binary format; `None` when a value is not plain, with rubbish in `out`.
+/// Appends rows in the binary format; `None` when a value is not plain, or when it gets too long, with rubbish in `out`.
 fn encode(rows: &[u8], columns: &[Kind], out: &mut Vec<u8>) -> Option<()> {
     let count = i16::try_from(columns.len()).ok()?.to_be_bytes();
     let (last, others) = columns.split_last()?;
     out.extend_from_slice(HEADER);
     let mut rest = rows;
     while !rest.is_empty() {
+        if out.len() > MOST {
+            return None;
+        }
         out.extend_from_slice(&count);
         for kind in others {
             rest = field(*kind, rest, b'\t', out)?;

@@ -72,6 +72,14 @@ fn moments_are_counted_from_the_year_2000() {
     }
 }
 
+#[test]
+fn a_translation_has_a_limit() {
+    let rows = "1\n".repeat(2 << 20);
+    let mut out = Vec::new();
+    assert_eq!(encode(rows.as_bytes(), &[Kind::Int4], &mut out), None);
+    assert!((MOST..MOST + 100).contains(&out.len()));
+}
+
 /// More groups than are read.
 const HUGE: &str = "1000000000000000000000000000000000000000000000000000000000000000000000000000";
 
