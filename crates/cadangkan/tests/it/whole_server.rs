@@ -179,6 +179,38 @@ fn listed_again(listed: &Value) -> Value {
 }
 
 #[test]
+fn the_databases_of_one_backup_are_chosen() {
+    let Some(server) = postgres_main() else { return };
+    let all = Databases::new(server, &["app", "app_archive", "app_secondary", "other", "skip"]);
+    let home = Home::empty();
+    all.add(&home, "postgres", &["--exclude-databases", &all.name("skip")]);
+    let text = format!("# ours\n{}\n{}\n", all.name("other"), all.name("*_sec*"));
+    std::fs::write(home.path("list"), text).unwrap();
+    let (app, other, some) = (all.name("app"), all.name("other"), all.name("app*"));
+    let cases: &[(&[&str], &[&str])] = &[
+        (&["--databases", &app], &["app", "app_archive"]),
+        (&["--databases", &app, "--no-companions"], &["app"]),
+        (&["--databases-file", "list"], &["app_secondary", "other"]),
+        (&["--databases", &some, "--primary"], &["app", "app_archive"]),
+        (&["--secondary"], &["app_secondary"]),
+        (&["--exclude-db", &some], &["other"]),
+    ];
+    for (flags, expected) in cases {
+        let made = home.json(&[&["backup", "prod"][..], flags].concat());
+        let expected: Vec<_> = expected.iter().map(|name| all.name(name)).collect();
+        assert_eq!(names(&made["databases"]), expected, "{flags:?}");
+    }
+    let listed = home.json(&["backups", "list", "prod", "--database", &other]);
+    assert_eq!(listed.as_array().unwrap().len(), 2);
+    let first = listed[1]["backup_id"].as_str().unwrap();
+    all.server.psql(&other, "UPDATE who SET name = 'changed'");
+    home.good(&["restore", "prod", "--from", first, "--drop-old", "--yes"]);
+    assert_eq!(all.who("other"), other);
+    let wrong = home.run(&["backup", "prod", "--databases", &all.name("nobody")]);
+    assert!(wrong.code != 0 && wrong.stderr.contains(&all.name("nobody")), "{}", wrong.stderr);
+}
+
+#[test]
 fn one_that_cannot_be_read_makes_the_run_partial_and_the_others_are_good() {
     let Some(server) = postgres_main() else { return };
     let all = Databases::new(server, &["a", "denied", "z"]);
