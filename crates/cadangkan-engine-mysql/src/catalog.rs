@@ -3,6 +3,7 @@
 mod columns;
 mod names;
 mod row;
+mod states;
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -13,6 +14,7 @@ use crate::load::MARKER;
 pub(crate) use columns::{Column, Key, Period};
 pub(crate) use names::check_names;
 pub(crate) use row::{RowOf, one_row, text};
+pub(crate) use states::States;
 
 /// One table, as the catalogs show it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,15 +73,8 @@ pub(crate) struct Relations {
     pub(crate) excluded: BTreeSet<String>,
     /// All tables together, also those that are not meant.
     pub(crate) size: Size,
-}
-
-impl Relations {
-    /// Everything that is meant by name and engine, as [`names()`] lists it.
-    pub(crate) fn names(&self) -> BTreeSet<(String, String)> {
-        let tables = self.tables.iter().map(|table| (table.name.name.clone(), table.engine.clone()));
-        let others = self.views.iter().chain(&self.sequences);
-        tables.chain(others.map(|name| (name.clone(), String::new()))).collect()
-    }
+    /// The state of everything that is meant.
+    pub(crate) states: States,
 }
 
 /// How much there is in a database.
@@ -143,7 +138,7 @@ pub(crate) fn relations(
 ) -> Result<Relations> {
     let transactional = engines_with_transactions(connection, control)?;
     let sql = format!(
-        "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, ENGINE, TABLE_ROWS, DATA_LENGTH, INDEX_LENGTH
+        "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, ENGINE, TABLE_ROWS, DATA_LENGTH, INDEX_LENGTH, CREATE_TIME
            FROM information_schema.TABLES WHERE TABLE_SCHEMA = {}",
         schema.literal()
     );
@@ -160,12 +155,14 @@ pub(crate) fn relations(
         if matches!(kind.as_str(), "BASE TABLE" | "SYSTEM VERSIONED") {
             found.size.add(bytes, indexes);
         }
+        let written = row.next()?;
         if !selection.has_table(&object) {
             if selection.tables.is_empty() {
                 found.excluded.insert(name.to_lowercase());
             }
             return Ok(());
         }
+        found.states.add(&name, &kind, &engine, written);
         match kind.as_str() {
             "VIEW" | "SYSTEM VIEW" => found.views.push(name),
             "SEQUENCE" => found.sequences.push(name),
@@ -189,31 +186,6 @@ pub(crate) fn relations(
     found.views.sort();
     found.sequences.sort();
     Ok(found)
-}
-
-/// Lists what is meant by kind, name and engine alone, which costs the server less.
-pub(crate) fn names(
-    connection: &mut Connection,
-    schema: &Schema,
-    selection: &Selection,
-    control: &Control<'_>,
-) -> Result<BTreeSet<(String, String)>> {
-    let sql = format!(
-        "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, ENGINE FROM information_schema.TABLES WHERE TABLE_SCHEMA = {}",
-        schema.literal()
-    );
-    let mut names = BTreeSet::new();
-    connection.rows(&sql, control, |_, row| {
-        let mut row = RowOf::new(row);
-        let (of, name, kind, engine) = (row.text()?, row.text()?, row.text()?, row.next()?);
-        let is_meant = schema.is(&of) && name != MARKER && kind != "TEMPORARY";
-        if is_meant && selection.has_table(&ObjectName::new(name.clone())) {
-            let has_engine = !matches!(kind.as_str(), "VIEW" | "SYSTEM VIEW" | "SEQUENCE");
-            names.insert((name, engine.filter(|_| has_engine).unwrap_or_default()));
-        }
-        Ok(())
-    })?;
-    Ok(names)
 }
 
 /// Finds out the columns and keys of tables.

@@ -106,12 +106,13 @@ impl Views {
     pub(crate) fn open(&self, database: &str, control: &Control<'_>) -> Result<View> {
         let number = self.databases.iter().position(|name| name == database);
         let found = number.and_then(|number| Some((number, self.part(number)?)));
-        let (number, part) = found.ok_or_else(|| {
+        let (number, mut part) = found.ok_or_else(|| {
             Error::new(ErrorKind::Internal, "the snapshot has no such database, or had it already")
                 .context("database", database)
         })?;
         let locked = part.is_locked.then(|| Locked::new(self.moment.locker.clone()));
         self.moment.enter(number, &part.schema, control)?;
+        self.moment.coordinate(|connection| part.hold_the_rest(connection, control))?;
         self.moment.watch(|connection| part.check_others(connection, control))?;
         let Part { schema, found, denied, warnings, .. } = part;
         let mut relations = found?;

@@ -20,7 +20,7 @@ pub(super) fn add(
 ) -> Result<()> {
     let sql = format!(
         "SELECT TRIGGER_SCHEMA, EVENT_OBJECT_TABLE, ACTION_TIMING, EVENT_MANIPULATION, ACTION_ORDER, TRIGGER_NAME
-           FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = {}",
+           FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = {}",
         schema.literal()
     );
     let mut found = Vec::new();

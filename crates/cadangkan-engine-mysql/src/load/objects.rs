@@ -88,7 +88,7 @@ pub(super) fn list(
     let schema = literal(database);
     let sql = format!(
         "SELECT TRIGGER_SCHEMA, TRIGGER_NAME, EVENT_OBJECT_TABLE FROM information_schema.TRIGGERS
-          WHERE TRIGGER_SCHEMA = {schema}"
+          WHERE EVENT_OBJECT_SCHEMA = {schema}"
     );
     for row in of_database(connection, &sql, database, control)? {
         let mut row = row.into_iter();

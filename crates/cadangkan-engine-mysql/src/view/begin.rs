@@ -13,6 +13,10 @@ use super::{Asked, Views, Writers, position};
 use crate::catalog::Schema;
 use crate::session::{is, open};
 
+/// So many tables are held at once. Of each, MariaDB looks through all that a connection holds already (its source,
+/// `MDL_context::find_ticket`): 20,000 took it minutes.
+const HELD: usize = 1000;
+
 /// How often tables may change while a view begins before we give up on their database.
 const TRIES: usize = 10;
 
@@ -92,9 +96,11 @@ fn try_begin(
     }
     locks::set_wait(&mut coordinator, rest, control)?;
     parts.sort_by_key(|part| !part.is_locked);
+    let tables: usize = parts.iter().map(Part::tables).sum();
+    let all = parts.len() == 1 || tables <= HELD || coordinator.version().flavor != Flavor::MariaDb;
     for (number, part) in parts.iter_mut().enumerate().rev() {
         coordinator.execute(savepoint(number), control)?;
-        match part.hold(&mut coordinator, watcher.as_mut(), control)? {
+        match part.hold(&mut coordinator, watcher.as_mut(), all, control)? {
             Some(what) if is_last => part.found = Err(changed(&what)),
             Some(_) => return Ok(None),
             None => {}

@@ -1,4 +1,5 @@
-//! Views, routines and events: nobody can be kept from changing them, so a change is noticed.
+//! Views, routines, triggers and events: nobody can be kept from changing them, but for triggers of tables that
+//! are held, so a change is noticed.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +9,7 @@ use cadangkan_mywire::Connection;
 use crate::catalog::{RowOf, Schema};
 
 /// The kinds, with what tells whether one was changed.
-const KINDS: [(&str, &str); 3] = [
+const KINDS: [(&str, &str); 4] = [
     (
         "view",
         "TABLE_SCHEMA, TABLE_NAME, CONCAT(VIEW_DEFINITION, DEFINER, SECURITY_TYPE) FROM information_schema.VIEWS WHERE TABLE_SCHEMA",
@@ -16,6 +17,10 @@ const KINDS: [(&str, &str); 3] = [
     (
         "routine",
         "ROUTINE_SCHEMA, ROUTINE_NAME, CONCAT(ROUTINE_TYPE, LAST_ALTERED) FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA",
+    ),
+    (
+        "trigger",
+        "EVENT_OBJECT_SCHEMA, TRIGGER_NAME, CONCAT(EVENT_OBJECT_TABLE, ACTION_ORDER, IFNULL(CREATED, ''), ACTION_STATEMENT) FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA",
     ),
     (
         "event",
@@ -28,10 +33,15 @@ const KINDS: [(&str, &str); 3] = [
 pub(super) struct Others(BTreeMap<(&'static str, String), Fingerprint>);
 
 impl Others {
-    /// Looks at one database.
-    pub(super) fn of(connection: &mut Connection, schema: &Schema, control: &Control<'_>) -> Result<Others> {
+    /// Looks at one database; triggers stay what they are where all its tables are held.
+    pub(super) fn of(
+        connection: &mut Connection,
+        schema: &Schema,
+        are_held: bool,
+        control: &Control<'_>,
+    ) -> Result<Others> {
         let mut found: BTreeMap<_, Fingerprint> = BTreeMap::new();
-        for (kind, rest) in KINDS {
+        for (kind, rest) in KINDS.into_iter().filter(|(kind, _)| !are_held || *kind != "trigger") {
             let sql = format!("SELECT {rest} = {}", schema.literal());
             connection.rows(&sql, control, |_, row| {
                 let mut row = RowOf::new(row);

@@ -3,7 +3,7 @@ use cadangkan_mywire::Connection;
 
 use super::others::Others;
 use super::touch::{self, Touched};
-use crate::catalog::{self, Relations, Schema, Table};
+use crate::catalog::{self, Relations, Schema, States, Table};
 
 /// One database, as it was found when the view began.
 pub(super) struct Part {
@@ -11,8 +11,10 @@ pub(super) struct Part {
     selection: Selection,
     /// What there is of that, without columns; why not, where that could not be found out.
     pub(super) found: Result<Relations>,
-    /// Its views, routines and events, where it has to wait for its turn.
+    /// Its views, routines, triggers and events, where it has to wait for its turn.
     others: Option<Others>,
+    /// Whether all its tables are held since the view began.
+    is_held: bool,
     /// Names of tables that this user may not read.
     pub(super) denied: Vec<String>,
     /// What a person should know.
@@ -37,6 +39,7 @@ impl Part {
             selection: selection.clone(),
             found,
             others: None,
+            is_held: false,
             denied: Vec::new(),
             warnings: Vec::new(),
             is_locked: false,
@@ -50,26 +53,35 @@ impl Part {
             .filter(|table| !table.transactional && table.has_rows() && self.selection.has_rows(&table.name))
     }
 
-    /// Uses every table, so that nobody alters them, and takes note of everything else by a connection that sees what is
-    /// now; names what changed since it was looked at.
+    /// How many tables and sequences it has.
+    pub(super) fn tables(&self) -> usize {
+        self.found.as_ref().map_or(0, |found| found.tables.len() + found.sequences.len())
+    }
+
+    /// Uses every table, so that nobody alters them, or where not all are to be held only those whose change would not
+    /// show later. Takes note of everything else by a connection that sees what is now; names what changed since it was
+    /// looked at.
     pub(super) fn hold(
         &mut self,
         connection: &mut Connection,
         watcher: Option<&mut Connection>,
+        all: bool,
         control: &Control<'_>,
     ) -> Result<Option<String>> {
         let Ok(found) = &self.found else { return Ok(None) };
         let held = (|| {
-            let now = catalog::names(connection, &self.schema, &self.selection, control)?;
-            if let Some((name, _)) = found.names().symmetric_difference(&now).next() {
-                return Ok(Touched::Altered(name.clone()));
+            let now = States::of(connection, &self.schema, &self.selection, control)?;
+            if let Some(name) = found.states.difference(&now) {
+                return Ok(Touched::Altered(name));
             }
-            let touched = touch::all(connection, &self.schema, found, control)?;
+            let is_held = |name: &str| all || !now.is_settled(name);
+            let touched = touch::all(connection, &self.schema, found, is_held, control)?;
             if let Some(watcher) = watcher {
-                self.others = Some(Others::of(watcher, &self.schema, control)?);
+                self.others = Some(Others::of(watcher, &self.schema, all, control)?);
             }
             Ok(touched)
         })();
+        self.is_held = all;
         match keep(held, connection)? {
             Ok(Touched::All(denied)) => self.denied = denied,
             Ok(Touched::Altered(name)) => return Ok(Some(name)),
@@ -78,19 +90,38 @@ impl Part {
         Ok(None)
     }
 
-    /// Fails when views, routines or events are not what they were.
+    /// Uses every table that is not held yet, now that it is the turn of this database; fails when something was made,
+    /// altered or dropped since the view began.
+    pub(super) fn hold_the_rest(&mut self, connection: &mut Connection, control: &Control<'_>) -> Result<()> {
+        let Ok(found) = &self.found else { return Ok(()) };
+        if self.is_held {
+            return Ok(());
+        }
+        match touch::all(connection, &self.schema, found, |_| true, control)? {
+            Touched::All(denied) => self.denied = denied,
+            Touched::Altered(name) => return Err(altered(&name)),
+        }
+        let now = States::of(connection, &self.schema, &self.selection, control)?;
+        found.states.difference(&now).map_or(Ok(()), |name| Err(altered(&name)))
+    }
+
+    /// Fails when views, routines, triggers or events are not what they were.
     pub(super) fn check_others(&self, connection: &mut Connection, control: &Control<'_>) -> Result<()> {
         let Some(others) = &self.others else { return Ok(()) };
-        match others.difference(&Others::of(connection, &self.schema, control)?) {
+        match others.difference(&Others::of(connection, &self.schema, self.is_held, control)?) {
             None => Ok(()),
-            Some(changed) => Err(Error::new(
-                ErrorKind::Conflict,
-                "definitions were changed after the snapshot, before it was the turn of this database",
-            )
-            .context("changed", changed)
-            .hint("back up this database again: --databases takes its name")),
+            Some(changed) => Err(altered(&changed)),
         }
     }
+}
+
+fn altered(what: &str) -> Error {
+    Error::new(
+        ErrorKind::Conflict,
+        "definitions were changed after the snapshot, before it was the turn of this database",
+    )
+    .context("changed", what)
+    .hint("back up this database again: --databases takes its name")
 }
 
 /// What is wrong with one database alone is kept for its turn; a connection that is lost, or a request to stop, is not.

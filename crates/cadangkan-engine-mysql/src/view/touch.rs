@@ -21,17 +21,18 @@ pub(super) fn touch(connection: &mut Connection, quoted: &str, control: &Control
     Ok(())
 }
 
-/// Uses every table and sequence of a database.
+/// Uses the tables and sequences of a database that are meant by their name.
 pub(super) fn all(
     connection: &mut Connection,
     schema: &Schema,
     relations: &Relations,
+    is_meant: impl Fn(&str) -> bool,
     control: &Control<'_>,
 ) -> Result<Touched> {
     let mut denied = Vec::new();
     let tables = relations.tables.iter().map(|table| (table.name.name.clone(), table.has_rows()));
     let sequences = relations.sequences.iter().map(|name| (name.clone(), true));
-    for (name, has_rows) in tables.chain(sequences) {
+    for (name, has_rows) in tables.chain(sequences).filter(|(name, _)| is_meant(name)) {
         // What lies on other servers is opened, and not asked.
         let limit = if has_rows { 1 } else { 0 };
         let sql = format!("SELECT 1 FROM {} LIMIT {limit}", schema.qualified(&name));

@@ -256,6 +256,62 @@ fn who_flushes_all_tables_does_not_stop_a_dump_of_locked_ones() {
     }
 }
 
+/// What is done to a table after the snapshot, and what is named then: not all of it would show itself in the rows.
+const CHANGES: [(&str, &str); 8] = [
+    ("ALTER TABLE a0 DROP COLUMN v", "a0"),
+    ("RENAME TABLE a1 TO a9, a2 TO a1, a9 TO a2", "a1"),
+    ("ALTER TABLE a3 COMMENT = 'another'", "a3"),
+    ("CREATE UNIQUE INDEX i ON a4 (v)", "a4"),
+    ("TRUNCATE TABLE a5", "a5"),
+    ("DROP TABLE a6", "a6"),
+    ("CREATE TABLE a7 (id int PRIMARY KEY)", "a7"),
+    ("CREATE TRIGGER late BEFORE INSERT ON a8 FOR EACH ROW SET NEW.v = 1", "late"),
+];
+
+#[test]
+fn of_very_many_tables_a_change_is_noticed_at_the_turn_of_its_database() {
+    for server in servers().into_iter().filter(MysqlServer::is_mariadb) {
+        let bank = Bank::new(&server);
+        let [first, second, third] = &bank.branches;
+        let table = |name: usize| {
+            format!("CREATE TABLE a{name} (id int PRIMARY KEY, v int); INSERT INTO a{name} VALUES (1, 2);")
+        };
+        second.run(&[0, 1, 2, 3, 4, 5, 6, 8].map(table).concat());
+        second.run("CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY RANGE (id) (PARTITION p VALUES LESS THAN (9), PARTITION q VALUES LESS THAN (99))");
+        let crowd = |number: usize| format!("CREATE TABLE m{number} (a int) ENGINE = MRG_MyISAM UNION = ();");
+        third.run(&(0..1000).map(crowd).collect::<String>());
+        // What is as young as the snapshot is held, as its changes might not show.
+        server.run("", "DO SLEEP(2)");
+        let within = |seconds: u32, sql: &str| format!("SET lock_wait_timeout = {seconds}; {sql}");
+        let done = controlled(|control| -> Result<()> {
+            for (change, named) in CHANGES {
+                let snapshot = bank.begin(control)?;
+                second.run(&within(60, change));
+                let error = snapshot.open(&second.name, control).err().expect(change);
+                assert_eq!(error.kind(), ErrorKind::Conflict, "{server}, {change}: {}", told(&error));
+                assert!(told(&error).contains(named), "{server}, {change}: {}", told(&error));
+            }
+            first.run("CREATE TABLE young (id int PRIMARY KEY)");
+            let snapshot = bank.begin(control)?;
+            let in_parts = second.try_run(&within(1, "ALTER TABLE parts DROP PARTITION q"));
+            assert!(in_parts.is_err(), "{server}: a table in partitions is not held");
+            bank.move_money(5);
+            // Where the server is slow it is not that young any more, and the change is noticed.
+            match first.try_run(&within(1, "ALTER TABLE young COMMENT = 'x'")) {
+                Err(_) => drop(dump_snapshot(snapshot.open(&first.name, control)?, control)?),
+                Ok(_) => assert!(snapshot.open(&first.name, control).is_err(), "{server}: young"),
+            }
+            let view = snapshot.open(&second.name, control)?;
+            assert!(second.try_run(&within(1, "ALTER TABLE accounts COMMENT = 'x'")).is_err(), "{server}");
+            let dumped = dump_snapshot(view, control)?;
+            let rows = ["accounts", "done", "a3"].map(|name| dumped.rows(name).unwrap());
+            assert_eq!(rows, [100, 0, 1], "{server}");
+            Ok(())
+        });
+        done.unwrap_or_else(|error| panic!("{server}: {}", told(&error)));
+    }
+}
+
 /// Databases, and tables in each.
 const MANY: (usize, usize) = (60, 20);
 

@@ -193,7 +193,8 @@ pub(in crate::dump) fn definers(
 ) -> Result<BTreeSet<String>> {
     let places = [
         ("VIEWS", "TABLE_SCHEMA"),
-        ("TRIGGERS", "TRIGGER_SCHEMA"),
+        // MariaDB looks through all databases for the other column.
+        ("TRIGGERS", "EVENT_OBJECT_SCHEMA"),
         ("ROUTINES", "ROUTINE_SCHEMA"),
         ("EVENTS", "EVENT_SCHEMA"),
     ];
