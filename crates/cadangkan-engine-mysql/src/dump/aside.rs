@@ -1,8 +1,10 @@
 use std::sync::{Mutex, PoisonError};
 
 use cadangkan_core::{Control, Result};
+use cadangkan_engine::Users;
 use cadangkan_mywire::{Connection, Target};
 
+use super::users::{Accounts, Found, Scope, side_file};
 use crate::session::{is, open};
 use crate::view::View;
 
@@ -11,15 +13,29 @@ use crate::view::View;
 pub(super) struct Aside {
     pub(super) target: Target,
     connection: Mutex<Option<Connection>>,
+    accounts: Mutex<Option<Accounts>>,
 }
 
 impl Aside {
     pub(super) fn new(target: Target) -> Self {
-        Aside { target, connection: Mutex::default() }
+        Aside { target, connection: Mutex::default(), accounts: Mutex::default() }
+    }
+
+    /// Reads the accounts that concern a database.
+    pub(super) fn users(
+        &self,
+        view: &View,
+        scope: &Scope<'_>,
+        wish: Users,
+        control: &Control<'_>,
+    ) -> Result<Found> {
+        let mut kept = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = |connection: &mut Connection| side_file(connection, &mut kept, scope, wish, control);
+        self.read(view, read, control)
     }
 
     /// Reads there, or in the view where the server takes no more connections.
-    pub(super) fn read<T>(
+    fn read<T>(
         &self,
         view: &View,
         read: impl FnOnce(&mut Connection) -> Result<T>,

@@ -25,7 +25,7 @@ use cadangkan_core::{Control, Error, ErrorKind, Result, Selection};
 use cadangkan_engine::{
     DumpRequest, FrameSink, Snapshot, SnapshotEnd, SnapshotStart, Unit, UnitReport, Users,
 };
-use cadangkan_mywire::{Connection, Target};
+use cadangkan_mywire::Target;
 
 use crate::config::Config;
 use crate::probe;
@@ -91,8 +91,7 @@ impl MysqlSnapshot {
                 let definers = view.coordinate(|held| users::definers(held, &view.schema, control))?;
                 let scope =
                     users::Scope { schema: &view.schema, definers: &definers, of_many: config.of_many };
-                let read = |connection: &mut Connection| users::side_file(connection, &scope, wish, control);
-                aside.read(&view, read, control)?
+                aside.users(&view, &scope, wish, control)?
             }
         };
         let rows = ranges(&view, selection, control)?;

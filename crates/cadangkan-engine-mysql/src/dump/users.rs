@@ -1,16 +1,18 @@
 //! The accounts that concern a backup, as a script that the servers' own clients run.
 
+mod accounts;
 mod who;
 
 use cadangkan_core::{Control, Error, ErrorKind, Result, ResultExt};
 use cadangkan_engine::{DumpRequest, SideFile, SideKind, Users};
 use cadangkan_mywire::{Connection, Flavor};
 
-use super::shows::Shown;
 use crate::catalog::Schema;
-use crate::script::{Account, AccountStatement, Does, On, PUBLIC, accounts, cautious, plain_grant};
+use crate::script::{self, Account, AccountStatement, Does, On, PUBLIC, cautious, plain_grant};
 use crate::session::is;
-use who::Everybody;
+pub(super) use accounts::Accounts;
+use accounts::Statements;
+use who::{Everybody, concerned};
 pub(super) use who::{Scope, definers};
 
 /// What was found, or why it was not.
@@ -29,18 +31,19 @@ pub(super) fn wish(request: &DumpRequest) -> Users {
     }
 }
 
-/// Reads the accounts that concern a database.
+/// Reads the accounts that concern a database; what was read for one before is `kept`.
 ///
 /// # Errors
 /// `Denied` where they were asked for and this user may not read them; otherwise that is a warning.
 pub(super) fn side_file(
     connection: &mut Connection,
+    kept: &mut Option<Accounts>,
     scope: &Scope<'_>,
     wish: Users,
     control: &Control<'_>,
 ) -> Result<Found> {
     let mut warnings = Vec::new();
-    let read = script(connection, scope, &mut warnings, control);
+    let read = script(connection, kept, scope, &mut warnings, control);
     let file = or_told(read, wish, &mut warnings)?.map(|bytes| SideFile { kind: SideKind::USERS, bytes });
     Ok(Found { file, warnings })
 }
@@ -87,24 +90,23 @@ fn is_denied(error: &Error) -> bool {
 
 fn script(
     connection: &mut Connection,
+    kept: &mut Option<Accounts>,
     scope: &Scope<'_>,
     warnings: &mut Vec<String>,
     control: &Control<'_>,
 ) -> Result<Vec<u8>> {
-    connection.execute("SET SESSION lock_wait_timeout = 60", control)?;
-    let everybody = Everybody::read(connection, scope, control)?;
-    // Without it, hashes would be texts with bytes of any kind in them. Older servers have none such.
-    match connection.execute("SET SESSION print_identified_with_as_hex = ON", control) {
-        Err(error) if !is(&error, &[1193]) => return Err(error),
-        _ => {}
-    }
+    let accounts = match kept {
+        Some(accounts) => accounts,
+        None => kept.insert(Accounts::read(connection, control)?),
+    };
+    let concerned = concerned(accounts, scope);
+    accounts.show(&concerned, connection, control)?;
+    let everybody = Everybody::of(accounts, scope, &concerned);
     let mut parts = Parts::default();
-    for account in &everybody.concerned {
-        control.check()?;
-        match parts.add(connection, account, &everybody, control) {
-            // Names of hosts count for nothing where the server does not resolve them.
-            Err(error) if is(&error, &[1133, 1141, 1396]) => parts.ignored.push(account.to_string()),
-            added => added.context("account", account)?,
+    for account in &concerned {
+        match accounts.statements(account) {
+            None => parts.ignored.push(account.to_string()),
+            Some(statements) => parts.add(account, statements, &everybody).context("account", account)?,
         }
     }
     warnings.extend(everybody.warning());
@@ -123,45 +125,33 @@ struct Parts {
 }
 
 impl Parts {
-    fn add(
-        &mut self,
-        connection: &mut Connection,
-        account: &Account,
-        everybody: &Everybody<'_>,
-        control: &Control<'_>,
-    ) -> Result<()> {
-        if account.host.is_some() {
-            let sql = format!("SHOW CREATE USER {}", account.quoted());
-            for row in connection.query_bytes(&sql, control)? {
-                let text = Shown::of(row).bytes()?;
-                let text = everybody.with_whole_tls(account, &text);
-                match cautious(&text) {
-                    Some((made, roles)) => {
-                        self.makes.push(made);
-                        let roles = everybody.kept(accounts(&roles.unwrap_or_default()));
-                        if !roles.is_empty() {
-                            let to = format!("SET DEFAULT ROLE {roles} TO {}", account.quoted());
-                            self.defaults.push(to.into_bytes());
-                        }
+    fn add(&mut self, account: &Account, statements: &Statements, everybody: &Everybody<'_>) -> Result<()> {
+        for text in &statements.makes {
+            let text = everybody.with_whole_tls(account, text);
+            match cautious(&text) {
+                Some((made, roles)) => {
+                    self.makes.push(made);
+                    let roles = everybody.kept(script::accounts(&roles.unwrap_or_default()));
+                    if !roles.is_empty() {
+                        let to = format!("SET DEFAULT ROLE {roles} TO {}", account.quoted());
+                        self.defaults.push(to.into_bytes());
                     }
-                    // What cannot be said in one statement follows in another.
-                    None if text.starts_with(b"ALTER USER ") => self.makes.push(text),
-                    None => return Err(not_understood(&text)),
                 }
+                // What cannot be said in one statement follows in another.
+                None if text.starts_with(b"ALTER USER ") => self.makes.push(text),
+                None => return Err(not_understood(&text)),
             }
-        } else if account.user != PUBLIC {
+        }
+        if account.host.is_none() && account.user != PUBLIC {
             // Whoever makes a role may give it to others: told otherwise, he could not do what follows.
             let role = format!("CREATE ROLE IF NOT EXISTS {}", account.quoted());
             self.roles.push(role.into_bytes());
         }
-        for row in connection.query_bytes(&format!("SHOW GRANTS FOR {}", account.quoted()), control)? {
-            self.add_grant(account, everybody, Shown::of(row).bytes()?)?;
-        }
-        Ok(())
+        statements.grants.iter().try_for_each(|text| self.add_grant(account, everybody, text))
     }
 
-    fn add_grant(&mut self, account: &Account, everybody: &Everybody<'_>, text: Vec<u8>) -> Result<()> {
-        let statement = AccountStatement::read(&text).ok_or_else(|| not_understood(&text))?;
+    fn add_grant(&mut self, account: &Account, everybody: &Everybody<'_>, text: &[u8]) -> Result<()> {
+        let statement = AccountStatement::read(text).ok_or_else(|| not_understood(text))?;
         if statement.account != *account {
             // MariaDB shows what a role has by others with it.
             return Ok(());
@@ -178,9 +168,9 @@ impl Parts {
                 }
             }
             Does::SetsDefaultRole(roles) if everybody.kept(roles.clone()).is_empty() => {}
-            Does::Grants(_) if text.starts_with(b"REVOKE") => self.grants.push(text),
-            Does::Grants(_) => self.grants.push(plain_grant(&text).ok_or_else(|| not_understood(&text))?),
-            _ => self.defaults.push(text),
+            Does::Grants(_) if text.starts_with(b"REVOKE") => self.grants.push(text.to_vec()),
+            Does::Grants(_) => self.grants.push(plain_grant(text).ok_or_else(|| not_understood(text))?),
+            _ => self.defaults.push(text.to_vec()),
         }
         Ok(())
     }
