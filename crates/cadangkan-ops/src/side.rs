@@ -46,7 +46,7 @@ impl BesideArchive {
 /// Refuses a wish for what an engine has not.
 pub(crate) fn refuse_unknown(engine: &Descriptor, options: &DumpOptions) -> Result<()> {
     if options.users == Users::Required {
-        check_kind(engine, SideKind::USERS.word, WITHOUT_USERS)?;
+        check_kind(engine, SideKind::USERS.word, without_users(engine))?;
     }
     if options.capture_position {
         check_kind(engine, SideKind::POSITION, "leave --capture-gtid out")?;
@@ -56,14 +56,19 @@ pub(crate) fn refuse_unknown(engine: &Descriptor, options: &DumpOptions) -> Resu
 
 /// The same for a restore.
 pub(crate) fn refuse_unknown_load(engine: &Descriptor, options: &LoadOptions) -> Result<()> {
-    options.side_files().iter().try_for_each(|word| check_kind(engine, word, WITHOUT_USERS))?;
+    options.side_files().iter().try_for_each(|word| check_kind(engine, word, without_users(engine)))?;
     if options.adopt_position {
         check_kind(engine, SideKind::POSITION, "leave --gtid-purged out")?;
     }
     Ok(())
 }
 
-const WITHOUT_USERS: &str = "leave --users out; what a server has besides databases comes with --globals";
+fn without_users(engine: &Descriptor) -> &'static str {
+    match engine.capabilities.many_databases {
+        true => "leave --users out; what a server has besides databases comes with --globals",
+        false => "leave --users out",
+    }
+}
 
 fn check_kind(engine: &Descriptor, word: &str, hint: &str) -> Result<()> {
     if engine.side_files.iter().any(|kind| kind.word == word) {

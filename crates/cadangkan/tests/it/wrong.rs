@@ -53,6 +53,16 @@ fn names_that_are_not_known() {
 }
 
 #[test]
+fn what_an_engine_has_not_is_refused_without_advice_that_it_has_not_either() {
+    let home = Home::with_shop();
+    let ran = home.run(&["backup", "shop", "--users"]);
+    assert_eq!(ran.code, 12, "{}", ran.stderr);
+    let said = ["SQLite keeps no users beside a backup", "hint: leave --users out\n"];
+    assert!(said.iter().all(|part| ran.stderr.contains(part)), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("--globals"), "{}", ran.stderr);
+}
+
+#[test]
 fn what_is_no_database_is_not_saved() {
     let home = Home::empty();
     std::fs::write(home.path("text.db"), "hello ".repeat(1000)).unwrap();
