@@ -313,13 +313,15 @@ impl Definitions {
             Some(present) => present,
             none => none.insert(objects::list(connection, &place.database, control)?),
         };
-        let is_relation = |kind| matches!(kind, Kind::Table | Kind::View | Kind::Sequence);
-        let is_same = |object: &Object| {
-            let kinds = object.kind == entry.kind || (is_relation(object.kind) && is_relation(entry.kind));
-            kinds && object.name == entry.name
+        let is_same = |object: &Object| object.is_in_the_way(entry.kind, &entry.name, place.lowers);
+        let is_of_it = |object: &Object| {
+            let table = object.table.as_ref();
+            table.is_some_and(|table| {
+                Object::table(table).is_in_the_way(entry.kind, &entry.name, place.lowers)
+            })
         };
         let in_the_way: Vec<Object> = present.iter().filter(|object| is_same(object)).cloned().collect();
-        present.retain(|object| !is_same(object) && object.table.as_ref() != Some(&entry.name));
+        present.retain(|object| !is_same(object) && !is_of_it(object));
         in_the_way.iter().try_for_each(|object| object.drop_from(connection, &place.database, control))
     }
 

@@ -6,6 +6,7 @@ use cadangkan_mywire::{Connection, Target, Version, identifier, literal};
 use super::grants::Grants;
 use super::marks::{MARKER, Mark};
 use super::objects::{self, Object};
+use crate::catalog::Schema;
 use crate::script::Kind;
 
 /// A server with the database that is restored into.
@@ -99,11 +100,11 @@ pub(super) fn database(
           WHERE SCHEMA_NAME = {}",
         literal(name)
     );
-    let lowers = one(there, "SELECT @@lower_case_table_names", control)?.is_some_and(|value| value != "0");
+    let schema = Schema::of(there, name, control)?;
     for row in there.query(&sql, control)? {
         let mut row = row.into_iter().flatten();
         let found = row.next().unwrap_or_default();
-        if found == name || (lowers && found.eq_ignore_ascii_case(name)) {
+        if schema.is(&found) {
             return Ok(Some((row.next().unwrap_or_default(), row.next().unwrap_or_default())));
         }
     }
@@ -141,12 +142,13 @@ fn present(there: &mut Connection, name: &str, control: &Control<'_>) -> Result<
 /// Asked in this way since the tables of the same name fail while a statement with characters beyond the basic plane
 /// runs anywhere on a MySQL server.
 pub(super) fn sessions(there: &mut Connection, name: &str, control: &Control<'_>) -> Result<u64> {
-    let own = there.connection_id().to_string();
+    let (own, schema) = (there.connection_id().to_string(), Schema::of(there, name, control)?);
     let rows = there.query_bytes("SHOW PROCESSLIST", control)?;
-    let is = |row: &[Option<Vec<u8>>], at: usize, text: &str| {
-        row.get(at).and_then(Option::as_deref).is_some_and(|value| value == text.as_bytes())
+    let at = |row: &[Option<Vec<u8>>], at: usize| {
+        let value = row.get(at).and_then(Option::as_deref);
+        value.map(|value| String::from_utf8_lossy(value).into_owned()).unwrap_or_default()
     };
-    Ok(rows.iter().filter(|row| is(row, 3, name) && !is(row, 0, &own)).count() as u64)
+    Ok(rows.iter().filter(|row| schema.is(&at(row, 3)) && at(row, 0) != own).count() as u64)
 }
 
 /// Tells whether a session is still there.

@@ -19,8 +19,22 @@ pub(super) struct Object {
 }
 
 impl Object {
+    /// A table.
+    pub(super) fn table(name: &str) -> Object {
+        Object::new(Kind::Table, name.to_owned())
+    }
+
     fn new(kind: Kind, name: String) -> Object {
         Object { kind, name, table: None }
+    }
+
+    /// Whether a definition would find its name taken by this. `lowers`: the server minds no case in names of tables; in
+    /// those of routines and events none does.
+    pub(super) fn is_in_the_way(&self, kind: Kind, name: &str, lowers: bool) -> bool {
+        let of_tables = |kind| matches!(kind, Kind::Table | Kind::View | Kind::Sequence);
+        let kinds = self.kind == kind || (of_tables(self.kind) && of_tables(kind));
+        let minds_case = (of_tables(kind) || kind == Kind::Trigger) && !lowers;
+        kinds && (self.name == name || (!minds_case && self.name.to_lowercase() == name.to_lowercase()))
     }
 
     /// As a person says it.

@@ -26,6 +26,8 @@ pub(super) struct Place {
     /// The database that is loaded into.
     pub(super) database: String,
     pub(super) way: Way,
+    /// Whether the server minds no case in names of tables.
+    pub(super) lowers: bool,
     mode: LoadMode,
     /// What was in it before.
     before: HashSet<Object>,
@@ -59,6 +61,7 @@ impl Place {
             name: look.name.clone(),
             database,
             way: detail.way,
+            lowers: look.lower_case != 0,
             mode: detail.request.mode,
             before: if detail.way == Way::Inside { objects.into_iter().collect() } else { HashSet::new() },
             marked: detail.way != Way::Inside || starts_empty(detail.way, detail.was),

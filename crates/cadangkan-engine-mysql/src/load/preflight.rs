@@ -126,6 +126,10 @@ fn names(look: &Look, request: &LoadRequest) -> Result<Option<String>> {
         .attributes
         .get("lower_case_table_names")
         .and_then(|value| value.as_u64().or_else(|| value.as_str().and_then(|text| text.parse().ok())));
+    if look.lower_case == 0 && theirs.is_some_and(|theirs| theirs != 0) {
+        let text = "the backup is of a server that does not mind the case of names (lower_case_table_names), and this one does: routines, triggers and programs that write a table's name in another case do not find it";
+        return Ok(Some(text.to_owned()));
+    }
     if look.lower_case == 0 || theirs.is_none_or(|theirs| theirs != 0) {
         return Ok(None);
     }

@@ -177,7 +177,9 @@ fn exchange(here: &mut Connection, place: &Place, before: &Before, control: &Con
         match object.kind {
             Kind::Table | Kind::Sequence => {
                 // A view of that name would be in the way.
-                let is_same = |other: &&Entry| other.kind == Kind::View && other.name == object.name;
+                let is_same = |other: &&Entry| {
+                    other.kind == Kind::View && object.is_in_the_way(other.kind, &other.name, place.lowers)
+                };
                 in_the_way.extend(before.others.iter().find(is_same).map(|view| view.name.clone()));
                 moves.push(format!("{new}.{name} TO {target}.{name}"));
             }

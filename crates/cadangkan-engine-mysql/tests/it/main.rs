@@ -16,6 +16,7 @@ mod load_modes;
 mod load_support;
 mod load_swap;
 mod load_torture;
+mod lower_case;
 mod positions;
 mod reading;
 mod round_trip;

@@ -29,6 +29,14 @@ impl MysqlServer {
     /// # Panics
     /// When the server does not start.
     pub fn another(&self) -> Option<OwnServer> {
+        self.another_with(&[])
+    }
+
+    /// Starts one with options of its own, as [`MysqlServer::another`] does.
+    ///
+    /// # Panics
+    /// When the server does not start.
+    pub fn another_with(&self, options: &[&str]) -> Option<OwnServer> {
         let process = PathBuf::from(format!("/proc/{}", self.pid));
         let is_root = fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
         let (root, program) = (fs::read_link(process.join("root")), fs::read_link(process.join("exe")));
@@ -56,7 +64,7 @@ impl MysqlServer {
             command
         } else {
             let mut command = make(&program);
-            command.arg("--initialize-insecure");
+            command.arg("--initialize-insecure").args(options);
             command
         };
         let made = initialize.output().unwrap();
@@ -74,6 +82,7 @@ impl MysqlServer {
         command.args([format!("--socket={}", path("socket")), format!("--pid-file={}", path("pid"))]);
         command
             .args([format!("--init-file={}", path("first.sql")), format!("--log-error={}", path("errors"))]);
+        command.args(options);
         if !self.is_mariadb() {
             command.args([
                 "--gtid-mode=ON",
