@@ -87,9 +87,7 @@ impl Place {
         if self.way == Way::Recreate && !self.made.load(Ordering::SeqCst) {
             let mut there = open(&self.server, control)?;
             self.touch();
-            let drop = format!("DROP DATABASE IF EXISTS {}", identifier(&self.name));
-            define(&mut there, &drop, control)
-                .map_err(|error| explain(error, "the old database", drop.as_bytes()))?;
+            drop_database(&mut there, &self.name, control)?;
             self.dropped.store(true, Ordering::SeqCst);
             self.create(&mut there, control)?;
         }
@@ -180,8 +178,7 @@ impl Place {
     /// `Partial` when something is left, or when the target's old content was dropped and cannot come back.
     pub(super) fn undo(&self, control: &Control<'_>) -> Result<()> {
         if self.made.load(Ordering::SeqCst) {
-            let sql = format!("DROP DATABASE IF EXISTS {}", identifier(&self.database));
-            define(&mut open(&self.server, control)?, sql, control)
+            drop_database(&mut open(&self.server, control)?, &self.database, control)
                 .hint(format!("drop the database {} by hand, or run `cadangkan cleanup`", self.database))?;
             return Ok(());
         }
@@ -221,6 +218,16 @@ fn charset(
     let Some((charset, collation)) = of_backup.or(present) else { return Ok(None) };
     let known = is_plain(&charset) && is_plain(&collation) && knows_collation(there, &collation, control)?;
     Ok(known.then_some((charset, collation)))
+}
+
+/// Drops a database. Foreign keys of others that lead into it must not stop that half-way: they find the tables of the same
+/// names again.
+fn drop_database(there: &mut Connection, name: &str, control: &Control<'_>) -> Result<()> {
+    there.execute("SET SESSION foreign_key_checks = 0", control)?;
+    let sql = format!("DROP DATABASE IF EXISTS {}", identifier(name));
+    define(there, &sql, control)
+        .map(drop)
+        .map_err(|error| explain(error, &format!("the database {name}"), sql.as_bytes()))
 }
 
 /// A name that no database has: the target's, an ending and the time.
