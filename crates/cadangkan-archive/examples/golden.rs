@@ -176,6 +176,7 @@ fn manifest(payload: &Payload, codec: Codec, file: &str, summary: &ArchiveSummar
         encryption: EncryptionInfo::none(),
         options: Map::new(),
         selection: Selection::default(),
+        databases: Vec::new(),
         position: Map::from_iter([("change_counter".to_owned(), Value::from(7))]),
         attributes: Map::from_iter([("page_size".to_owned(), Value::from(PAGE))]),
         tables_count: 1,

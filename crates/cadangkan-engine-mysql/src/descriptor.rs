@@ -66,6 +66,7 @@ pub static MYSQL: Descriptor = Descriptor {
         selective_read: true,
         parallel_dump: true,
         many_databases: true,
+        combined: true,
         replace: true,
     },
     open: |settings| Ok(Box::new(MysqlEngine::new(Config::read(settings)?))),

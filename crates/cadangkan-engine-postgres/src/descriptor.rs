@@ -57,6 +57,7 @@ pub static POSTGRES: Descriptor = Descriptor {
         selective_read: true,
         parallel_dump: true,
         many_databases: true,
+        combined: false,
         replace: true,
     },
     open: |settings| Ok(Box::new(PostgresEngine::new(Config::read(settings)?))),

@@ -38,6 +38,7 @@ pub static SQLITE: Descriptor = Descriptor {
         selective_read: false,
         parallel_dump: false,
         many_databases: false,
+        combined: false,
         replace: true,
     },
     open,

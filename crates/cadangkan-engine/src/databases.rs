@@ -1,4 +1,4 @@
-use cadangkan_core::{Control, Result};
+use cadangkan_core::{Control, Error, ErrorKind, Result};
 
 use crate::{DatabaseInfo, Databases, DumpRequest, Engine, Snapshot};
 
@@ -58,4 +58,19 @@ pub trait ServerSnapshot: Send + Sync {
     /// way that the view cannot show, and as [`Engine::begin_snapshot`] does; the other databases can be dumped
     /// nevertheless.
     fn open(&self, database: &str, control: &Control<'_>) -> Result<Box<dyn Snapshot>>;
+
+    /// As [`open`](ServerSnapshot::open), as one part of an archive that holds all of [`databases`](ServerSnapshot::databases),
+    /// opened in that order: it makes its database, and what may need another database is kept for
+    /// [`open_rest`](ServerSnapshot::open_rest). What lies beside the archive, for all databases, comes with the last part.
+    ///
+    /// Fails with `Unsupported` where an archive cannot hold several ([`Capabilities::combined`](crate::Capabilities)).
+    fn open_part(&self, _database: &str, _control: &Control<'_>) -> Result<Box<dyn Snapshot>> {
+        Err(Error::new(ErrorKind::Unsupported, "an archive of this engine cannot hold several databases"))
+    }
+
+    /// What closes such an archive: all that the parts kept, in an order in which each finds what it needs. Its units say
+    /// of which database they are.
+    fn open_rest(&self, _control: &Control<'_>) -> Result<Box<dyn Snapshot>> {
+        Err(Error::new(ErrorKind::Unsupported, "an archive of this engine cannot hold several databases"))
+    }
 }

@@ -81,6 +81,8 @@ pub struct Capabilities {
     pub parallel_dump: bool,
     /// One configured database may stand for many.
     pub many_databases: bool,
+    /// One archive may hold many databases.
+    pub combined: bool,
     /// Puts a restored database in the old one's place in one step.
     pub replace: bool,
 }

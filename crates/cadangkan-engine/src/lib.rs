@@ -31,7 +31,7 @@ pub use dump::{
 pub use each::each;
 pub use frame_builder::{FrameBuilder, FrameSizes};
 pub use in_use::{Left, leftovers_not_in_use};
-pub use load::{Load, LoadMode, LoadOptions, LoadPlan, LoadReport, LoadRequest, LoadUsers, Piece};
+pub use load::{Later, Load, LoadMode, LoadOptions, LoadPlan, LoadReport, LoadRequest, LoadUsers, Piece};
 pub use names::{Databases, Names};
 pub use server::{DatabaseInfo, Location, Scan, ServerInfo};
 

@@ -29,6 +29,9 @@ pub struct LoadRequest {
     pub check: bool,
     /// Whether what the load replaced is removed once the load is committed.
     pub drop_old: bool,
+    /// Databases that are restored from the same backup, this one among them, where they are several: what lacks something
+    /// of the others may wait for them ([`Load::later`]).
+    pub together: Vec<String>,
     /// What servers can do besides; an engine refuses what it cannot.
     pub options: LoadOptions,
 }
@@ -160,11 +163,27 @@ pub trait Load: Send + Sync {
     /// where the plan said so. Fails with `DamagedBackup` when something is missing.
     fn finish(&mut self, control: &Control<'_>) -> Result<LoadReport>;
 
+    /// What is left to be made once the databases that are restored together are all in their places; asked for when the
+    /// load is finished, before it is committed.
+    fn later(&mut self) -> Option<Box<dyn Later>> {
+        None
+    }
+
     /// Puts the loaded database in its place. From here on it is the target's content.
     fn commit(self: Box<Self>) -> Result<Vec<String>>;
 
     /// Removes all that this load made.
     fn abort(self: Box<Self>) -> Result<()>;
+}
+
+/// Objects of a database that wait for other databases.
+pub trait Later: Send {
+    /// Makes them, as far as what they need is there. What could not be made stays in here, and the call fails with why; it
+    /// may be called again.
+    fn make(&mut self, control: &Control<'_>) -> Result<()>;
+
+    /// How many are left.
+    fn left(&self) -> usize;
 }
 
 /// What a load gave.

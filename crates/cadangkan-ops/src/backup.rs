@@ -2,28 +2,28 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::scope;
 use std::time::{Duration, Instant};
 
 use cadangkan_archive::{ArchiveSummary, Codec, Manifest, Trigger};
 use cadangkan_catalog::RunKind;
 use cadangkan_core::{
     BackupId, Control, Error, ErrorKind, Fingerprint, Level, ObjectName, ObjectReport, Result, ResultExt,
-    RunId, Section, Selection, Ticket, first_cause, format_bytes,
+    RunId, Selection, Ticket, format_bytes,
 };
-use cadangkan_engine::{DumpPlan, DumpRequest, FrameSink, Snapshot, Unit, UnitReport};
+use cadangkan_engine::{DumpPlan, DumpRequest, FrameSink, Unit, UnitReport};
 use cadangkan_storage::Key;
 use serde::Serialize;
 use serde_json::json;
 
+use crate::content::{Content, Single};
 use crate::draft::{Draft, check_places};
+use crate::index_backup::{self, COMBINED_TAG};
 use crate::manifest::{Facts, manifest};
 use crate::naming::{ArchiveName, FileNameFields, INDEX_SUFFIX, MANIFEST_SUFFIX, side_key};
 use crate::pipeline::{self, Limits, Meter};
 use crate::run::{Outcome, RunDescription, reap_database, record};
 use crate::side::{self, BesideArchive};
-use crate::{Context, Database, Place, index_backup};
+use crate::{Context, Database, Place};
 
 /// What a backup is asked for.
 #[derive(Clone, Debug)]
@@ -108,17 +108,12 @@ pub fn plan(
     let key = archive_key(context, database, request, BackupId::new(context.control.clock.now()))?;
     let last = last_size(context, database)?;
     check_without_making(context, places, &key, last.map(with_room))?;
-    let mut files = vec![key.to_string()];
-    files.extend([INDEX_SUFFIX, MANIFEST_SUFFIX].map(|suffix| format!("{key}{suffix}")));
-    for kind in &dump.side_files {
-        files.push(side_key(&key, &extension(database, request), kind.ending)?.to_string());
-    }
-    Ok(BackupPlan {
+    let mut plan = BackupPlan {
         database: database.engine.location().database,
         dump,
         selection: request.dump.selection.clone(),
-        archive: key.to_string(),
-        files,
+        archive: String::new(),
+        files: Vec::new(),
         ticket: context.ticket.cloned(),
         storages: places.iter().map(|place| place.name.to_string()).collect(),
         codec: format!("{} level {}", request.codec.kind(), request.codec.level()),
@@ -127,7 +122,22 @@ pub fn plan(
         tags: request.tags.clone(),
         last_size_bytes: last,
         memory_bytes: Limits::of(context).memory(),
-    })
+    };
+    plan.name_files(&key, &extension(database, request))?;
+    Ok(plan)
+}
+
+impl BackupPlan {
+    /// Names all files; `extension` is the archive's.
+    pub(crate) fn name_files(&mut self, archive: &Key, extension: &str) -> Result<()> {
+        self.archive = archive.to_string();
+        self.files = vec![self.archive.clone()];
+        self.files.extend([INDEX_SUFFIX, MANIFEST_SUFFIX].map(|suffix| format!("{archive}{suffix}")));
+        for kind in &self.dump.side_files {
+            self.files.push(side_key(archive, extension, kind.ending)?.to_string());
+        }
+        Ok(())
+    }
 }
 
 /// Checks the storages that are there; one that is not is named, and left for the backup to make.
@@ -174,12 +184,14 @@ pub(crate) fn backup_locked(
     places: &[Place<'_>],
     request: &BackupRequest,
 ) -> Result<BackupReport> {
-    let begin = |control: &Control<'_>| database.engine.begin_snapshot(&request.dump, control);
+    let begin = |control: &Control<'_>| {
+        Ok(Single::of(database.engine.begin_snapshot(&request.dump, control)?, control))
+    };
     backup_from(context, database, places, request, &begin)
 }
 
-/// How the view of a database begins: by itself, or as one of several of the same moment.
-pub(crate) type Begin<'a> = &'a dyn Fn(&Control<'_>) -> Result<Box<dyn Snapshot>>;
+/// How what is dumped begins: the view of a database by itself, or as one of several of the same moment, or all of these.
+pub(crate) type Begin<'a> = &'a dyn Fn(&Control<'_>) -> Result<Box<dyn Content + 'a>>;
 
 /// Backs up a database whose lock the caller holds, from a view that begins as the caller says.
 pub(crate) fn backup_from(
@@ -231,25 +243,24 @@ fn make(
 
     // 2. One consistent view.
     control.step("begin snapshot");
-    let snapshot = begin(control)?;
-    let mut start = snapshot.start().clone();
-    let beside = BesideArchive::name(&archive, &extension, std::mem::take(&mut start.side_files))?;
-    start.warnings.iter().for_each(|warning| control.message(Level::Warning, warning));
+    let content = begin(control)?;
 
     // 3. Dump, encode, store: all at once, in bounded memory.
     control.step("begin draft");
     let mut draft = Draft::begin(places, archive.clone())?;
     control.step("dump");
-    let stored = store(context, request, snapshot.as_ref(), &mut draft);
+    let stored = store(context, request, content.as_ref(), &mut draft);
 
     // 4. The view held to the end, and the database is sound.
     let ended = stored.and_then(|(summary, objects)| {
         control.step(if request.dump.check { "check the snapshot" } else { "end snapshot" });
-        Ok((summary, objects, snapshot.end(control)?))
+        let mut seen = content.end(control)?;
+        let files = std::mem::take(&mut seen.start.side_files);
+        Ok((summary, objects, seen, BesideArchive::name(&archive, &extension, files)?))
     });
 
     // 5.-7. Durable, read back, sealed: only then it counts.
-    let sealed = ended.and_then(|(summary, objects, end)| {
+    let sealed = ended.and_then(|(summary, objects, seen, beside)| {
         control.step("close archive");
         draft.close(&summary.index, &beside)?;
         control.step("read back");
@@ -269,7 +280,7 @@ fn make(
             beside,
             ticket,
         };
-        manifest(&facts, start, end, &summary, objects)
+        manifest(&facts, seen, &summary, objects)
     });
     let committed = sealed.and_then(|manifest| {
         control.check()?;
@@ -293,7 +304,7 @@ fn make(
 fn store(
     context: &Context<'_>,
     request: &BackupRequest,
-    snapshot: &dyn Snapshot,
+    content: &dyn Content,
     draft: &mut Draft<'_>,
 ) -> Result<(ArchiveSummary, Vec<ObjectReport>)> {
     let control = &context.control;
@@ -303,12 +314,11 @@ fn store(
         Level::Debug,
         &format!("{} workers, frames take at most {memory} of memory", limits.workers),
     );
-    // One image is no list of objects that somebody would want counted.
-    let objects = Some(snapshot.units().len() as u64).filter(|units| *units > 1);
-    let meter = Meter::new(snapshot.start().estimated_bytes, objects);
+    let (bytes, objects) = content.total();
+    let meter = Meter::new(bytes, objects);
     let reports = Mutex::new(Vec::new());
     let produce = |sink: &dyn FrameSink, control: &Control<'_>| {
-        dump_sections(snapshot, limits.workers, sink, control, &|unit, report| {
+        content.dump(limits.workers, sink, control, &|unit, report| {
             if let Ok(mut reports) = reports.lock() {
                 reports.push((unit.clone(), report));
             }
@@ -319,39 +329,6 @@ fn store(
     let reports = reports.into_inner().map_err(|_| Error::new(ErrorKind::Internal, "a dump panicked"))?;
     let objects = add_up(&summary, reports)?;
     Ok((summary, objects))
-}
-
-/// Dumps all units: section after section, and within one as many at once as the snapshot has connections. The
-/// first that fails cancels the others, through the token in `control`, which is theirs alone.
-fn dump_sections(
-    snapshot: &dyn Snapshot,
-    workers: usize,
-    sink: &dyn FrameSink,
-    control: &Control<'_>,
-    done: &(dyn Fn(&Unit, UnitReport) + Sync),
-) -> Result<()> {
-    for section in Section::ALL {
-        let units: Vec<_> = snapshot.units().iter().filter(|unit| unit.section == section).collect();
-        let next = AtomicUsize::new(0);
-        let dump = || -> Result<()> {
-            while let Some(unit) = units.get(next.fetch_add(1, Ordering::Relaxed)) {
-                control.check()?;
-                let report = snapshot.dump(unit, sink, control).context("object", &unit.object);
-                let report = report.inspect_err(|_| control.cancel.cancel())?;
-                done(unit, report);
-            }
-            Ok(())
-        };
-        let threads = snapshot.connections().min(workers).min(units.len());
-        scope(|scope| -> Result<()> {
-            let dumpers: Vec<_> = (0..threads).map(|_| scope.spawn(dump)).collect();
-            let results = dumpers.into_iter().map(|dumper| {
-                dumper.join().unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "a dump panicked")))
-            });
-            first_cause(results.collect()).map(drop)
-        })?;
-    }
-    Ok(())
 }
 
 /// Adds up what the units of each object gave, and holds it against what was stored: rows that were dumped and
@@ -405,7 +382,7 @@ fn refuse_taken(places: &[Place<'_>], archive: &Key) -> Result<()> {
     Ok(())
 }
 
-fn archive_key(
+pub(crate) fn archive_key(
     context: &Context<'_>,
     database: Database<'_>,
     request: &BackupRequest,
@@ -415,6 +392,7 @@ fn archive_key(
     let fields = FileNameFields {
         database: database.name,
         one_of: database.one_of,
+        combined: database.is_combined(),
         trigger: request.trigger.as_str(),
         backup_id,
         ticket: context.ticket,
@@ -425,7 +403,7 @@ fn archive_key(
 }
 
 /// What the name of an archive ends in, without the dot before it.
-fn extension(database: Database<'_>, request: &BackupRequest) -> String {
+pub(crate) fn extension(database: Database<'_>, request: &BackupRequest) -> String {
     let (plain, codec) = (database.engine.descriptor().extension, request.codec.kind().extension());
     if codec.is_empty() { plain.to_owned() } else { format!("{plain}.{codec}") }
 }
@@ -444,9 +422,10 @@ fn free_id(context: &Context<'_>, database: Database<'_>, mut id: BackupId) -> R
 }
 
 /// What the last backup took.
-fn last_size(context: &Context<'_>, database: Database<'_>) -> Result<Option<u64>> {
+pub(crate) fn last_size(context: &Context<'_>, database: Database<'_>) -> Result<Option<u64>> {
     let Some(catalog) = context.catalog else { return Ok(None) };
-    Ok(catalog.last_size(database.name, database.one_of)?.map(|(stored, _)| stored))
+    let tag = database.is_combined().then_some(COMBINED_TAG);
+    Ok(catalog.last_size(database.name, database.one_of, tag)?.map(|(stored, _)| stored))
 }
 
 /// A tenth more.

@@ -49,6 +49,13 @@ pub struct Database<'a> {
     pub one_of: Option<&'a str>,
 }
 
+impl Database<'_> {
+    /// Tells whether it is a server all of whose databases go into one archive.
+    pub(crate) fn is_combined(&self) -> bool {
+        self.one_of.is_none() && self.engine.server().is_some()
+    }
+}
+
 /// A storage that a verb works on.
 #[derive(Clone, Copy)]
 pub struct Place<'a> {

@@ -93,8 +93,38 @@ pub(crate) fn feed_objects(
     };
     let always = |entry: &IndexEntry| matches!(entry.section, Section::Header | Section::Trailer);
     let needed = |entry: &&IndexEntry| always(entry) || objects.contains(&entry.object);
-    let entries: Vec<_> = index.entries().iter().filter(needed).collect();
-    let feeding = Feeding::new(index.codec(), threads, entries.iter().copied());
+    let entries = index.entries().iter().filter(needed).collect();
+    feed_entries(source, index.codec(), entries, order, threads, control, take)
+}
+
+/// Gives all there is to `take`: the whole archive, or all frames of one of its databases. Returns the uncompressed bytes
+/// given.
+pub(crate) fn feed_all(
+    source: &Source<'_>,
+    order: Order,
+    threads: usize,
+    control: &Control<'_>,
+    take: Take<'_>,
+) -> Result<u64> {
+    match source.index().filter(|_| source.is_part()) {
+        Some(index) => {
+            let entries = index.entries().iter().collect();
+            feed_entries(source, index.codec(), entries, order, threads, control, take)
+        }
+        None => Ok(feed(source, order, threads, control, take)?.raw_bytes),
+    }
+}
+
+fn feed_entries(
+    source: &Source<'_>,
+    codec: CodecKind,
+    entries: Vec<&IndexEntry>,
+    order: Order,
+    threads: usize,
+    control: &Control<'_>,
+    take: Take<'_>,
+) -> Result<u64> {
+    let feeding = Feeding::new(codec, threads, entries.iter().copied());
     let (ahead, rest): (Vec<_>, Vec<_>) =
         entries.into_iter().partition(|entry| order.is_ahead(entry.section));
     feeding.give(&ahead, control, take, by_range(source))?;
@@ -213,11 +243,7 @@ impl Feeding {
     ) -> Result<()> {
         let stop = control.cancel.child();
         let control = &Control { cancel: &stop, ..*control };
-        for section in Section::ALL {
-            let mut entries = entries.iter().filter(|entry| entry.section == section).peekable();
-            if entries.peek().is_none() {
-                continue;
-            }
+        for entries in entries.chunk_by(|one, next| one.section == next.section) {
             let (sender, receiver) = bounded(self.threads);
             scope(|scope| {
                 let workers: Vec<_> = (0..self.threads)
@@ -229,7 +255,7 @@ impl Feeding {
                     })
                     .collect();
                 drop(receiver);
-                let read_all = || -> Result<()> {
+                let mut read_all = || -> Result<()> {
                     for entry in entries {
                         control.check()?;
                         sender.send((*entry, read(entry)?)).map_err(|_| torn_down())?;

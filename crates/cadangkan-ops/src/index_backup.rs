@@ -10,6 +10,9 @@ use crate::Place;
 /// The tag that the catalog gives to a backup that does not hold the whole database, so that every list shows it.
 pub(crate) const SELECTION_TAG: &str = "selection";
 
+/// The tag that the catalog gives to a backup that holds several databases.
+pub const COMBINED_TAG: &str = "combined";
+
 /// Makes the catalog's record of one copy.
 pub(crate) fn record(
     place: &Place<'_>,
@@ -19,7 +22,8 @@ pub(crate) fn record(
 ) -> BackupRecord {
     BackupRecord {
         database: manifest.database_name.clone(),
-        original: Some(manifest.database.clone()),
+        original: manifest.databases.is_empty().then(|| manifest.database.clone()),
+        databases: manifest.databases.iter().map(|part| part.name.clone()).collect(),
         id: manifest.backup_id,
         storage: place.name.clone(),
         archive_key: archive.to_string(),
@@ -45,8 +49,12 @@ pub(crate) fn record(
 
 fn tags(manifest: &Manifest) -> Vec<String> {
     let mut tags = manifest.tags.clone();
-    if !manifest.selection.is_everything() && !tags.iter().any(|tag| tag == SELECTION_TAG) {
-        tags.push(SELECTION_TAG.to_owned());
+    let is_whole = manifest.selection.is_everything()
+        && manifest.databases.iter().all(|part| part.selection.is_everything());
+    for (tag, counts) in [(COMBINED_TAG, !manifest.databases.is_empty()), (SELECTION_TAG, !is_whole)] {
+        if counts && !tags.iter().any(|known| known == tag) {
+            tags.push(tag.to_owned());
+        }
     }
     tags
 }

@@ -7,6 +7,8 @@ pub mod adopt;
 pub mod backup;
 pub mod choice;
 pub mod cleanup;
+pub mod combined;
+mod content;
 mod context;
 mod draft;
 pub mod export;
@@ -26,4 +28,5 @@ pub mod stored;
 pub mod verify;
 
 pub use context::{Context, Database, Place};
+pub use index_backup::COMBINED_TAG;
 pub use run::reap;

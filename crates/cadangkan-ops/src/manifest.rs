@@ -3,17 +3,24 @@
 use std::time::Duration;
 
 use cadangkan_archive::{
-    ArchiveInfo, ArchiveSummary, BackupType, Checksum, EncryptionInfo, IndexInfo, Manifest, ToolInfo,
+    ArchiveInfo, ArchiveSummary, BackupType, Checksum, DatabasePart, EncryptionInfo, IndexInfo, Manifest,
+    ToolInfo,
 };
-use cadangkan_core::{BackupId, ObjectKind, ObjectReport, Result, Ticket, Timestamp, format_bytes};
-use cadangkan_engine::{DumpRequest, Layout, SnapshotEnd, SnapshotStart, Users};
+use cadangkan_core::{
+    BackupId, ObjectKind, ObjectName, ObjectReport, Result, Ticket, Timestamp, format_bytes, format_some,
+};
+use cadangkan_engine::{DumpRequest, Layout, Users};
 use cadangkan_storage::Key;
 use serde_json::{Map, Value};
 
 use crate::Database;
 use crate::backup::BackupRequest;
+use crate::content::{Seen, SeenDatabase};
 use crate::naming::INDEX_SUFFIX;
 use crate::side::BesideArchive;
+
+/// Databases that are named where an archive holds several.
+const SHOWN: usize = 5;
 
 /// What the run itself knows.
 pub(crate) struct Facts<'a> {
@@ -31,15 +38,16 @@ pub(crate) struct Facts<'a> {
 /// Puts a manifest together.
 pub(crate) fn manifest(
     facts: &Facts<'_>,
-    start: SnapshotStart,
-    end: SnapshotEnd,
+    seen: Seen,
     summary: &ArchiveSummary,
     mut objects: Vec<ObjectReport>,
 ) -> Result<Manifest> {
+    let Seen { start, end, databases } = seen;
     let Facts { database, request, .. } = *facts;
     let (descriptor, location) = (database.engine.descriptor(), database.engine.location());
     objects.extend(end.objects);
-    let tables = objects.iter().filter(|object| object.kind == ObjectKind::TABLE).count() as u64;
+    let tables = tables(&objects, |_| true);
+    let databases: Vec<_> = databases.into_iter().map(|seen| part(seen, summary, &objects)).collect();
     let mut warnings = start.warnings;
     warnings.extend(end.warnings);
     let mut position = start.position;
@@ -55,7 +63,10 @@ pub(crate) fn manifest(
         host: location.host,
         port: location.port,
         database_name: database.name.clone(),
-        database: location.database,
+        database: match databases.as_slice() {
+            [] => location.database,
+            several => format_some(&several.iter().map(|part| part.name.as_str()).collect::<Vec<_>>(), SHOWN),
+        },
         created_at: facts.created_at,
         completed_at: facts.completed_at,
         duration_seconds: facts.duration.as_secs_f64(),
@@ -70,6 +81,7 @@ pub(crate) fn manifest(
         encryption: EncryptionInfo::none(),
         options: options(&request.dump),
         selection: request.dump.selection.clone(),
+        databases,
         position,
         attributes: start.attributes,
         tables_count: tables,
@@ -87,6 +99,27 @@ pub(crate) fn manifest(
         warnings,
         other: Map::new(),
     })
+}
+
+fn tables(objects: &[ObjectReport], is_meant: impl Fn(&ObjectName) -> bool) -> u64 {
+    let tables = objects.iter().filter(|object| object.kind == ObjectKind::TABLE && is_meant(&object.name));
+    tables.count() as u64
+}
+
+/// What the manifest says of one of several databases.
+fn part(seen: SeenDatabase, summary: &ArchiveSummary, objects: &[ObjectReport]) -> DatabasePart {
+    let SeenDatabase { name, selection, attributes } = seen;
+    let is_its = |object: &ObjectName| object.database.as_deref() == Some(&name);
+    let totals = || summary.objects.iter().filter(|total| is_its(&total.name));
+    DatabasePart {
+        tables_count: tables(objects, is_its),
+        raw_bytes: totals().map(|total| total.raw_bytes).sum(),
+        stored_bytes: totals().map(|total| total.stored_bytes).sum(),
+        selection,
+        attributes,
+        other: Map::new(),
+        name: name.clone(),
+    }
 }
 
 /// What was asked for besides the selection; wishes that only servers know stand there when they were made.

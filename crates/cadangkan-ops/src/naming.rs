@@ -29,6 +29,8 @@ pub struct FileNameFields<'a> {
     pub database: &'a Name,
     /// Which database it is, where that name stands for many.
     pub one_of: Option<&'a str>,
+    /// Whether all of these are in it.
+    pub combined: bool,
     /// Why the backup was made.
     pub trigger: &'a str,
     /// Its id.
@@ -89,7 +91,12 @@ impl FileNameTemplate {
 
     /// Fills in the fields.
     fn base(&self, fields: &FileNameFields<'_>) -> String {
-        let one_of = fields.one_of.map(|name| format!(".{}", safe(name))).unwrap_or_default();
+        // What follows a dot is one of many.
+        let one_of = match fields.one_of {
+            Some(name) => format!(".{}", safe(name)),
+            None if fields.combined => "_combined".to_owned(),
+            None => String::new(),
+        };
         // A socket is one of this machine.
         let server = fields.server.map(|host| if host.starts_with('/') { "localhost" } else { host });
         let optional = [fields.ticket.map(Ticket::to_string), server.map(safe), fields.profile.map(safe)];
@@ -194,8 +201,8 @@ mod tests {
     use super::*;
 
     fn fields(database: &Name, backup_id: BackupId) -> FileNameFields<'_> {
-        let (one_of, trigger, ticket, server, profile) = (None, "manual", None, None, None);
-        FileNameFields { database, one_of, trigger, backup_id, ticket, server, profile }
+        let (one_of, combined, trigger, ticket, server, profile) = (None, false, "manual", None, None, None);
+        FileNameFields { database, one_of, combined, trigger, backup_id, ticket, server, profile }
     }
 
     #[test]
@@ -274,6 +281,15 @@ mod tests {
             assert_eq!(key.folder(), "prod/2026/01", "{name:?}");
             assert!(key.file_name().starts_with(expected) && key.file_name().len() < 150, "{key}");
         }
+    }
+
+    #[test]
+    fn several_in_one_are_no_single_one_of_any_name() {
+        let database = Name::new("prod").unwrap();
+        let backup_id = "2026-01-15-143022".parse().unwrap();
+        let fields = FileNameFields { combined: true, ..fields(&database, backup_id) };
+        let key = ArchiveName::InFolders(FileNameTemplate::default()).key(&fields, "sql.zst").unwrap();
+        assert!(key.as_str().starts_with("prod/2026/01/prod_combined_manual_20260115_143022_"), "{key}");
     }
 
     #[test]

@@ -13,8 +13,10 @@ pub(crate) fn prove(source: &Source<'_>, plan: &RestorePlan, loaded: &LoadReport
     let mut proofs = Vec::new();
     if source.manifest().is_some() {
         proofs.push(match plan.load.needs {
-            None => "every stored byte is the one that was backed up (SHA-256)".to_owned(),
-            Some(_) => "every frame that was read is the one that was backed up (BLAKE3)".to_owned(),
+            None if !source.is_part() => {
+                "every stored byte is the one that was backed up (SHA-256)".to_owned()
+            }
+            _ => "every frame that was read is the one that was backed up (BLAKE3)".to_owned(),
         });
     }
     if let (Some(expected), Some(found)) = (image_fingerprint(source), loaded.image) {

@@ -7,12 +7,12 @@ use cadangkan_catalog::RunKind;
 use cadangkan_core::{
     BackupId, Control, Error, ErrorKind, Level, Name, ObjectName, Result, ResultExt, Selection, Timestamp,
 };
-use cadangkan_engine::{Engine, Layout, Load, LoadMode, LoadOptions, LoadPlan, LoadRequest, Piece};
+use cadangkan_engine::{Engine, Later, Layout, Load, LoadMode, LoadOptions, LoadPlan, LoadRequest, Piece};
 use serde::Serialize;
 use serde_json::json;
 
 use crate::backup::{BackupReport, BackupRequest, backup_locked};
-use crate::feed::{Order, feed, feed_objects};
+use crate::feed::{Order, feed_all, feed_objects};
 use crate::prove::prove;
 use crate::run::{Outcome, RunDescription, reap_database, record};
 use crate::source::Source;
@@ -29,6 +29,8 @@ pub struct RestoreRequest {
     pub check: bool,
     /// Whether what was replaced is removed at once.
     pub drop_old: bool,
+    /// The databases that are restored out of one archive of several, this one among them.
+    pub together: Vec<String>,
     /// What servers can do besides.
     pub options: LoadOptions,
     /// Whether a target that has something in it is backed up before anything else.
@@ -151,6 +153,7 @@ pub fn plan(
         side_files: side_files(source, &request.options)?,
         check: request.check,
         drop_old: request.drop_old,
+        together: request.together.clone(),
         options: request.options.clone(),
     };
     let mut load = target.engine.plan_load(&load, &context.control)?;
@@ -170,7 +173,7 @@ pub fn plan(
             selection: manifest.selection.clone(),
         }),
         archive: source.location(),
-        archive_bytes: source.size(),
+        archive_bytes: manifest.map_or(source.size(), |manifest| manifest.archive.size_bytes),
         engine: descriptor.id,
         target: target.engine.location().to_string(),
         mode: request.mode,
@@ -195,7 +198,7 @@ fn is_in_place(mode: LoadMode) -> bool {
 
 /// Reads and checks the whole archive, and loads nothing: what a dry run can prove.
 pub fn read_through(context: &Context<'_>, source: &Source<'_>) -> Result<()> {
-    feed(source, Order::AsStored, context.workers, &context.control, &|_, _| Ok(())).map(drop)
+    feed_all(source, Order::AsStored, context.workers, &context.control, &|_, _| Ok(())).map(drop)
 }
 
 /// Carries out a plan. Until the last step the target's present content stays as it is, unless the plan says
@@ -212,6 +215,19 @@ pub fn restore(
     wait: Duration,
 ) -> Result<RestoreReport> {
     let lock = target.name.map(|name| context.lock(name, wait)).transpose()?;
+    let restored = restore_locked(context, source, target, plan, safety);
+    drop(lock);
+    restored.map(|(report, _)| report)
+}
+
+/// Carries out a plan for a target whose lock the caller holds; gives what waits for other databases too.
+pub(crate) fn restore_locked(
+    context: &Context<'_>,
+    source: &Source<'_>,
+    target: Target<'_>,
+    plan: &RestorePlan,
+    safety: Option<Safety<'_>>,
+) -> Result<(RestoreReport, Option<Box<dyn Later>>)> {
     if let Some(Err(error)) = target.name.map(|name| reap_database(context, name)) {
         context.control.message(Level::Warning, &format!("the catalog does not take part: {error}"));
     }
@@ -219,16 +235,14 @@ pub fn restore(
     let options = json!({ "archive": plan.archive, "target": plan.target, "mode": plan.mode });
     let description =
         RunDescription { kind: RunKind::Restore, database: target.name, trigger: "manual", options };
-    let report = record(context, &description, |context, _| {
+    record(context, &description, |context, _| {
         let carried_out = carry_out(context, source, target, plan);
         let told = carried_out.map_err(|failure| failure.told(safety.as_ref()));
-        let mut report = told.operation("restore")?;
+        let (mut report, later) = told.operation("restore")?;
         report.safety = safety.map(Box::new);
         let backup = report.backup_id;
-        Ok(Outcome::completed(report, backup))
-    });
-    drop(lock);
-    report
+        Ok(Outcome::completed((report, later), backup))
+    })
 }
 
 /// Makes the backup that the plan promised.
@@ -294,7 +308,7 @@ fn carry_out(
     source: &Source<'_>,
     target: Target<'_>,
     plan: &RestorePlan,
-) -> Result<RestoreReport, Failure> {
+) -> Result<(RestoreReport, Option<Box<dyn Later>>), Failure> {
     let control = &context.control;
     let began = Instant::now();
     let incomplete = may_leave_a_part(target, plan);
@@ -319,10 +333,11 @@ fn carry_out(
         Ok(proved) => proved,
         Err(error) => return Err(failed(abort(load, error))),
     };
+    let later = load.later();
     // 6. In its place: from here on it is the target's content.
     control.step("commit");
     let notes = load.commit().map_err(failed)?;
-    Ok(RestoreReport {
+    let report = RestoreReport {
         backup_id: source.manifest().map(|manifest| manifest.backup_id),
         target: plan.target.clone(),
         tables: loaded.tables,
@@ -331,7 +346,8 @@ fn carry_out(
         proofs,
         notes,
         safety: None,
-    })
+    };
+    Ok((report, later))
 }
 
 /// Reads and checks all that will be loaded: the whole archive, or the frames of the selected objects.
@@ -364,7 +380,7 @@ fn fill(
     let take = |piece: &Piece<'_>, control: &Control<'_>| load.load(piece, control);
     match needs {
         Some(objects) => feed_objects(source, objects, order, threads, control, &take),
-        None => Ok(feed(source, order, threads, control, &take)?.raw_bytes),
+        None => feed_all(source, order, threads, control, &take),
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::backup::{self, BackupPlan, BackupReport, BackupRequest, backup_from};
 use crate::choice::Choice;
+use crate::content::Single;
 use crate::draft::check_places;
 use crate::run::{Outcome, RunDescription, record};
 use crate::{Context, Database, Place};
@@ -20,11 +21,13 @@ pub struct ServerRequest {
     pub choice: Choice,
     /// Of these databases definitions alone.
     pub schema_only: Vec<Pattern>,
+    /// Whether all go into one archive.
+    pub combined: bool,
 }
 
 impl ServerRequest {
     /// What is asked for of one database.
-    fn of(&self, database: &str) -> BackupRequest {
+    pub(crate) fn of(&self, database: &str) -> BackupRequest {
         let mut request = self.backup.clone();
         if self.schema_only.iter().any(|pattern| pattern.matches(database)) {
             let selection = &mut request.dump.selection;
@@ -119,8 +122,8 @@ fn back_up_each(
     each(context, server, &order, |database| {
         let request = &request.of(database.name);
         let begin = |control: &Control<'_>| match &view {
-            Some(view) => view.open(database.name, control),
-            None => database.engine.begin_snapshot(&request.dump, control),
+            Some(view) => Ok(Single::of(view.open(database.name, control)?, control)),
+            None => Ok(Single::of(database.engine.begin_snapshot(&request.dump, control)?, control)),
         };
         backup_from(context, of(name, database), places, request, &begin)
     })

@@ -13,6 +13,7 @@ use cadangkan_core::{BackupId, Control, Error, ErrorKind, Level, Name, Result, R
 use cadangkan_storage::Key;
 
 use crate::feed::Seen;
+use crate::index_backup::COMBINED_TAG;
 use crate::naming::{INDEX_SUFFIX, MANIFEST_SUFFIX, database_folder};
 use crate::{Context, Place, side};
 
@@ -25,6 +26,8 @@ pub struct Source<'a> {
     codec: CodecKind,
     manifest: Option<Manifest>,
     index: Option<Index>,
+    /// Whether it is one of several databases in the archive.
+    is_part: bool,
 }
 
 /// Which backup of a configured database is meant.
@@ -34,8 +37,10 @@ pub enum Wanted<'a> {
     Id(BackupId),
     /// The newest one.
     Newest,
-    /// The newest one of this database, where the configured name stands for many.
+    /// The newest one of this database, where the configured name stands for many; alone, or with others.
     NewestOf(&'a str),
+    /// The newest one that holds several databases.
+    NewestCombined,
 }
 
 impl Wanted<'_> {
@@ -43,19 +48,25 @@ impl Wanted<'_> {
         if let Wanted::Id(id) = self { Some(id) } else { None }
     }
 
-    fn original(self) -> Option<String> {
-        if let Wanted::NewestOf(name) = self { Some(name.to_owned()) } else { None }
+    /// How the catalog finds the newest one of a database.
+    pub fn newest(self, database: &Name) -> BackupFilter {
+        let original = if let Wanted::NewestOf(name) = self { Some(name.to_owned()) } else { None };
+        let tag = (self == Wanted::NewestCombined).then(|| COMBINED_TAG.to_owned());
+        let database = Some(database.clone());
+        BackupFilter { database, original, tag, descending: true, limit: Some(1), ..BackupFilter::default() }
     }
 
     fn fits(self, manifest: &Manifest) -> bool {
         match self {
             Wanted::Id(id) => manifest.backup_id == id,
             Wanted::Newest => true,
-            Wanted::NewestOf(name) => manifest.database == name,
+            Wanted::NewestOf(name) => manifest.holds(name),
+            Wanted::NewestCombined => !manifest.databases.is_empty(),
         }
     }
 }
 
+#[derive(Clone)]
 enum Bytes<'a> {
     Stored { place: Place<'a>, key: Key },
     File(PathBuf),
@@ -129,6 +140,7 @@ impl<'a> Source<'a> {
             codec,
             manifest: Some(manifest),
             index: None,
+            is_part: false,
         };
         source.index = source.usable_index(control);
         Ok(source)
@@ -147,8 +159,14 @@ impl<'a> Source<'a> {
         let mut first = Vec::new();
         file.by_ref().take(16).read_to_end(&mut first).map_err(at)?;
         let (bytes, size) = (Bytes::File(path.to_owned()), metadata.len());
-        let mut source =
-            Source { bytes, size, codec: CodecKind::detect(&first), manifest: None, index: None };
+        let mut source = Source {
+            bytes,
+            size,
+            codec: CodecKind::detect(&first),
+            manifest: None,
+            index: None,
+            is_part: false,
+        };
         match source.beside(MANIFEST_SUFFIX, MAX_MANIFEST).and_then(|bytes| Manifest::from_bytes(&bytes)) {
             Ok(manifest) => {
                 source.codec = manifest.archive.codec;
@@ -162,6 +180,42 @@ impl<'a> Source<'a> {
             }
         }
         Ok(source)
+    }
+
+    /// The databases, where the archive holds several.
+    pub fn databases(&self) -> Vec<&str> {
+        let parts = self.manifest.iter().flat_map(|manifest| &manifest.databases);
+        parts.map(|part| part.name.as_str()).collect()
+    }
+
+    /// One of several databases, as if it were alone in the archive. Only its bytes are read.
+    ///
+    /// Fails with `NotFound` when it is none of them, and with `DamagedBackup` without an index, which alone knows what is
+    /// whose.
+    pub fn of_database(&self, name: &str) -> Result<Source<'a>> {
+        let manifest = self.manifest.as_ref().and_then(|manifest| manifest.of_database(name));
+        let manifest = manifest.ok_or_else(|| {
+            Error::new(ErrorKind::NotFound, "the backup has no such database")
+                .context("database", name.escape_debug())
+                .hint("`cadangkan backups info` lists what a backup has")
+        })?;
+        let index = self.index.as_ref().ok_or_else(|| {
+            Error::new(ErrorKind::DamagedBackup, "the index is gone, which tells what in the archive is of which database")
+                .hint("take another storage's copy with --storage; or give the whole archive, decompressed, to the server's own client")
+        })?;
+        Ok(Source {
+            bytes: self.bytes.clone(),
+            size: self.size,
+            codec: self.codec,
+            manifest: Some(manifest),
+            index: Some(index.of_database(name)),
+            is_part: true,
+        })
+    }
+
+    /// Whether it is one of several databases in the archive.
+    pub(crate) fn is_part(&self) -> bool {
+        self.is_part
     }
 
     /// The manifest, unless the archive stands alone.
@@ -319,13 +373,9 @@ fn newest_good(
     let mut newest = None;
     for place in places {
         let filter = BackupFilter {
-            database: Some(database.clone()),
-            original: wanted.original(),
             storage: Some(place.name.clone()),
             status: Some(BackupStatus::Good),
-            descending: true,
-            limit: Some(1),
-            ..BackupFilter::default()
+            ..wanted.newest(database)
         };
         newest = newest.max(catalog.backups(&filter)?.first().map(|backup| backup.id));
     }
@@ -350,7 +400,7 @@ fn known_key(
     let id = match wanted {
         Wanted::Id(id) => Some(id),
         Wanted::Newest => catalog.newest_backup(database, true)?.map(|newest| newest.id),
-        Wanted::NewestOf(_) => newest_good(context, database, wanted, &[place])?,
+        Wanted::NewestOf(_) | Wanted::NewestCombined => newest_good(context, database, wanted, &[place])?,
     };
     let Some(id) = id else { return Ok(None) };
     let copies = catalog.backup_copies(database, id)?;
@@ -407,11 +457,17 @@ pub(crate) fn not_found(database: &Name, wanted: Wanted<'_>) -> Error {
         Wanted::NewestOf(name) => {
             format!("\"{database}\" has no backup of its database {} yet", name.escape_debug())
         }
+        Wanted::NewestCombined => format!("\"{database}\" has no backup yet that holds several databases"),
     };
     let hint = match wanted {
         Wanted::Newest => format!(
             "make one with `cadangkan backup {database}`, or bring back what a storage holds with `cadangkan adopt <storage>`"
         ),
+        Wanted::NewestCombined => {
+            format!(
+                "make one with `cadangkan backup {database} --combined`, or name one database with --database"
+            )
+        }
         Wanted::Id(_) | Wanted::NewestOf(_) => {
             format!("`cadangkan backups list {database}` shows what there is")
         }

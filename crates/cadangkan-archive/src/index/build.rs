@@ -93,6 +93,8 @@ impl IndexBuilder {
     }
 }
 
+const SECTION_IS_OVER: &str = "a frame belongs to a section that is over";
+
 impl Index {
     /// Where the first frame begins: behind the two bytes that open a zlib stream.
     pub(super) fn frames_begin(codec: CodecKind) -> u64 {
@@ -119,8 +121,10 @@ impl Index {
         if self.codec == CodecKind::None && entry.raw_len != entry.stored_len {
             return Err("a frame that is not compressed has two lengths");
         }
-        if self.entries.last().is_some_and(|last| last.section > entry.section) {
-            return Err("a frame belongs to a section that is over");
+        let is_over =
+            |last: &IndexEntry| last.section > entry.section && last.object.database == entry.object.database;
+        if self.entries.last().is_some_and(is_over) {
+            return Err(SECTION_IS_OVER);
         }
         // Both sums stay far below the largest number: frames and their lengths are bounded.
         self.stored_bytes += entry.stored_len;
@@ -140,6 +144,21 @@ impl Index {
             (behind, _) => behind == Some(0),
         };
         self.stored_bytes = stored_bytes;
-        if right { Ok(()) } else { Err("the archive has another length than its frames") }
+        if !right {
+            return Err("the archive has another length than its frames");
+        }
+        self.check_sections()
+    }
+
+    /// Makes sure that the sections of each database are in order, wherever its frames stand.
+    fn check_sections(&self) -> Result<(), &'static str> {
+        let mut last = HashMap::new();
+        for entry in &self.entries {
+            let before = last.insert(entry.object.database.as_deref(), entry.section);
+            if before.is_some_and(|before| before > entry.section) {
+                return Err(SECTION_IS_OVER);
+            }
+        }
+        Ok(())
     }
 }

@@ -2,6 +2,7 @@ mod build;
 mod read;
 mod write;
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -69,6 +70,27 @@ impl Index {
     /// All entries, in the order of the archive.
     pub fn entries(&self) -> &[IndexEntry] {
         &self.entries
+    }
+
+    /// The frames of one of several databases, with names as in an archive of that one alone; they stay where they are.
+    pub fn of_database(&self, database: &str) -> Index {
+        let mut names: HashMap<Arc<ObjectName>, Arc<ObjectName>> = HashMap::new();
+        let is_its = |entry: &&IndexEntry| entry.object.database.as_deref() == Some(database);
+        let entries: Vec<_> = self
+            .entries
+            .iter()
+            .filter(is_its)
+            .cloned()
+            .map(|mut entry| {
+                let plain = || Arc::new(ObjectName { database: None, ..ObjectName::clone(&entry.object) });
+                let name = Arc::clone(names.entry(Arc::clone(&entry.object)).or_insert_with(plain));
+                entry.object = name;
+                entry
+            })
+            .collect();
+        let stored_bytes = entries.iter().map(|entry| entry.stored_len).sum();
+        let raw_bytes = entries.iter().map(|entry| entry.raw_len).sum();
+        Index { codec: self.codec, entries, stored_bytes, raw_bytes }
     }
 
     /// The entries that hold a range of the uncompressed archive; none when it is empty or beyond the end.

@@ -158,3 +158,55 @@ fn an_archive_of_no_frames_has_the_length_of_its_empty_frame() {
     assert!(!end(CodecKind::Zstd, 0) && !end(CodecKind::Zstd, 65) && !end(CodecKind::Zlib, 2));
     assert!(!end(CodecKind::Zlib, 0) && !end(CodecKind::None, 1));
 }
+
+/// Frames of two databases: the rows of both, then what comes behind them.
+fn combined(frames: &[(Section, Option<&str>, u64)]) -> cadangkan_core::Result<Index> {
+    let mut builder = IndexBuilder::new(CodecKind::Zstd);
+    for (section, database, raw_len) in frames {
+        let object = &ObjectName { database: database.map(str::to_owned), ..ObjectName::new("t") };
+        let entry = NewEntry {
+            section: *section,
+            object,
+            part: 0,
+            rows: 1,
+            raw_len: *raw_len,
+            hash: FrameHash::of(b""),
+        };
+        builder.push(entry, *raw_len)?;
+    }
+    let stored_bytes = builder.stored_bytes();
+    builder.finish(stored_bytes)
+}
+
+const TWO: &[(Section, Option<&str>, u64)] = &[
+    (Section::Header, Some("a"), 1),
+    (Section::Data, Some("a"), 2),
+    (Section::Header, Some("b"), 3),
+    (Section::Data, Some("b"), 4),
+    (Section::PostData, Some("a"), 5),
+    (Section::PostData, Some("b"), 6),
+    (Section::Trailer, None, 7),
+];
+
+#[test]
+fn sections_of_each_database_are_in_order() {
+    let index = combined(TWO).unwrap();
+    assert_eq!(read(&lines(&index)).unwrap(), index);
+    // Whether another one stands between them or not.
+    for (place, section) in [(1, Section::Trailer), (4, Section::Header), (3, Section::Trailer)] {
+        let mut frames = TWO.to_vec();
+        frames[place].0 = section;
+        assert!(combined(&frames).is_err(), "{place} {section}");
+    }
+}
+
+#[test]
+fn one_of_several_databases_is_where_it_was() {
+    let of_b = combined(TWO).unwrap().of_database("b");
+    let seen: Vec<_> =
+        of_b.entries().iter().map(|entry| (entry.section, entry.offset, entry.raw_len)).collect();
+    assert_eq!(seen, [(Section::Header, 3, 3), (Section::Data, 6, 4), (Section::PostData, 15, 6)]);
+    assert!(of_b.entries().iter().all(|entry| *entry.object == ObjectName::new("t")));
+    assert_eq!((of_b.stored_bytes(), of_b.raw_bytes(), of_b.frames()), (13, 13, 3));
+    assert_eq!(combined(TWO).unwrap().of_database("c").frames(), 0);
+}

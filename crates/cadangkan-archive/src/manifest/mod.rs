@@ -6,7 +6,9 @@ use cadangkan_core::{BackupId, Name, ObjectReport, Result, Selection, Timestamp}
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-pub use parts::{ArchiveInfo, BackupType, EncryptionInfo, IndexInfo, SideFileInfo, ToolInfo, Trigger};
+pub use parts::{
+    ArchiveInfo, BackupType, DatabasePart, EncryptionInfo, IndexInfo, SideFileInfo, ToolInfo, Trigger,
+};
 
 /// All that is known of one backup: the small file that is written last and makes the backup exist.
 ///
@@ -61,6 +63,9 @@ pub struct Manifest {
     /// Which objects were asked for.
     #[serde(default)]
     pub selection: Selection,
+    /// The databases, in the order of the archive, where it holds several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub databases: Vec<DatabasePart>,
     /// The point of the server's history that it shows.
     #[serde(default)]
     pub position: Map<String, Value>,
@@ -109,6 +114,35 @@ impl Manifest {
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         check::sound(self).map_err(check::not_written)?;
         seal::close(self)
+    }
+
+    /// Tells whether the backup holds a database, by its name where it is.
+    pub fn holds(&self, database: &str) -> bool {
+        match self.databases.as_slice() {
+            [] => self.database == database,
+            several => several.iter().any(|part| part.name == database),
+        }
+    }
+
+    /// What is true of one of several databases, as it would stand in the manifest of an archive of that one alone; `None`
+    /// when it is none of them.
+    pub fn of_database(&self, database: &str) -> Option<Manifest> {
+        let part = self.databases.iter().find(|part| part.name == database)?;
+        let mut manifest = Manifest { databases: Vec::new(), objects: Vec::new(), ..self.clone() };
+        let its = self.objects.iter().filter(|object| object.name.database.as_deref() == Some(database));
+        manifest.objects = its
+            .cloned()
+            .map(|mut object| {
+                object.name.database = None;
+                object
+            })
+            .collect();
+        manifest.database = part.name.clone();
+        manifest.tables_count = part.tables_count;
+        manifest.selection = part.selection.clone();
+        manifest.attributes = part.attributes.clone();
+        (manifest.archive.size_bytes, manifest.archive.raw_bytes) = (part.stored_bytes, part.raw_bytes);
+        Some(manifest)
     }
 
     /// Reads a manifest.

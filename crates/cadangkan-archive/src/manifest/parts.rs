@@ -1,7 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use cadangkan_core::{Error, ErrorKind};
+use cadangkan_core::{Error, ErrorKind, Selection};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -42,6 +42,28 @@ pub struct IndexInfo {
     pub size_bytes: u64,
     /// SHA-256 of its bytes as stored.
     pub checksum: Checksum,
+    /// Members that this program does not know.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// One of the databases in an archive that holds several.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DatabasePart {
+    /// Its name; the objects of the backup that carry it are its own.
+    pub name: String,
+    /// Number of its tables.
+    pub tables_count: u64,
+    /// Bytes of its frames before compression.
+    pub raw_bytes: u64,
+    /// Bytes of its frames as stored.
+    pub stored_bytes: u64,
+    /// Which of its objects were asked for.
+    #[serde(default, skip_serializing_if = "Selection::is_everything")]
+    pub selection: Selection,
+    /// What a restore must know and the archive does not say.
+    #[serde(default)]
+    pub attributes: Map<String, Value>,
     /// Members that this program does not know.
     #[serde(flatten)]
     pub other: Map<String, Value>,

@@ -44,6 +44,7 @@ fn sample() -> Manifest {
         encryption: EncryptionInfo::none(),
         options: Map::new(),
         selection: Selection::default(),
+        databases: Vec::new(),
         position: Map::new(),
         attributes: Map::from_iter([("page_size".into(), 4096.into())]),
         tables_count: 1,
@@ -192,4 +193,31 @@ fn durations_are_kept_to_the_millisecond() {
     let manifest = Manifest { duration_seconds: 1.0 / 3.0, ..sample() };
     let read = Manifest::from_bytes(&manifest.to_bytes().unwrap()).unwrap();
     assert_eq!(read.duration_seconds, 0.333);
+}
+
+#[test]
+fn one_of_several_databases_has_a_manifest_of_its_own() {
+    let part = |name: &str, tables_count| DatabasePart {
+        name: name.to_owned(),
+        tables_count,
+        raw_bytes: 70,
+        stored_bytes: 7,
+        selection: Selection { schema_only: name == "b", ..Selection::default() },
+        attributes: Map::from_iter([("database".to_owned(), Value::from(name))]),
+        other: Map::new(),
+    };
+    let object = |database: &str| {
+        let name = ObjectName { database: Some(database.to_owned()), ..ObjectName::new("t") };
+        ObjectReport::new(ObjectKind::TABLE, name)
+    };
+    let databases = vec![part("a", 1), part("b", 2)];
+    let manifest = Manifest { databases, objects: vec![object("a"), object("b")], ..sample() };
+    let read = Manifest::from_bytes(&manifest.to_bytes().unwrap()).unwrap();
+    assert_eq!(read, manifest);
+    assert!(read.holds("a") && read.holds("b") && !read.holds(&read.database));
+    assert!(sample().holds(&sample().database) && sample().of_database("a").is_none());
+    let of_b = read.of_database("b").unwrap();
+    assert_eq!((of_b.database.as_str(), of_b.tables_count, of_b.archive.size_bytes), ("b", 2, 7));
+    assert_eq!(of_b.objects.iter().map(|object| object.name.to_string()).collect::<Vec<_>>(), ["t"]);
+    assert!(of_b.selection.schema_only && of_b.databases.is_empty() && of_b.attributes["database"] == "b");
 }

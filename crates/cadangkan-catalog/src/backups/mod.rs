@@ -36,8 +36,11 @@ pub struct BackupRecord {
     /// The database.
     pub database: Name,
     /// What it is called where it is: one configured database may stand for a server with many. Not known of backups
-    /// that an older program recorded.
+    /// that an older program recorded; none where the backup holds several.
     pub original: Option<String>,
+    /// The databases, where the backup holds several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub databases: Vec<String>,
     /// The backup; unique per database.
     #[serde(rename = "backup_id")]
     pub id: BackupId,
@@ -86,7 +89,7 @@ pub struct BackupRecord {
 pub struct BackupFilter {
     /// Only those of this database.
     pub database: Option<Name>,
-    /// Only those of the database that is called this where it is, to the letter.
+    /// Only those of the database that is called this where it is, to the letter; alone, or with others.
     pub original: Option<String>,
     /// Only those that began at this time or later.
     pub since: Option<Timestamp>,

@@ -9,7 +9,7 @@ use crate::{Catalog, convert};
 const COLUMNS: &str =
     "SELECT database, backup_id, storage, archive_key, engine, kind, cause, status, created_at,
     completed_at, size_bytes, raw_bytes, tables, codec, preserved, tags, ticket, verified_at, verified_level,
-    checksum, run_id, original FROM backups";
+    checksum, run_id, original, databases FROM backups";
 
 impl Catalog {
     /// All copies of a backup, by the names of their storages.
@@ -66,18 +66,25 @@ impl Catalog {
 
     /// What the databases are called that a configured one has backups of, in order of their names.
     pub fn originals(&self, database: &Name) -> Result<Vec<String>> {
-        let sql = "SELECT DISTINCT original FROM backups WHERE database = $1 AND original IS NOT NULL ORDER BY original";
+        let sql = "SELECT original FROM backups WHERE database = $1 AND original IS NOT NULL
+            UNION SELECT json_each.value FROM backups, json_each(databases) WHERE database = $1 ORDER BY 1";
         self.query("cannot list the databases of backups", sql, [database.as_str()], |columns| {
             columns.plain()
         })
     }
 
     /// The stored size and the size before compression of the newest good backup: what the next one may take. With
-    /// `original` that of one database of many.
-    pub fn last_size(&self, database: &Name, original: Option<&str>) -> Result<Option<(u64, u64)>> {
+    /// `original` that of one database of many, with `tag` that of one that has it.
+    pub fn last_size(
+        &self,
+        database: &Name,
+        original: Option<&str>,
+        tag: Option<&str>,
+    ) -> Result<Option<(u64, u64)>> {
         let filter = BackupFilter {
             database: Some(database.clone()),
             original: original.map(str::to_owned),
+            tag: tag.map(str::to_owned),
             status: Some(BackupStatus::Good),
             descending: true,
             limit: Some(1),
@@ -91,7 +98,12 @@ impl Catalog {
 fn conditions(filter: &BackupFilter) -> Conditions {
     let mut conditions = Conditions::default();
     conditions.equal("database", filter.database.as_ref().map(|name| name.as_str().to_owned()));
-    conditions.equal("original", filter.original.clone());
+    if let Some(original) = &filter.original {
+        let name = conditions.bind(original.clone());
+        conditions.push(format!(
+            "(original = {name} OR EXISTS (SELECT 1 FROM json_each(databases) WHERE json_each.value = {name}))"
+        ));
+    }
     conditions.equal("status", filter.status.map(|status| status.as_str().to_owned()));
     conditions.equal("cause", filter.trigger.clone());
     conditions.equal("ticket", filter.ticket.clone());
@@ -145,5 +157,6 @@ fn read_record(columns: &mut Columns<'_>) -> Column<BackupRecord> {
         checksum: columns.plain()?,
         run: columns.plain::<Option<i64>>()?.map(RunId),
         original: columns.plain()?,
+        databases: columns.json()?,
     })
 }

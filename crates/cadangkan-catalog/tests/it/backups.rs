@@ -200,7 +200,7 @@ fn what_is_not_there_is_not_found() {
     }
     assert!(catalog.backup_copies(&shop, id).unwrap().is_empty());
     assert!(catalog.newest_backup(&shop, false).unwrap().is_none());
-    assert!(catalog.last_size(&shop, None).unwrap().is_none());
+    assert!(catalog.last_size(&shop, None, None).unwrap().is_none());
     assert!(!catalog.backup_exists(&shop, id).unwrap());
 }
 
@@ -219,9 +219,10 @@ fn order_is_by_the_time_in_the_backup_not_by_when_it_was_recorded() {
     catalog.set_verified(&shop, BackupId::new(at(100)), &name("home"), damaged, at(0), "read").unwrap();
     assert_eq!(catalog.newest_backup(&shop, true).unwrap().unwrap().id, BackupId::new(at(50)));
     assert_eq!(catalog.newest_backup(&shop, false).unwrap().unwrap().id, BackupId::new(at(100)));
-    assert_eq!(catalog.last_size(&shop, None).unwrap(), Some((77, 4000)));
-    assert_eq!(catalog.last_size(&shop, Some("/srv/shop.db")).unwrap(), Some((77, 4000)));
-    assert_eq!(catalog.last_size(&shop, Some("another")).unwrap(), None);
+    assert_eq!(catalog.last_size(&shop, None, None).unwrap(), Some((77, 4000)));
+    assert_eq!(catalog.last_size(&shop, Some("/srv/shop.db"), None).unwrap(), Some((77, 4000)));
+    assert_eq!(catalog.last_size(&shop, Some("another"), None).unwrap(), None);
+    assert_eq!(catalog.last_size(&shop, None, Some("combined")).unwrap(), None);
 }
 
 #[test]
@@ -256,4 +257,26 @@ fn the_databases_of_a_server_are_told_apart() {
     catalog.record_backups(&records).unwrap();
     assert_eq!(catalog.originals(&name("prod")).unwrap(), ["a", "b'\";--"]);
     assert!(catalog.originals(&name("none")).unwrap().is_empty());
+}
+
+#[test]
+fn a_backup_of_several_databases_is_one_of_each() {
+    let (_place, catalog) = catalog();
+    let several = BackupRecord {
+        original: None,
+        databases: ["a", "it's \"b\"", "ü, %"].map(str::to_owned).into(),
+        ..backup("prod", 1)
+    };
+    let alone = BackupRecord { original: Some("a".to_owned()), ..backup("prod", 0) };
+    catalog.record_backups(&[several.clone(), alone.clone()]).unwrap();
+    let copies = catalog.backup_copies(&several.database, several.id).unwrap();
+    assert_eq!(copies.first(), Some(&several));
+    let of = |original: &str| {
+        let filter = BackupFilter { original: Some(original.to_owned()), ..BackupFilter::default() };
+        catalog.backups(&filter).unwrap()
+    };
+    assert_eq!(of("a"), [alone, several.clone()]);
+    assert_eq!((of("it's \"b\""), of("ü, %")), (vec![several.clone()], vec![several]));
+    assert!(of("b").is_empty() && of("%").is_empty() && of("[]").is_empty());
+    assert_eq!(catalog.originals(&name("prod")).unwrap(), ["a", "it's \"b\"", "ü, %"]);
 }

@@ -35,6 +35,7 @@ pub(crate) fn backup(database: &str, second: i64) -> BackupRecord {
     BackupRecord {
         database: name(database),
         original: Some(format!("/srv/{database}.db")),
+        databases: Vec::new(),
         id: BackupId::new(at(second)),
         storage: name("home"),
         archive_key: format!("{database}/2026/01/{second}.sqlite.zst"),

@@ -1,11 +1,15 @@
 //! Definitions, as the server gives them.
 
+use std::sync::Arc;
+
 use cadangkan_core::{Control, Error, ErrorKind, Frame, Result, Selection};
 use cadangkan_engine::{FrameSink, Unit};
-use cadangkan_mywire::{Connection, Flavor};
+use cadangkan_mywire::{Connection, Flavor, identifier};
 
+use super::deferred::Deferred;
 use super::entries::{Entries, Title};
 use super::own_name::without;
+use super::rest::Part;
 use super::shows::show;
 use super::{events, routines, sequences, triggers, views};
 use crate::catalog::{Relations, Schema, Table};
@@ -27,7 +31,7 @@ const VARIABLES: &[&str] = &[
 pub(super) struct Definitions {
     pub(super) header: Vec<Vec<u8>>,
     pub(super) sequences: Vec<Vec<u8>>,
-    pub(super) post_data: Vec<Vec<u8>>,
+    pub(super) deferred: Arc<Deferred>,
     /// What this user may not see.
     pub(super) denied: Vec<String>,
     /// What a person should know of them.
@@ -42,12 +46,13 @@ impl Definitions {
         relations: &Relations,
         selection: &Selection,
         facts: &Facts,
+        part: Option<&Part>,
         control: &Control<'_>,
     ) -> Result<Self> {
         let mut definitions = Definitions {
-            header: vec![header(connection, schema, facts, selection)],
+            header: vec![header(connection, schema, facts, selection, part)],
             sequences: Vec::new(),
-            post_data: Vec::new(),
+            deferred: Arc::default(),
             denied: Vec::new(),
             warnings: Vec::new(),
         };
@@ -55,43 +60,64 @@ impl Definitions {
             return Ok(definitions);
         }
         definitions.sequences = sequences::definitions(connection, schema, &relations.sequences, control)?;
-        let mut entries = Entries::default();
+        let mut deferred = Deferred::default();
         // What belongs to no table is left out where tables are named.
         let everything = selection.tables.is_empty();
-        let mut functions = std::collections::BTreeMap::new();
         if everything {
-            let found = routines::add(connection, schema, facts, &mut entries, control)?;
+            let found = routines::add(connection, schema, facts, &mut deferred.routines, control)?;
             definitions.denied.extend(found.denied);
-            functions = found.functions;
+            deferred.functions = found.functions;
         }
-        let views = views::add(connection, schema, relations, &functions, &mut entries, control)?;
+        let views = views::read(connection, schema, relations, &deferred.functions, control)?;
         definitions.denied.extend(views.denied);
         definitions.warnings = views.warnings;
-        triggers::add(connection, schema, selection, facts, &mut entries, control)?;
+        deferred.views = views.views;
+        triggers::add(connection, schema, selection, facts, &mut deferred.others, control)?;
         if everything {
-            events::add(connection, schema, facts, &mut entries, control)?;
+            events::add(connection, schema, facts, &mut deferred.others, control)?;
         }
-        definitions.post_data = entries.finish();
+        definitions.deferred = Arc::new(deferred);
         Ok(definitions)
     }
 }
 
-/// The settings of the session, and of the database.
-fn header(connection: &Connection, schema: &Schema, facts: &Facts, selection: &Selection) -> Vec<u8> {
-    let saved: Vec<_> = variables(connection).map(|name| format!("@cadangkan_{name} = @@{name}")).collect();
+/// The settings of the session, and of the database. Of several parts only the first keeps the settings that were, and
+/// each makes its database and turns to it.
+fn header(
+    connection: &Connection,
+    schema: &Schema,
+    facts: &Facts,
+    selection: &Selection,
+    part: Option<&Part>,
+) -> Vec<u8> {
+    let saved: Vec<_> = VARIABLES.iter().map(|name| format!("@cadangkan_{name} = @@{name}")).collect();
+    let keep = if part.is_none_or(|part| part.is_first) {
+        format!("SET {};\n", saved.join(", "))
+    } else {
+        String::new()
+    };
     let mut text = format!(
-        "-- Cadangkan\n-- of database {}, {}\n\nSET {};\nSET NAMES utf8mb4;\n\
+        "-- Cadangkan\n-- of database {}, {}\n\n{keep}SET NAMES utf8mb4;\n\
          SET time_zone = '+00:00', sql_mode = 'NO_AUTO_VALUE_ON_ZERO', foreign_key_checks = 0, unique_checks = 0, \
          sql_notes = 0;\n",
         schema.name.escape_debug(),
-        connection.version(),
-        saved.join(", ")
+        connection.version()
     );
     if connection.version().flavor == Flavor::MariaDb {
         // Rows that broke a rule that came later, and rows of the past, are restored as they were.
         text.push_str(
             "SET check_constraint_checks = 0 /*M!101100 , system_versioning_insert_history = 1 */;\n",
         );
+    }
+    if part.is_some() {
+        let name = identifier(&schema.name);
+        if !selection.data_only {
+            text.push_str(&format!(
+                "CREATE DATABASE IF NOT EXISTS {name} CHARACTER SET {} COLLATE {};\n",
+                facts.charset, facts.collation
+            ));
+        }
+        text.push_str(&format!("USE {name};\n"));
     }
     text.push('\n');
     if !selection.data_only && !selection.is_of_tables() {
@@ -106,7 +132,7 @@ fn header(connection: &Connection, schema: &Schema, facts: &Facts, selection: &S
 
 /// Puts the settings of the session back.
 pub(super) fn trailer(connection: &Connection) -> Vec<u8> {
-    let back: Vec<_> = variables(connection).map(|name| format!("{name} = @cadangkan_{name}")).collect();
+    let back: Vec<_> = VARIABLES.iter().map(|name| format!("{name} = @cadangkan_{name}")).collect();
     let mut text = format!("SET {};\n", back.join(", "));
     if connection.version().flavor == Flavor::MariaDb {
         text.push_str(
@@ -114,10 +140,6 @@ pub(super) fn trailer(connection: &Connection) -> Vec<u8> {
         );
     }
     text.into_bytes()
-}
-
-fn variables(_: &Connection) -> impl Iterator<Item = &'static str> {
-    VARIABLES.iter().copied()
 }
 
 /// Reads the definition of a table.

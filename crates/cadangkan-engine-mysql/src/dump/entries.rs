@@ -81,6 +81,18 @@ impl Entries {
         self.cut();
     }
 
+    /// Adds whole entries.
+    pub(super) fn add_entries(&mut self, entries: &[u8]) {
+        self.text.extend_from_slice(entries);
+        self.cut();
+    }
+
+    /// What was added so far.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &[u8]> {
+        let last = Some(self.text.as_slice()).filter(|text| !text.is_empty());
+        self.texts.iter().map(Vec::as_slice).chain(last)
+    }
+
     /// The texts.
     pub(super) fn finish(mut self) -> Vec<Vec<u8>> {
         if !self.text.is_empty() {

@@ -1,6 +1,7 @@
 //! One dump: a view, definitions as the server gives them, rows as literals.
 
 mod aside;
+mod deferred;
 mod definitions;
 mod entries;
 mod events;
@@ -10,6 +11,7 @@ mod own_name;
 mod plan;
 mod position;
 mod readable;
+mod rest;
 mod routines;
 mod rows;
 mod sequences;
@@ -36,6 +38,7 @@ use definitions::Definitions;
 use gate::Gate;
 use plan::refuse;
 pub(crate) use plan::{no_database, plan};
+use rest::Part;
 pub(crate) use rows::Reading;
 pub(crate) use server::MysqlServerSnapshot;
 use units::Work;
@@ -51,6 +54,8 @@ pub(crate) struct MysqlSnapshot {
     works: Vec<Work>,
     definitions: Definitions,
     trailer: Vec<Vec<u8>>,
+    /// Where it is a part of a script of several databases.
+    part: Option<Part>,
     /// Opens once sequences stand in the archive, since tables may need them.
     sequences: Gate,
     check: bool,
@@ -64,7 +69,7 @@ impl MysqlSnapshot {
         let name = target.database().ok_or_else(no_database)?;
         let databases = &[(name, &request.selection)];
         let view = View::begin(&asked(config, &target, databases), control)?;
-        MysqlSnapshot::of(view, config, &Aside::new(target), request, control)
+        MysqlSnapshot::of(view, config, &Aside::new(target), request, None, control)
     }
 
     /// Finds out what there is to dump, and reads the definitions that are not tables'.
@@ -73,6 +78,7 @@ impl MysqlSnapshot {
         config: &Config,
         aside: &Aside,
         request: &DumpRequest,
+        part: Option<Part>,
         control: &Control<'_>,
     ) -> Result<Self> {
         let selection = &request.selection;
@@ -80,41 +86,29 @@ impl MysqlSnapshot {
         let (facts, unread, definitions, trailer) = view.coordinate(|connection| {
             let facts = probe::look(connection, schema, relations.size, control)?;
             let unread = readable::look(connection, schema, relations, selection, control)?;
-            let definitions = Definitions::begin(connection, schema, relations, selection, &facts, control)?;
+            let definitions =
+                Definitions::begin(connection, schema, relations, selection, &facts, part.as_ref(), control)?;
             Ok((facts, unread, definitions, definitions::trailer(connection)))
         })?;
         let denied: Vec<_> = unread.denied.into_iter().chain(definitions.denied.iter().cloned()).collect();
         readable::check(&denied)?;
-        let users = match users::wish(request) {
-            Users::Excluded => users::Found::default(),
-            wish => {
-                let definers = view.coordinate(|held| users::definers(held, &view.schema, control))?;
-                let scope =
-                    users::Scope { schema: &view.schema, definers: &definers, of_many: config.of_many };
-                aside.users(&view, &scope, wish, control)?
-            }
-        };
+        let beside = beside(&view, config, aside, request, part.as_ref(), control)?;
         let rows = ranges(&view, selection, control)?;
         view.expect_locked(rows.iter().filter(|rows| rows.is_locked(&view)).count());
-        let captured = match request.options.capture_position {
-            true => position::side_file(&view.position, &view.schema.name, &view.version),
-            false => users::Found::default(),
-        };
         let estimated_bytes = Some(rows.iter().map(Rows::bytes).sum());
-        let (units, works) = units::list(&view, selection, rows);
+        let (units, works) = units::list(&view, selection, rows, part.is_some());
         let mut warnings = std::mem::take(&mut view.warnings);
         warnings.extend(aside.target.warnings().iter().cloned());
         warnings.extend(unread.warnings);
         warnings.extend(definitions.warnings.iter().cloned());
         warnings.extend(about_tables(&view));
-        warnings.extend(users.warnings);
-        warnings.extend(captured.warnings);
+        warnings.extend(beside.iter().flat_map(|found| found.warnings.clone()));
         let start = SnapshotStart {
             server: facts.server,
             position: view.position.clone(),
             attributes: facts.attributes,
             estimated_bytes,
-            side_files: users.file.into_iter().chain(captured.file).collect(),
+            side_files: beside.into_iter().filter_map(|found| found.file).collect(),
             tool_versions: Vec::new(),
             warnings,
         };
@@ -127,6 +121,7 @@ impl MysqlSnapshot {
             works,
             definitions,
             trailer: vec![trailer],
+            part,
             sequences,
             check: request.check,
         })
@@ -142,6 +137,41 @@ impl MysqlSnapshot {
         definitions::send(unit, first_part, texts, sink)?;
         Ok(UnitReport::default())
     }
+}
+
+/// Finds what lies beside the archive: accounts, and the position. Of several databases it is found once for all.
+fn beside(
+    view: &View,
+    config: &Config,
+    aside: &Aside,
+    request: &DumpRequest,
+    part: Option<&Part>,
+    control: &Control<'_>,
+) -> Result<Vec<users::Found>> {
+    let wish = users::wish(request);
+    let definers = match wish {
+        Users::Excluded => Default::default(),
+        _ => view.coordinate(|held| users::definers(held, &view.schema, control))?,
+    };
+    let (schemas, definers) = match part {
+        None => (vec![view.schema.clone()], definers),
+        Some(part) => {
+            part.rest.keep_concerned(view.schema.clone(), definers);
+            if !part.is_last {
+                return Ok(Vec::new());
+            }
+            part.rest.concerned()
+        }
+    };
+    let mut found = Vec::new();
+    if wish != Users::Excluded {
+        let scope = users::Scope { schemas: &schemas, definers: &definers, of_many: config.of_many };
+        found.push(aside.users(view, &scope, wish, control)?);
+    }
+    if request.options.capture_position {
+        found.push(position::side_file(&view.position, &users::named(&schemas), &view.version));
+    }
+    Ok(found)
 }
 
 fn asked<'a>(config: &Config, target: &'a Target, databases: &'a [(&'a str, &'a Selection)]) -> Asked<'a> {
@@ -224,11 +254,17 @@ impl Snapshot for MysqlSnapshot {
                 Ok(report)
             }
             Work::PostData => {
-                let texts = &self.definitions.post_data;
-                self.send(unit, 0, texts, sink)?;
                 let names = &self.view.relations.sequences;
-                let values = self.view.read(|connection| sequences::values(connection, names, control))?;
-                self.send(unit, texts.len() as u64, &values, sink)
+                let values = || self.view.read(|connection| sequences::values(connection, names, control));
+                let deferred = &self.definitions.deferred;
+                if let Some(Part { rest, .. }) = &self.part {
+                    rest.keep(&self.view.schema.name, deferred, values()?);
+                    rest.keep_trailer(&self.trailer.concat());
+                    return Ok(UnitReport::default());
+                }
+                let texts = deferred.texts();
+                self.send(unit, 0, &texts, sink)?;
+                self.send(unit, texts.len() as u64, &values()?, sink)
             }
         }
     }

@@ -47,6 +47,17 @@ pub(super) fn names_read(definition: &[u8], database: &str) -> BTreeSet<String> 
     names
 }
 
+/// The same for names behind that of another database, both in lower case.
+pub(super) fn names_read_elsewhere(definition: &[u8], database: &str) -> BTreeSet<(String, String)> {
+    let definition = without(definition, database);
+    let tokens: Vec<_> = Tokens::new(&definition).collect();
+    let quoted = |at: usize| tokens.get(at).filter(|token| token.is_quoted() && token.is_name());
+    let is_dot = |at: usize| tokens.get(at).is_some_and(|token| token.is_char(b'.'));
+    let pairs = (0..tokens.len()).filter(|at| is_dot(at + 1));
+    let names = pairs.filter_map(|at| Some((quoted(at)?, quoted(at + 2)?)));
+    names.map(|(outer, name)| (outer.name().to_lowercase(), name.name().to_lowercase())).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +83,14 @@ mod tests {
     fn a_table_of_the_same_name_is_left_alone() {
         let text = "select `db`.`a` AS `a`,`db`.`f`(1) from `db`";
         assert_eq!(stripped(text), "select `db`.`a` AS `a`,`f`(1) from `db`");
+    }
+
+    #[test]
+    fn names_in_other_databases_are_found() {
+        let text = "select `t`.`a` AS `a`,`Other`.`f`(1) from (`db`.`t` join `other`.`V`)";
+        let names: Vec<_> = names_read_elsewhere(text.as_bytes(), "db").into_iter().collect();
+        let pair = |outer: &str, name: &str| (outer.to_owned(), name.to_owned());
+        assert_eq!(names, [pair("other", "f"), pair("other", "v"), pair("t", "a")]);
     }
 
     #[test]

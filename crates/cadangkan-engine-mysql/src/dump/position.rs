@@ -20,10 +20,9 @@ const KEYS: [&str; 8] = [
 ];
 
 /// Writes the position into lines of `key=value`; where there is none, that is a warning.
-pub(super) fn side_file(position: &Map<String, Value>, database: &str, version: &Version) -> Found {
+pub(super) fn side_file(position: &Map<String, Value>, databases: &str, version: &Version) -> Found {
     let mut text = format!(
-        "# Cadangkan: where the log of the server was, for this backup\n# of database {}, {version}\n",
-        database.escape_debug()
+        "# Cadangkan: where the log of the server was, for this backup\n# of {databases}, {version}\n"
     );
     let (mut lines, mut has_gtid) = (0, false);
     for key in KEYS {
@@ -62,7 +61,7 @@ mod tests {
             number: (10, 11, 19),
             text: "10.11.19-MariaDB".to_owned(),
         };
-        let of = |value: Value| side_file(value.as_object().unwrap(), "a\nb", &version);
+        let of = |value: Value| side_file(value.as_object().unwrap(), "database a", &version);
         let whole = of(
             json!({ "locked_ms": 3, "binlog_offset": 4, "binlog_file": "b.1", "gtid_binlog_pos": "0-1-2" }),
         );

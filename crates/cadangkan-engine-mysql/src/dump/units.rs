@@ -91,8 +91,13 @@ impl Rows {
     }
 }
 
-/// Lists all units of a dump with what they are made of.
-pub(super) fn list(view: &View, selection: &Selection, rows: Vec<Rows>) -> (Vec<Unit>, Vec<Work>) {
+/// Lists all units of a dump with what they are made of; settings are put back behind the last part of several alone.
+pub(super) fn list(
+    view: &View,
+    selection: &Selection,
+    rows: Vec<Rows>,
+    is_part: bool,
+) -> (Vec<Unit>, Vec<Work>) {
     let definitions = || (ObjectName::new("definitions"), ObjectKind::DEFINITIONS);
     let mut list = vec![(Section::Header, definitions(), Work::Header)];
     let tables = &view.relations.tables;
@@ -110,7 +115,9 @@ pub(super) fn list(view: &View, selection: &Selection, rows: Vec<Rows>) -> (Vec<
         }
     }
     list.push((Section::PostData, definitions(), Work::PostData));
-    list.push((Section::Trailer, definitions(), Work::Trailer));
+    if !is_part {
+        list.push((Section::Trailer, definitions(), Work::Trailer));
+    }
     list.into_iter()
         .enumerate()
         .map(|(number, (section, (object, kind), work))| (Unit { number, section, object, kind }, work))

@@ -3,7 +3,7 @@
 mod accounts;
 mod who;
 
-use cadangkan_core::{Control, Error, ErrorKind, Result, ResultExt};
+use cadangkan_core::{Control, Error, ErrorKind, Result, ResultExt, format_some};
 use cadangkan_engine::{DumpRequest, SideFile, SideKind, Users};
 use cadangkan_mywire::{Connection, Flavor};
 
@@ -20,6 +20,13 @@ pub(super) use who::{Scope, definers};
 pub(super) struct Found {
     pub(super) file: Option<SideFile>,
     pub(super) warnings: Vec<String>,
+}
+
+/// Names databases for a comment.
+pub(super) fn named(schemas: &[Schema]) -> String {
+    let names: Vec<_> = schemas.iter().map(|schema| schema.name.escape_debug().to_string()).collect();
+    let word = if names.len() == 1 { "database" } else { "databases" };
+    format!("{word} {}", format_some(&names, 100))
 }
 
 /// Whether accounts are meant: with a part of a database they are only where they were asked for.
@@ -110,7 +117,7 @@ fn script(
         }
     }
     warnings.extend(everybody.warning());
-    Ok(parts.finish(connection, scope.schema))
+    Ok(parts.finish(connection, scope.schemas))
 }
 
 /// The statements, in the order in which they can be run.
@@ -159,7 +166,7 @@ impl Parts {
         let scope = everybody.scope;
         match statement.does {
             Does::Grants(On::Databases(place)) if !scope.is_like(&place.name()) => {}
-            Does::Grants(On::Object(place)) if !scope.schema.is(&place.name()) => {}
+            Does::Grants(On::Object(place)) if !scope.has(&place.name()) => {}
             Does::Grants(On::Roles(roles)) => {
                 let roles = everybody.kept(roles);
                 if !roles.is_empty() {
@@ -175,14 +182,14 @@ impl Parts {
         Ok(())
     }
 
-    fn finish(self, connection: &Connection, schema: &Schema) -> Vec<u8> {
+    fn finish(self, connection: &Connection, schemas: &[Schema]) -> Vec<u8> {
         let dialect = match connection.version().flavor {
             Flavor::MySql => "mysql",
             Flavor::MariaDb => "mariadb",
         };
         let mut text = format!(
-            "-- Cadangkan: users and grants\n-- of database {}, {}\n-- After the database is restored: {dialect} < this file. Who is there already is left as it is, and gets the grants.\n\nSET NAMES utf8mb4;\nSET sql_mode = '';\n",
-            schema.name.escape_debug(),
+            "-- Cadangkan: users and grants\n-- of {}, {}\n-- After that is restored: {dialect} < this file. Who is there already is left as it is, and gets the grants.\n\nSET NAMES utf8mb4;\nSET sql_mode = '';\n",
+            named(schemas),
             connection.version()
         )
         .into_bytes();

@@ -6,37 +6,48 @@ use cadangkan_core::{Control, Result, ResultExt};
 use cadangkan_mywire::{Connection, identifier};
 
 use super::entries::{Entries, Made, Title};
-use super::own_name::{names_read, without};
+use super::own_name::{names_read, names_read_elsewhere, without};
 use super::shows::{Shown, show};
 use crate::catalog::{Relations, Schema};
 use crate::session::is;
 
 /// One view.
-struct View {
-    name: String,
+pub(super) struct View {
+    pub(super) name: String,
     made: Made,
     definition: Vec<u8>,
     /// What it may read: views and functions.
-    reads: BTreeSet<String>,
+    pub(super) reads: BTreeSet<String>,
+    /// What it may read in other databases, in lower case.
+    pub(super) reads_elsewhere: BTreeSet<(String, String)>,
+}
+
+impl View {
+    /// Adds its definition.
+    pub(super) fn add_to(&self, entries: &mut Entries) {
+        let title = Title { kind: "VIEW", name: &self.name, table: None };
+        entries.add_made(&title, &self.made, ("", ""), &self.definition);
+    }
 }
 
 /// What became of the views.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Found {
+    /// Those that are kept, in their order.
+    pub(super) views: Vec<View>,
     /// Those that this user may not see.
     pub(super) denied: Vec<String>,
     /// What is said of those that were left out.
     pub(super) warnings: Vec<String>,
 }
 
-/// Adds the views; `functions` says for each stored function which names stand in it. Views that read something that was
+/// Reads the views; `functions` says for each stored function which names stand in it. Views that read something that was
 /// excluded are left out too: they could not be made again.
-pub(super) fn add(
+pub(super) fn read(
     connection: &mut Connection,
     schema: &Schema,
     relations: &Relations,
     functions: &BTreeMap<String, BTreeSet<String>>,
-    entries: &mut Entries,
     control: &Control<'_>,
 ) -> Result<Found> {
     let (mut views, mut found) = (Vec::new(), Found::default());
@@ -54,17 +65,15 @@ pub(super) fn add(
         let definition = shown.bytes()?;
         let made = Made { client: shown.text()?, collation: shown.text()?, ..Made::default() };
         let reads = names_read(&definition, &schema.name);
+        let reads_elsewhere = names_read_elsewhere(&definition, &schema.name);
         let definition = without(&definition, &schema.name);
-        views.push(View { name: name.clone(), made, definition, reads });
+        views.push(View { name: name.clone(), made, definition, reads, reads_elsewhere });
     }
     found.warnings = leave_out(&mut views, &relations.excluded);
     let reads: Vec<_> = views.iter().map(|view| (view.name.as_str(), &view.reads)).collect();
-    for place in order(&reads, functions) {
-        if let Some(view) = views.get(place) {
-            let title = Title { kind: "VIEW", name: &view.name, table: None };
-            entries.add_made(&title, &view.made, ("", ""), &view.definition);
-        }
-    }
+    let places = order(&reads, functions);
+    let mut views: Vec<_> = views.into_iter().map(Some).collect();
+    found.views = places.into_iter().filter_map(|place| views.get_mut(place)?.take()).collect();
     Ok(found)
 }
 
@@ -84,7 +93,10 @@ fn leave_out(views: &mut Vec<View>, excluded: &BTreeSet<String>) -> Vec<String> 
 
 /// Puts what is read before what reads it, otherwise by name; where the names go in a circle, which those of views alone
 /// cannot, by name too.
-fn order(views: &[(&str, &BTreeSet<String>)], functions: &BTreeMap<String, BTreeSet<String>>) -> Vec<usize> {
+pub(super) fn order(
+    views: &[(&str, &BTreeSet<String>)],
+    functions: &BTreeMap<String, BTreeSet<String>>,
+) -> Vec<usize> {
     let places: BTreeMap<String, usize> =
         views.iter().enumerate().map(|(place, (name, _))| (name.to_lowercase(), place)).collect();
     let mut state = vec![State::New; views.len()];

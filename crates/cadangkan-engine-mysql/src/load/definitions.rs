@@ -41,6 +41,10 @@ pub(super) struct Definitions {
     later: Later,
     /// What is neither a table nor in one, in its order: for the swap.
     others: Vec<Entry>,
+    /// Whether views may wait for databases that are restored together with this one.
+    may_wait: bool,
+    /// Those that do.
+    waiting: Vec<Entry>,
     /// Tables that the backup has.
     seen: BTreeSet<String>,
     /// Those that were made, of an engine with transactions.
@@ -79,6 +83,8 @@ impl Definitions {
             bytes: 0,
             later: Later::default(),
             others: Vec::new(),
+            may_wait: request.together.len() > 1,
+            waiting: Vec::new(),
             seen: BTreeSet::new(),
             transactional: BTreeSet::new(),
             members: BTreeMap::new(),
@@ -205,7 +211,9 @@ impl Definitions {
             return Ok(());
         }
         let (_, entries) = parse(&take(&mut self.post_data))?;
-        let mut entries: Vec<_> = entries.into_iter().filter(|entry| self.is_meant(entry)).collect();
+        // What turns to a database is for other clients, which load several.
+        let is_meant = |entry: &Entry| entry.kind != Kind::Database && self.is_meant(entry);
+        let mut entries: Vec<_> = entries.into_iter().filter(is_meant).collect();
         if self.mode == LoadMode::Data {
             // Only ever upwards: a server takes no value that is lower than what a sequence has.
             entries.retain(|entry| entry.kind == Kind::SequenceValue);
@@ -219,7 +227,7 @@ impl Definitions {
             warn_of_definers(connection, &entries, &self.coming, control)
         })?;
         self.build(pool, counts, control)?;
-        pool.with(control, |connection| {
+        self.waiting = pool.with(control, |connection| {
             let mut failed = Vec::new();
             for entry in &entries {
                 self.make_room(connection, place, entry, control)?;
@@ -227,6 +235,7 @@ impl Definitions {
             }
             self.make_failed(connection, failed, control)
         })?;
+        entries.retain(|entry| !self.waiting.contains(entry));
         self.others.extend(entries.into_iter().filter(|entry| entry.kind != Kind::SequenceValue));
         Ok(())
     }
@@ -266,12 +275,13 @@ impl Definitions {
         }
     }
 
+    /// Tries views again until none more can be made; returns those that may wait.
     fn make_failed(
         &self,
         connection: &mut Connection,
         mut failed: Vec<&Entry>,
         control: &Control<'_>,
-    ) -> Result<()> {
+    ) -> Result<Vec<Entry>> {
         while !failed.is_empty() {
             let (before, mut left, mut last) = (failed.len(), Vec::new(), None);
             for entry in failed {
@@ -284,6 +294,9 @@ impl Definitions {
                 }
             }
             if let Some(error) = last.filter(|_| left.len() == before) {
+                if self.may_wait {
+                    return Ok(left.into_iter().cloned().collect());
+                }
                 if !self.selection.is_of_tables() {
                     return Err(error);
                 }
@@ -291,11 +304,16 @@ impl Definitions {
                 let text =
                     format!("views of tables that were left out are left out too: {}", names.join(", "));
                 control.message(Level::Warning, &text);
-                return Ok(());
+                return Ok(Vec::new());
             }
             failed = left;
         }
-        Ok(())
+        Ok(Vec::new())
+    }
+
+    /// The views that wait for other databases.
+    pub(super) fn take_waiting(&mut self) -> Vec<Entry> {
+        std::mem::take(&mut self.waiting)
     }
 
     /// Drops what stands in the way of an entry, in mode clean.
@@ -439,8 +457,8 @@ fn members(entry: &Entry) -> Option<(String, Arc<[String]>)> {
 }
 
 /// Tells whether a view could not be made since something that it reads is not there.
-fn is_for_lack(error: &Error) -> bool {
-    matches!(code(error), Some(1146 | 1356 | 1305 | 1054))
+pub(super) fn is_for_lack(error: &Error) -> bool {
+    matches!(code(error), Some(1146 | 1356 | 1305 | 1054 | 1049))
 }
 
 /// Joins texts, which are gone afterwards.

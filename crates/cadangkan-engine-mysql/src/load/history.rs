@@ -16,6 +16,8 @@ pub(super) struct History {
     statement: String,
     /// As a person reads it.
     shown: String,
+    /// Whether it waits for the last of the databases that are restored together.
+    waits: bool,
 }
 
 /// Works out what is to be set, where that is asked for.
@@ -65,7 +67,9 @@ pub(super) fn plan(
     } else {
         of_mysql(there, place, control)?
     };
-    Ok(Some(History { statement, shown: place.to_owned() }))
+    let name = request.attributes.get("database").and_then(serde_json::Value::as_str);
+    let waits = request.together.last().is_some_and(|last| Some(last.as_str()) != name);
+    Ok(Some(History { statement, shown: place.to_owned(), waits }))
 }
 
 fn of_mysql(there: &mut Connection, place: &str, control: &Control<'_>) -> Result<String> {
@@ -130,17 +134,23 @@ fn is_replicating(there: &mut Connection, control: &Control<'_>) -> Result<bool>
 impl History {
     /// What will be done, as a step of a plan.
     pub(super) fn step(&self) -> String {
-        format!(
-            "take over the place in the history of the backup's server, {}; nothing of the restore goes into the binary log",
-            self.shown
-        )
+        let without_log = "nothing of the restore goes into the binary log";
+        if self.waits {
+            return format!(
+                "{without_log}; the place in the history of the backup's server is taken over with the last database"
+            );
+        }
+        format!("take over the place in the history of the backup's server, {}; {without_log}", self.shown)
     }
 
-    /// Does it; returns what a person should know.
+    /// Does it when it is its turn; returns what a person should know.
     ///
     /// # Errors
     /// `Partial` when the server refuses: all else is done.
-    pub(super) fn take_over(&self, server: &Target, control: &Control<'_>) -> Result<String> {
+    pub(super) fn take_over(&self, server: &Target, control: &Control<'_>) -> Result<Option<String>> {
+        if self.waits {
+            return Ok(None);
+        }
         let set = || open(server, control)?.execute(&self.statement, control);
         set().map_err(|error| {
             error
@@ -152,6 +162,6 @@ impl History {
                 .context("statement", &self.statement)
                 .hint("correct what the error says, then run that statement by hand")
         })?;
-        Ok(format!("the server goes on from {}", self.shown))
+        Ok(Some(format!("the server goes on from {}", self.shown)))
     }
 }

@@ -30,6 +30,7 @@ mod stream;
 mod swap;
 mod tables;
 mod users;
+mod waiting;
 
 pub(crate) use grants::Grants;
 pub(crate) use leftovers::{discard, leftovers};

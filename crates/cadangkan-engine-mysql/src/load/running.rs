@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cadangkan_core::{Control, Error, ErrorKind, ObjectName, Result, Section, quietly};
-use cadangkan_engine::{Load, LoadMode, LoadPlan, LoadReport, LoadRequest, Piece};
+use cadangkan_engine::{Later, Load, LoadMode, LoadPlan, LoadReport, LoadRequest, Piece};
 use cadangkan_mywire::Connection;
 
 use super::definitions::Definitions;
@@ -19,6 +19,7 @@ use super::session::Session;
 use super::statement::again_after_deadlocks;
 use super::stream::{Sink, Stream};
 use super::swap::swap;
+use super::waiting::Waiting;
 use crate::config::Config;
 
 /// More connections than this make a server of usual size slower, not faster.
@@ -104,6 +105,12 @@ impl Load for MysqlLoad {
         Ok(report)
     }
 
+    fn later(&mut self) -> Option<Box<dyn Later>> {
+        let views = self.definitions().take_waiting();
+        let target = self.place.server().with_database(Some(&self.place.name));
+        (!views.is_empty()).then(|| Box::new(Waiting { target, views }) as Box<dyn Later>)
+    }
+
     fn commit(mut self: Box<Self>) -> Result<Vec<String>> {
         if !self.finished {
             return Err(Error::new(ErrorKind::Internal, "the load was not finished"));
@@ -127,7 +134,7 @@ impl Load for MysqlLoad {
             self.place.forget();
             self.done = true;
             if let Some(history) = &self.detail.history {
-                notes.push(history.take_over(self.place.server(), control)?);
+                notes.extend(history.take_over(self.place.server(), control)?);
             }
             notes.extend(std::mem::take(&mut self.detail.accounts).make(self.place.server(), control)?);
             Ok(notes)

@@ -159,7 +159,7 @@ impl State {
             Some(known) if known != name => {
                 Err(Error::new(ErrorKind::Unsupported, "the script holds more than one database")
                     .context("databases", format!("{}, {}", known.escape_debug(), name.escape_debug()))
-                    .hint("make one script for each database: mysqldump without --databases does"))
+                    .hint("give all of it to the server's own client; or make one script for each database, as mysqldump without --databases does"))
             }
             Some(_) => Ok(()),
             none => {

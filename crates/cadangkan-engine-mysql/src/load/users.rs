@@ -77,8 +77,10 @@ pub(super) fn plan(
     let has = There::look(there, is_mariadb, control)?;
     let mut wanted = script::read(script)?;
     let source = text("database");
-    let elsewhere =
-        if source.is_empty() || source == look.name { 0 } else { wanted.move_to(source, &look.name) };
+    let mut elsewhere = wanted.keep_only(&request.together);
+    if !source.is_empty() && source != look.name {
+        elsewhere += wanted.move_to(source, &look.name);
+    }
     if elsewhere > 0 {
         warnings.push(format!("{elsewhere} grants on other databases than {source} are left out"));
     }

@@ -124,7 +124,7 @@ fn back_up(
 
 /// Asks for everything that is meant.
 fn all(backup: BackupRequest) -> ServerRequest {
-    ServerRequest { backup, choice: Choice::default(), schema_only: Vec::new() }
+    ServerRequest { backup, choice: Choice::default(), schema_only: Vec::new(), combined: false }
 }
 
 fn last_run(world: &World) -> (RunStatus, String) {

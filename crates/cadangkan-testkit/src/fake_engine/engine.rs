@@ -29,6 +29,7 @@ pub static FAKE: Descriptor = Descriptor {
         selective_read: true,
         parallel_dump: true,
         many_databases: true,
+        combined: false,
         replace: true,
     },
     open,

@@ -98,6 +98,18 @@ impl std::fmt::Debug for DatabaseUrl {
     }
 }
 
+/// Databases that failed, for JSON.
+pub(crate) fn failures(failed: &[(String, cadangkan_core::Error)]) -> Vec<serde_json::Value> {
+    let one = |(name, failure): &(String, cadangkan_core::Error)| {
+        let mut value = crate::ui::error::to_json(failure);
+        if let Some(map) = value.as_object_mut() {
+            map.insert("database".to_owned(), serde_json::json!(name));
+        }
+        value
+    };
+    failed.iter().map(one).collect()
+}
+
 /// Reads a length of time on the command line.
 pub(crate) fn parse_wait(text: &str) -> std::result::Result<std::time::Duration, String> {
     cadangkan_core::settings::parse_duration(text).ok_or_else(|| "write 30s, 10m, 2h or 1d".to_owned())

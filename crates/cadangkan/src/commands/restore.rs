@@ -1,3 +1,4 @@
+mod several;
 mod target;
 mod text;
 
@@ -5,18 +6,19 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use cadangkan_archive::Trigger;
-use cadangkan_core::{BackupId, Error, ErrorKind, Name, Result, ResultExt};
+use cadangkan_core::{BackupId, Error, ErrorKind, Name, Pattern, Result, ResultExt};
 use cadangkan_engine::{Engine, LoadMode, LoadOptions, LoadUsers};
 use cadangkan_ops::Context;
 use cadangkan_ops::restore::{RestorePlan, RestoreRequest, Safety, TARGET_FACT, Target, plan, restore};
-use cadangkan_ops::source::Source;
+use cadangkan_ops::source::{Source, Wanted};
 
 use crate::app::{App, CatalogNeed, Places, Session};
 use crate::commands::selection::SelectionArgs;
 use crate::commands::ticket::TicketArgs;
 use crate::commands::wanted::wanted;
-use crate::commands::{DatabaseUrl, backup, parse_wait};
+use crate::commands::{DatabaseUrl, backup, parse_pattern, parse_wait};
 use crate::inventory::Wishes;
+use several::Meant;
 use target::OpenTarget;
 use text::plan_text;
 pub(crate) use text::report_text;
@@ -24,7 +26,7 @@ pub(crate) use text::report_text;
 /// Arguments of `restore`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  cadangkan restore shop --dry-run                         # what would happen\n  cadangkan restore shop                                   # the newest, over the present one; asks\n  cadangkan restore shop --from 2026-01-15-143022 --to /tmp/shop.db\n  cadangkan restore shop --tables orders,customers --to /tmp/some.db\n  cadangkan restore prod --tables 'public.*' --no-owner --to scratch\n  cadangkan restore server --database app                  # one of a whole server\n  cadangkan restore --file shop.sqlite.zst --to shop.db    # needs nothing but the file"
+    after_help = "Examples:\n  cadangkan restore shop --dry-run                         # what would happen\n  cadangkan restore shop                                   # the newest, over the present one; asks\n  cadangkan restore shop --from 2026-01-15-143022 --to /tmp/shop.db\n  cadangkan restore shop --tables orders,customers --to /tmp/some.db\n  cadangkan restore prod --tables 'public.*' --no-owner --to scratch\n  cadangkan restore server --database app                  # one of a whole server\n  cadangkan restore server                                 # all databases of a combined backup\n  cadangkan restore --file shop.sqlite.zst --to shop.db    # needs nothing but the file"
 )]
 pub(crate) struct RestoreArgs {
     /// The database whose backup is restored
@@ -33,9 +35,12 @@ pub(crate) struct RestoreArgs {
     /// The backup [default: the newest]
     #[arg(long, value_name = "ID")]
     from: Option<BackupId>,
-    /// Which of a server's databases; its newest backup is taken [needed without --from]
-    #[arg(long = "database", value_name = "NAME", conflicts_with = "from")]
+    /// Which of a server's databases; the newest backup that has it is taken [default: all of the newest combined backup]
+    #[arg(long = "database", value_name = "NAME")]
     one_of: Option<String>,
+    /// These databases of a combined backup: names or globs, separated by commas [default: all]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = parse_pattern, conflicts_with = "one_of")]
+    databases: Vec<Pattern>,
     /// An archive file, instead of a backup that is known
     #[arg(long, value_name = "FILE", conflicts_with_all = ["database", "from", "storage"])]
     file: Option<PathBuf>,
@@ -182,7 +187,10 @@ pub(crate) fn run(app: &App, args: &RestoreArgs) -> Result<()> {
     let list = places.list();
     let source = match (&args.database, &args.file) {
         (Some(database), _) => {
-            let wanted = wanted(&session, context.catalog, database, args.from, args.one_of.as_deref())?;
+            let wanted = match args.databases.is_empty() || args.from.is_some() {
+                true => wanted(&session, context.catalog, database, args.from, args.one_of.as_deref())?,
+                false => Wanted::NewestCombined,
+            };
             Source::stored(&context, database, wanted, &list)
                 .map_err(|error| session.no_backup_yet(database, error))?
         }
@@ -190,13 +198,18 @@ pub(crate) fn run(app: &App, args: &RestoreArgs) -> Result<()> {
             .hint("name the archive itself, as `backups info` shows it")?,
         (None, None) => return Err(Error::new(ErrorKind::Usage, "no backup is named")),
     };
+    let source = match several::meant(source, args)? {
+        Meant::One(source) => source,
+        Meant::Several(source) => return several::run(app, &session, &context, &source, args),
+    };
+    let together: Vec<_> = args.one_of.iter().cloned().collect();
     let open = target::open(app, &session, &source, args)?;
     check_kind(&source, open.engine.as_ref())?;
     let concerned: Vec<_> = args.database.iter().chain(open.entry.map(|entry| &entry.name)).collect();
     let ticket = args.ticket.of(app, &session, &concerned)?;
     let context = Context { ticket: ticket.as_ref(), ..context };
     let target = Target { name: open.entry.map(|entry| &entry.name), engine: open.engine.as_ref() };
-    let plan = plan_wish(app, &context, &source, target, args, &open)?;
+    let plan = plan_wish(app, &context, &source, target, args, &open, &together)?;
     refuse_part(args, &source, &open, &plan)?;
     if app.global.dry_run {
         context.control.step("read the archive");
@@ -289,15 +302,20 @@ fn plan_wish(
     target: Target<'_>,
     args: &RestoreArgs,
     open: &OpenTarget<'_>,
+    together: &[String],
 ) -> Result<RestorePlan> {
     let mode = args.mode.map_or_else(|| default_mode(args, source, open), Mode::load_mode);
-    let planned = plan(context, source, target, &request(args, open, mode));
+    let planned = plan(context, source, target, &request(args, open, mode, together));
     let cannot = |error: &Error| matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::Denied);
     match planned {
         Err(error) if args.mode.is_none() && mode == LoadMode::Replace && cannot(&error) => {
-            let other = plan(context, source, target, &request(args, open, LoadMode::Recreate));
+            let other = plan(context, source, target, &request(args, open, LoadMode::Recreate, together));
             let plan = other.map_err(|_| error)?;
-            app.warn("the database cannot be replaced in one step: it is dropped and created again");
+            let which = match open.one_of.as_deref().filter(|_| together.len() > 1) {
+                Some(name) => format!("the database {}", name.escape_debug()),
+                None => "the database".to_owned(),
+            };
+            app.warn(&format!("{which} cannot be replaced in one step: it is dropped and created again"));
             Ok(plan)
         }
         planned => planned,
@@ -313,7 +331,12 @@ fn default_mode(args: &RestoreArgs, source: &Source<'_>, open: &OpenTarget<'_>) 
     }
 }
 
-fn request(args: &RestoreArgs, open: &OpenTarget<'_>, mode: LoadMode) -> RestoreRequest {
+fn request(args: &RestoreArgs, open: &OpenTarget<'_>, mode: LoadMode, together: &[String]) -> RestoreRequest {
+    let mut options = args.how.options();
+    // Accounts are those of all: they are made once, when the last database is in its place.
+    if together.len() > 1 && together.last() != open.one_of.as_ref() {
+        options.users = None;
+    }
     // What recreate drops is nowhere else.
     let by_default = mode == LoadMode::Recreate && open.entry.is_some();
     RestoreRequest {
@@ -321,7 +344,8 @@ fn request(args: &RestoreArgs, open: &OpenTarget<'_>, mode: LoadMode) -> Restore
         mode,
         check: !args.no_check,
         drop_old: args.drop_old,
-        options: args.how.options(),
+        together: together.to_vec(),
+        options,
         backup_first: args.backup_first || (by_default && !args.no_backup_first),
         skip_verify: args.skip_verify,
     }

@@ -1,4 +1,3 @@
-use cadangkan_catalog::{BackupFilter, Catalog};
 use cadangkan_core::{BackupId, Error, ErrorKind, Name, Result, format_bytes};
 use cadangkan_ops::Context;
 use cadangkan_ops::source::Wanted;
@@ -74,7 +73,10 @@ pub(crate) fn verify_copies(
     let known = match wanted {
         Wanted::Id(id) => Some(id),
         Wanted::Newest => session.catalog()?.newest_backup(database, false)?.map(|backup| backup.id),
-        Wanted::NewestOf(name) => newest_known(session.catalog()?, database, name)?,
+        Wanted::NewestOf(_) | Wanted::NewestCombined => {
+            let newest = session.catalog()?.backups(&wanted.newest(database))?;
+            newest.first().map(|backup| backup.id)
+        }
     };
     let id = known.map_or_else(|| newest(&located(wanted)?), Ok)?;
     let recorded = session.catalog()?.backup_copies(database, id)?;
@@ -125,17 +127,6 @@ fn outcome(database: &Name, held: &[String], whole: usize, failures: Vec<Error>)
         (ErrorKind::DamagedBackup, _) => first.hint("a restore from the whole copy works: name its storage with --storage"),
         _ => first,
     })
-}
-
-fn newest_known(catalog: &Catalog, database: &Name, original: &str) -> Result<Option<BackupId>> {
-    let filter = BackupFilter {
-        database: Some(database.clone()),
-        original: Some(original.to_owned()),
-        descending: true,
-        limit: Some(1),
-        ..BackupFilter::default()
-    };
-    Ok(catalog.backups(&filter)?.first().map(|backup| backup.id))
 }
 
 fn newest(copies: &[cadangkan_ops::stored::StoredBackup]) -> Result<BackupId> {

@@ -4,8 +4,8 @@ use cadangkan_ops::source::Wanted;
 
 use crate::app::Session;
 
-/// Says which backup is meant: the one with an id, or the newest one. That of a server needs the name of one of its
-/// databases: what is true of one says nothing of the others.
+/// Says which backup is meant: the one with an id, or the newest one; of a server the newest that holds several databases.
+/// Where there is none such, the name of one of its databases is needed: what is true of one says nothing of the others.
 pub(crate) fn wanted<'a>(
     session: &Session,
     catalog: Option<&Catalog>,
@@ -27,6 +27,11 @@ pub(crate) fn wanted<'a>(
     };
     if !is_server {
         return Ok(Wanted::Newest);
+    }
+    let newest =
+        catalog.map(|catalog| catalog.backups(&Wanted::NewestCombined.newest(database))).transpose()?;
+    if newest.is_some_and(|found| !found.is_empty()) {
+        return Ok(Wanted::NewestCombined);
     }
     let hint = match originals.is_empty() {
         true => "add --database with its name there".to_owned(),

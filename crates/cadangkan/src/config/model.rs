@@ -123,6 +123,9 @@ pub(crate) struct BackupOptions {
     /// Of a whole server no databases without tables.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) exclude_empty: bool,
+    /// All databases of a whole server in one archive.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) combined: bool,
     /// Of these databases of a whole server definitions alone.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) schema_only_databases: Vec<Pattern>,

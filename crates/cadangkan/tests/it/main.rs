@@ -7,6 +7,7 @@ mod first_run;
 mod help;
 mod json;
 mod mysql;
+mod mysql_combined;
 mod mysql_databases;
 mod mysql_server;
 mod one_off;

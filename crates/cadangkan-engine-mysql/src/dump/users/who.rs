@@ -14,20 +14,27 @@ const OF_SERVER: [&str; 4] = ["mysql.sys", "mysql.session", "mysql.infoschema", 
 
 /// Of what accounts are looked for.
 pub(in crate::dump) struct Scope<'a> {
-    pub(in crate::dump) schema: &'a Schema,
-    /// The definers of its objects.
+    pub(in crate::dump) schemas: &'a [Schema],
+    /// The definers of their objects.
     pub(in crate::dump) definers: &'a BTreeSet<String>,
-    /// Whether it is one of a server's databases, which are backed up with the accounts that are of no database.
+    /// Whether they are of a server's databases, which are backed up with the accounts that are of no database.
     pub(in crate::dump) of_many: bool,
 }
 
 impl Scope<'_> {
-    /// Tells whether privileges on databases of such names are on this one.
+    /// Tells whether privileges on databases of such names are on one of these.
     pub(super) fn is_like(&self, pattern: &str) -> bool {
-        let name = &self.schema.name;
-        pattern == name
-            || like(pattern, name)
-            || (self.schema.lowers && like(&pattern.to_lowercase(), &name.to_lowercase()))
+        self.schemas.iter().any(|schema| {
+            let name = &schema.name;
+            pattern == name
+                || like(pattern, name)
+                || (schema.lowers && like(&pattern.to_lowercase(), &name.to_lowercase()))
+        })
+    }
+
+    /// Tells whether a database is one of these.
+    pub(super) fn has(&self, database: &str) -> bool {
+        self.schemas.iter().any(|schema| schema.is(database))
     }
 }
 
@@ -43,7 +50,7 @@ pub(super) struct Everybody<'a> {
 pub(super) fn concerned(accounts: &Accounts, scope: &Scope<'_>) -> Vec<Account> {
     let concerns = |privilege: &&Privilege| match privilege.is_pattern {
         true => scope.is_like(&privilege.database),
-        false => scope.schema.is(&privilege.database),
+        false => scope.has(&privilege.database),
     };
     let privileges = accounts.privileges.iter();
     let mut concerned: BTreeSet<_> =

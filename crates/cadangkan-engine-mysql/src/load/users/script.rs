@@ -74,6 +74,18 @@ impl Wanted {
     }
 }
 
+impl Wanted {
+    /// Leaves out grants on other databases than these, where any are named; returns how many.
+    pub(super) fn keep_only(&mut self, databases: &[String]) -> usize {
+        let before = self.others.len();
+        let is_of = |text: &[u8], name: &String| !matches!(moved(text, name, name), Some(Moved::Elsewhere));
+        if !databases.is_empty() {
+            self.others.retain(|(_, text)| databases.iter().any(|name| is_of(text, name)));
+        }
+        before - self.others.len()
+    }
+}
+
 impl Entry {
     /// The statement that makes it, which fails when it is there.
     pub(super) fn making(&self) -> Vec<u8> {

@@ -45,6 +45,9 @@ pub(crate) struct DatabaseArgs {
     /// Not the server's own databases: they are never taken, with or without this
     #[arg(long)]
     exclude_system: bool,
+    /// All in one archive, instead of one for each
+    #[arg(long)]
+    combined: bool,
     /// Of these databases definitions alone
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = parse_pattern)]
     schema_only_db: Vec<Pattern>,
@@ -75,6 +78,11 @@ impl DatabaseArgs {
     pub(super) fn schema_only(&self, configured: &BackupOptions) -> Vec<Pattern> {
         let nearer = &self.schema_only_db;
         if nearer.is_empty() { configured.schema_only_databases.clone() } else { nearer.clone() }
+    }
+
+    /// Whether all go into one archive.
+    pub(super) fn combined(&self, configured: &BackupOptions) -> bool {
+        self.combined || configured.combined
     }
 
     /// Whether a person is asked.

@@ -1,21 +1,23 @@
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-use cadangkan_core::{Error, ErrorKind, Name, Result, Selection, format_bytes, format_duration};
+use cadangkan_core::{ErrorKind, Name, Result, Selection, format_bytes, format_duration};
 use cadangkan_engine::{Engine, Server};
 use cadangkan_ops::Context;
 use cadangkan_ops::backup::{BackupPlan, BackupReport, BackupRequest};
+use cadangkan_ops::combined;
 use cadangkan_ops::server::{self, ServerReport, ServerRequest};
 use serde_json::{Map, Value, json};
 
 use super::databases::{self, DatabaseArgs};
-use super::text::{beside, settings};
+use super::text::{self, beside, settings};
 use super::{DRY_RUN, QUESTION};
 use crate::app::{App, Places};
+use crate::commands::failures;
 use crate::config::BackupOptions;
 use crate::ui::selection::describe;
 use crate::ui::table::{Align, Table};
-use crate::ui::{error, escape, words};
+use crate::ui::{escape, words};
 
 /// What a person is asked before.
 pub(super) struct Asks {
@@ -31,7 +33,12 @@ pub(super) fn request(
     configured: &BackupOptions,
     backup: BackupRequest,
 ) -> Result<ServerRequest> {
-    Ok(ServerRequest { backup, choice: args.choice(configured)?, schema_only: args.schema_only(configured) })
+    Ok(ServerRequest {
+        backup,
+        choice: args.choice(configured)?,
+        schema_only: args.schema_only(configured),
+        combined: args.combined(configured),
+    })
 }
 
 /// Backs up the databases of a server one after the other, or says what that would do. What went well is printed
@@ -49,18 +56,27 @@ pub(super) fn back_up(
         request.choice = databases::choose(app, &request.choice, server, &context.control)?;
     }
     if app.global.dry_run || asks.to_choose || asks.to_confirm {
-        let plans = server::plan(context, name, server, &places.list(), &request)?;
-        let text = plans_text(app, engine.descriptor().display_name, &plans);
+        let plans = match request.combined {
+            true => combined::plan(context, name, engine, &places.list(), &request)?,
+            false => server::plan(context, name, server, &places.list(), &request)?,
+        };
+        let text = plans_text(app, engine.descriptor().display_name, &plans, request.combined);
         if app.global.dry_run {
             let estimated = plans.done.iter().filter_map(|plan| plan.dump.estimated_bytes).sum::<u64>();
             let value = json!({
-                "databases": plans.done, "failed": failures(&plans),
+                "databases": plans.done, "failed": failures(&plans.failed),
                 "summary": { "planned": plans.done.len(), "failed": plans.failed.len(), "estimated_bytes": estimated },
             });
             app.print(&value, || text + DRY_RUN)?;
             return plans.error().map_or(Ok(()), Err);
         }
         app.confirm(text.trim_end(), QUESTION)?;
+    }
+    if request.combined {
+        let report = combined::backup(context, name, engine, &places.list(), &request)?;
+        app.finish_progress();
+        let engine = engine.descriptor().display_name;
+        return app.print(&report, || text::report_text(app, engine, &report, true));
     }
     let began = Instant::now();
     let done = server::backup(context, name, server, &places.list(), &request);
@@ -69,8 +85,7 @@ pub(super) fn back_up(
         _ => error,
     })?;
     let summary = Summary::of(&report, began.elapsed());
-    let value =
-        json!({ "databases": report.done, "failed": failures(&report), "summary": summary.to_json(&report) });
+    let value = json!({ "databases": report.done, "failed": failures(&report.failed), "summary": summary.to_json(&report) });
     app.print(&value, || report_text(app, &report, &summary))?;
     report.error().map_or(Ok(()), Err)
 }
@@ -143,25 +158,30 @@ fn report_text(app: &App, report: &ServerReport<BackupReport>, summary: &Summary
     shown(app, report, &table, &lines)
 }
 
-fn plans_text(app: &App, engine: &str, report: &ServerReport<BackupPlan>) -> String {
-    let mut table = Table::new([
-        ("database", Align::Left),
-        ("objects", Align::Right),
-        ("to read", Align::Right),
-        ("archive", Align::Left),
-    ]);
+fn plans_text(app: &App, engine: &str, report: &ServerReport<BackupPlan>, combined: bool) -> String {
+    let mut columns = vec![("database", Align::Left), ("objects", Align::Right), ("to read", Align::Right)];
+    if !combined {
+        columns.push(("archive", Align::Left));
+    }
+    let mut table = Table::new(columns);
     for plan in &report.done {
-        table.row([
+        let mut row = vec![
             plan.database.clone().into(),
             plan.dump.objects.len().to_string().into(),
             plan.dump.estimated_bytes.map(format_bytes).unwrap_or_default().into(),
-            plan.archive.clone().into(),
-        ]);
+        ];
+        if !combined {
+            row.push(plan.archive.clone().into());
+        }
+        table.row(row);
     }
     let mut lines = Vec::new();
     if let Some(plan) = report.done.first() {
         lines.push(format!("Server:       {engine} {}", escape(&plan.dump.server.version)));
-        lines.push(format!("Beside each:  {}", beside(plan)));
+        if combined {
+            lines.push(format!("Archive:      {}", plan.archive));
+        }
+        lines.push(format!("Beside {}  {}", if combined { "it:   " } else { "each:" }, beside(plan)));
         lines.extend(settings(plan));
     }
     let selections = report.done.iter().map(|plan| (&plan.database, &plan.selection));
@@ -209,15 +229,4 @@ fn shown<T>(app: &App, report: &ServerReport<T>, table: &Table, lines: &[String]
     }
     lines.iter().for_each(|line| text.extend([line, "\n"]));
     text
-}
-
-fn failures<T>(report: &ServerReport<T>) -> Vec<Value> {
-    let one = |(name, failure): &(String, Error)| {
-        let mut value = error::to_json(failure);
-        if let Some(map) = value.as_object_mut() {
-            map.insert("database".to_owned(), json!(name));
-        }
-        value
-    };
-    report.failed.iter().map(one).collect()
 }

@@ -4,6 +4,7 @@ use cadangkan_core::{format_bytes, format_duration};
 use cadangkan_ops::backup::{BackupPlan, BackupReport};
 
 use crate::app::App;
+use crate::ui::count::count;
 use crate::ui::selection::describe;
 use crate::ui::{escape, words};
 
@@ -76,6 +77,12 @@ pub(super) fn report_text(app: &App, engine: &str, report: &BackupReport, config
         ),
         format!("Tables:     {}", manifest.tables_count),
     ];
+    if !manifest.databases.is_empty() {
+        lines.insert(
+            4,
+            format!("Holds:      {}, all of one moment", count(manifest.databases.len() as u64, "database")),
+        );
+    }
     lines.extend(
         describe(&manifest.selection)
             .map(|selection| format!("Selection:  {}: this is not the whole database", escape(&selection))),

@@ -73,13 +73,38 @@ fn text(app: &App, copies: &[StoredBackup], zone: &TimeZone) -> String {
     for (label, value) in lines.iter().filter(|(_, value)| !value.is_empty()) {
         let _ = writeln!(text, "{label:<12} {}", escape(value));
     }
-    text + "\n" + &objects(app, manifest)
+    text + "\n" + &databases(app, manifest) + &objects(app, manifest)
 }
 
 /// The files that lie beside the archive and belong to the backup.
 fn beside(manifest: &Manifest) -> String {
     let files = manifest.side_files.iter().map(|side| format!("{} ({})", side.file, side.kind));
     files.collect::<Vec<_>>().join(", ")
+}
+
+/// The databases, where there are several.
+fn databases(app: &App, manifest: &Manifest) -> String {
+    if manifest.databases.is_empty() {
+        return String::new();
+    }
+    let columns = [
+        ("database", Align::Left),
+        ("tables", Align::Right),
+        ("raw", Align::Right),
+        ("stored", Align::Right),
+        ("selection", Align::Left),
+    ];
+    let mut table = Table::new(columns);
+    for part in &manifest.databases {
+        table.row([
+            part.name.clone().into(),
+            part.tables_count.to_string().into(),
+            format_bytes(part.raw_bytes).into(),
+            format_bytes(part.stored_bytes).into(),
+            describe(&part.selection).unwrap_or_default().into(),
+        ]);
+    }
+    table.render(app.style) + "\n"
 }
 
 fn objects(app: &App, manifest: &Manifest) -> String {

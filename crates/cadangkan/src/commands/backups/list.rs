@@ -139,9 +139,10 @@ fn nothing(args: &ListArgs) -> String {
 /// Tells whether a configured database has backups of several: then each row says of which.
 fn of_several(backups: &[BackupRecord]) -> bool {
     let mut first = BTreeMap::new();
-    backups
-        .iter()
-        .any(|backup| *first.entry(&backup.database).or_insert(&backup.original) != &backup.original)
+    let combined = |backup: &BackupRecord| !backup.databases.is_empty();
+    backups.iter().any(|backup| {
+        combined(backup) || *first.entry(&backup.database).or_insert(&backup.original) != &backup.original
+    })
 }
 
 /// Which columns there are that not every list needs.
@@ -209,12 +210,20 @@ fn row(app: &App, optional: Optional, backup: &BackupRecord, date: &str) -> Vec<
         cells.push(backup.ticket.clone().unwrap_or_default().into());
     }
     if optional.original {
-        cells.insert(0, backup.original.clone().unwrap_or_default().into());
+        let of = match backup.databases.len() as u64 {
+            0 => backup.original.clone().unwrap_or_default(),
+            several => count(several, "database"),
+        };
+        cells.insert(0, of.into());
     }
     if optional.database {
         cells.insert(0, backup.database.to_string().into());
     }
     cells
+}
+
+fn is_empty(names: &&[String]) -> bool {
+    names.is_empty()
 }
 
 /// A copy of a backup as JSON; names as in the manifest. Borrowed, since there may be very many.
@@ -223,6 +232,8 @@ struct Listed<'a> {
     backup_id: BackupId,
     database_name: &'a Name,
     database: Option<&'a str>,
+    #[serde(skip_serializing_if = "is_empty")]
+    databases: &'a [String],
     storage: &'a Name,
     archive_key: &'a str,
     engine: &'a str,
@@ -250,6 +261,7 @@ impl<'a> Listed<'a> {
             backup_id: backup.id,
             database_name: &backup.database,
             database: backup.original.as_deref(),
+            databases: &backup.databases,
             storage: &backup.storage,
             archive_key: &backup.archive_key,
             engine: &backup.engine,

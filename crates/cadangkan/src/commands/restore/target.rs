@@ -82,7 +82,7 @@ fn configured<'a>(
 }
 
 /// Tells whether an entry is what lies at a location; on a server also which of its databases.
-fn is_at(entry: &DatabaseEntry, location: &Location) -> Option<Option<String>> {
+pub(super) fn is_at(entry: &DatabaseEntry, location: &Location) -> Option<Option<String>> {
     let engine = entry.open_without_secrets().ok()?;
     let Some(server) = engine.server() else {
         return (engine.location() == *location).then_some(None);

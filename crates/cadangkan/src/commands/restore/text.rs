@@ -52,7 +52,7 @@ pub(super) fn plan_text(app: &App, session: &Session, plan: &RestorePlan) -> Str
 }
 
 /// What a person confirms, in one sentence.
-fn danger(mode: LoadMode) -> &'static str {
+pub(super) fn danger(mode: LoadMode) -> &'static str {
     match mode {
         LoadMode::Recreate => "This drops the target with all it holds, and creates it again.",
         LoadMode::Data => "This adds rows to what is in the target.",

@@ -55,6 +55,7 @@ pub(super) const BACKUP_KEYS: &[&str] = &[
     "data_only",
     "globals",
     "exclude_empty",
+    "combined",
     "schema_only_databases",
     "secondary_suffix",
     "companions",
