@@ -208,3 +208,23 @@ fn same(found: &str, expected: &str, what: &str) {
     }
     assert_eq!(found.len(), expected.len(), "{what}");
 }
+
+#[test]
+fn triggers_written_with_the_name_of_their_database_move_to_another() {
+    for server in servers() {
+        let source = server.database();
+        let name = format!("`{}`", source.name);
+        source.run(&format!(
+            "CREATE TABLE t (a int); CREATE TRIGGER {name}.one BEFORE INSERT ON {name}.t FOR EACH ROW SET NEW.a = NEW.a + 1;
+             CREATE TRIGGER two BEFORE INSERT ON {name}.t FOR EACH ROW SET NEW.a = NEW.a * 2; INSERT INTO t VALUES (1)"
+        ));
+        let dumped = dump(&*engine(&source), &DumpRequest::default()).unwrap();
+        let target = server.database();
+        load(&*engine(&target), &dumped, &dumped.request(LoadMode::Fresh)).unwrap();
+        target.run("INSERT INTO t VALUES (1)");
+        assert_eq!(target.run("SELECT * FROM t"), "4\n4\n", "{server}");
+        load(&*engine(&source), &dumped, &dumped.request(LoadMode::Replace)).unwrap();
+        source.run("INSERT INTO t VALUES (2)");
+        assert_eq!(source.run("SELECT * FROM t"), "4\n6\n", "{server}");
+    }
+}
