@@ -26,7 +26,9 @@ impl MysqlServer {
     pub(crate) fn probe(&self, control: &Control<'_>) -> Result<ServerInfo> {
         let mut connection = self.connect(control)?;
         let all = probe::databases(&mut connection, control)?;
-        let meant = self.meant.pick(&all.iter().map(|database| database.name.clone()).collect::<Vec<_>>())?;
+        let names: Vec<_> = all.iter().map(|database| database.name.clone()).collect();
+        // A new server may be there to be restored into: nothing is misspelt while it has no databases at all.
+        let meant = if names.is_empty() { names } else { self.meant.pick(&names)? };
         let mut info = probe::server(&mut connection, control)?;
         let sizes = all.iter().filter(|database| meant.contains(&database.name));
         info.size_bytes = sizes.map(|database| database.size_bytes).sum();

@@ -280,8 +280,11 @@ fn another_server_goes_on_from_there() {
         let Some(own) = server.another() else { return };
         let world = World::new(&server);
         let made = world.back_up();
-        // A new server has nothing yet that could be configured.
+        // A new server has nothing yet, and is added nevertheless.
         let new = own.server.url_of("");
+        world.home.good(&["add", "mysql", "new", "--url", &new, "--databases", "shop_*,crm"]);
+        let ran = world.home.run(&["backup", "new"]);
+        assert!(ran.code == 4 && ran.stderr.contains("crm"), "{ran:?}");
         let done = world.home.json(&["restore", "prod", "--to", &new, "--gtid-purged"]);
         assert_eq!(done.to_string().matches("the server goes on from").count(), 1, "{done}");
         let (kept, taken) = match server.is_mariadb() {
