@@ -35,7 +35,7 @@ pub fn plan(
 /// Backs up every database that is meant at this moment into one archive, under the lock of the configured name.
 ///
 /// One database that fails fails all of it; the error names it. Fails with `Unsupported` where an archive of the engine
-/// cannot hold several databases, and as [`backup::backup`] does.
+/// cannot hold several databases, and as [`crate::backup::backup`] does.
 pub fn backup(
     context: &Context<'_>,
     name: &Name,
@@ -80,7 +80,8 @@ pub struct RestorePart<'a> {
 /// Restores several databases out of one archive, one after the other, each as its plan says; then what waited for others
 /// of them.
 ///
-/// One that fails does not stop the others, unless it is the server, the disk or a person that stops, or with `stop_at_first`: that fails the call, and the error says what was restored by then.
+/// One that fails does not stop the others, unless it is the server, the disk or a person that stops, or with
+/// `stop_at_first`: that fails the call, and the error says what was restored by then.
 pub fn restore(
     context: &Context<'_>,
     parts: Vec<RestorePart<'_>>,
