@@ -36,6 +36,13 @@ pub struct LoadRequest {
     pub options: LoadOptions,
 }
 
+impl LoadRequest {
+    /// An attribute of the snapshot that is a text.
+    pub fn attribute(&self, key: &str) -> Option<&str> {
+        self.attributes.get(key).and_then(Value::as_str)
+    }
+}
+
 /// Wishes that only some engines fulfil.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LoadOptions {

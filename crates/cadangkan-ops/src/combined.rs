@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cadangkan_core::{BackupId, Control, Error, ErrorKind, Level, Name, Result};
+use cadangkan_core::{BackupId, Control, Error, ErrorKind, Name, Result};
 use cadangkan_engine::{Engine, Later, Server};
 
 use crate::backup::{BackupPlan, BackupReport, archive_key, backup_from, extension, last_size};
@@ -47,9 +47,7 @@ pub fn backup(
     let _lock = context.lock(name, request.backup.wait)?;
     let selection = |database: &str| request.of(database).dump.selection;
     let begin = |control: &Control<'_>| -> Result<Box<dyn Content + '_>> {
-        control.step("list databases");
         let databases = request.choice.choose(server, control)?;
-        control.step("begin snapshot");
         let wanted: Vec<_> = databases.iter().map(|name| (name.clone(), request.of(name).dump)).collect();
         let view = server.begin_snapshot(&wanted, control)?.ok_or_else(|| refused(engine))?;
         Ok(Box::new(Combined::new(view, &selection)))
@@ -95,8 +93,7 @@ pub fn restore(
     let (mut names, mut waiting) = (Vec::new(), Vec::new());
     let all: Vec<_> = parts.iter().map(|part| part.name.clone()).collect();
     for (number, part) in parts.into_iter().enumerate() {
-        let text = format!("database {} of {}: {}", number + 1, all.len(), part.name.escape_debug());
-        control.message(Level::Info, &text);
+        server::tell_turn(control, number, all.len(), &part.name);
         let target = Target { name: target, engine: part.engine };
         let restored = control
             .check()
@@ -111,8 +108,7 @@ pub fn restore(
                 return Err(told(error, &part.name, &names, all.get(number + 1..).unwrap_or_default()));
             }
             Err(error) => {
-                control
-                    .message(Level::Info, &format!("database {} failed: {error}", part.name.escape_debug()));
+                server::tell_failure(control, &part.name, &error);
                 report.failed.push((part.name, error));
             }
         }

@@ -10,6 +10,8 @@ use cadangkan_core::{
 use cadangkan_engine::{FrameSink, ServerSnapshot, Snapshot, SnapshotEnd, SnapshotStart, Unit, UnitReport};
 use serde_json::{Map, Value};
 
+use crate::server::tell_turn;
+
 /// Told of every unit that was dumped.
 pub(crate) type Done<'a> = &'a (dyn Fn(&Unit, UnitReport) + Sync);
 
@@ -136,8 +138,7 @@ impl Content for Combined<'_> {
         let databases = self.server.databases();
         for (number, name) in databases.iter().enumerate() {
             control.check()?;
-            let text = format!("database {} of {}: {}", number + 1, databases.len(), name.escape_debug());
-            control.message(Level::Info, &text);
+            tell_turn(control, number, databases.len(), name);
             self.part(name, workers, sink, control, done).context("database", name.escape_debug())?;
         }
         let rest = self.server.open_rest(control)?;

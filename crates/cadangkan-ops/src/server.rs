@@ -154,8 +154,7 @@ fn each<T>(
     let mut report = ServerReport { done: Vec::new(), failed: Vec::new() };
     for (number, name) in databases.iter().enumerate() {
         control.check()?;
-        let text = format!("database {} of {}: {}", number + 1, databases.len(), name.escape_debug());
-        control.message(Level::Info, &text);
+        tell_turn(control, number, databases.len(), name);
         match work(&Opened { name, engine: server.database(name) }) {
             Ok(done) => report.done.push(done),
             Err(error) if error.kind() == ErrorKind::Cancelled => {
@@ -163,12 +162,22 @@ fn each<T>(
             }
             Err(error) => {
                 // Its own run has the error, and the report; this tells who watches.
-                control.message(Level::Info, &format!("database {} failed: {error}", name.escape_debug()));
+                tell_failure(control, name, &error);
                 report.failed.push((name.clone(), error));
             }
         }
     }
     Ok(report)
+}
+
+/// Tells who watches that it is the turn of one database of several.
+pub(crate) fn tell_turn(control: &Control<'_>, number: usize, of: usize, name: &str) {
+    control.message(Level::Info, &format!("database {} of {of}: {}", number + 1, name.escape_debug()));
+}
+
+/// Tells who watches that one database failed, while the others go on.
+pub(crate) fn tell_failure(control: &Control<'_>, name: &str, error: &Error) {
+    control.message(Level::Info, &format!("database {} failed: {error}", name.escape_debug()));
 }
 
 /// Records a run that failed, so that whoever looks at the last run sees it, whichever database came last.

@@ -64,9 +64,9 @@ impl States {
 
     /// Names one that is not the same in both.
     pub(crate) fn difference(&self, now: &States) -> Option<String> {
-        let of = |states: &States, name: &str| {
-            states.0.get(name).map(|state| (state.engine.clone(), state.written.clone()))
-        };
+        fn of<'a>(states: &'a States, name: &str) -> Option<(&'a str, Option<&'a str>)> {
+            states.0.get(name).map(|state| (state.engine.as_str(), state.written.as_deref()))
+        }
         let mut names = self.0.keys().chain(now.0.keys());
         names.find(|name| of(self, name) != of(now, name)).cloned()
     }

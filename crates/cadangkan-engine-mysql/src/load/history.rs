@@ -36,7 +36,7 @@ pub(super) fn plan(
         return Ok(None);
     }
     let is_mariadb = look.version.flavor == Flavor::MariaDb;
-    let flavor = request.attributes.get("flavor").and_then(serde_json::Value::as_str);
+    let flavor = request.attribute("flavor");
     if flavor.is_some_and(|flavor| (flavor == "mariadb") != is_mariadb) {
         return Err(Error::new(
             ErrorKind::Unsupported,
@@ -67,7 +67,7 @@ pub(super) fn plan(
     } else {
         of_mysql(there, place, control)?
     };
-    let name = request.attributes.get("database").and_then(serde_json::Value::as_str);
+    let name = request.attribute("database");
     let waits = request.together.last().is_some_and(|last| Some(last.as_str()) != name);
     Ok(Some(History { statement, shown: place.to_owned(), waits }))
 }

@@ -209,7 +209,7 @@ fn charset(
     detail: &Detail,
     control: &Control<'_>,
 ) -> Result<Option<(String, String)>> {
-    let text = |key: &str| detail.request.attributes.get(key).and_then(serde_json::Value::as_str);
+    let text = |key: &str| detail.request.attribute(key);
     let present = look.present.as_ref().map(|present| (present.charset.clone(), present.collation.clone()));
     let of_backup = text("charset").zip(text("collation")).map(|(one, two)| (one.to_owned(), two.to_owned()));
     let is_plain = |name: &str| {

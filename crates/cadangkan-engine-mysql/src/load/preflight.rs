@@ -102,9 +102,8 @@ fn refuse_missing_privileges(look: &Look, way: Way, request: &LoadRequest) -> Re
 
 /// What to know when the backup is of another kind of server, or of a newer one.
 fn other_server(look: &Look, request: &LoadRequest) -> Option<String> {
-    let text = |key: &str| request.attributes.get(key).and_then(serde_json::Value::as_str);
-    let flavor = text("flavor")?;
-    let version = text("version").unwrap_or_default();
+    let flavor = request.attribute("flavor")?;
+    let version = request.attribute("version").unwrap_or_default();
     let is_mariadb = flavor.to_ascii_lowercase().contains("maria");
     if is_mariadb != (look.version.flavor == Flavor::MariaDb) {
         return Some(format!(

@@ -61,8 +61,7 @@ pub(super) fn plan(
             "its warnings say why (`cadangkan backups info`): leave --users out, or take another backup",
         )
     })?;
-    let text =
-        |key: &str| request.attributes.get(key).and_then(serde_json::Value::as_str).unwrap_or_default();
+    let text = |key: &str| request.attribute(key).unwrap_or_default();
     let is_mariadb = look.version.flavor == Flavor::MariaDb;
     if (text("flavor") == "mariadb") != is_mariadb {
         return Err(Error::new(

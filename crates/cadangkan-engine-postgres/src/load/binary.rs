@@ -11,8 +11,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use cadangkan_core::{Control, ObjectName, Result};
 use cadangkan_pgwire::{Connection, literal};
 
-use super::frame::CopyHead;
+use super::frame::{CopyHead, RowFrame};
 use super::plan::quoted;
+use super::rows::copy;
 
 /// Fewer bytes of rows are not worth the question for the types of their columns.
 const SMALL: usize = 64 << 10;
@@ -59,36 +60,58 @@ enum Kind {
 }
 
 impl Binary {
-    /// Translates the rows of a COPY statement and gives them to `send`, with the statement for them; `None` where they
-    /// are better sent as they are. `head` is what the backup says, `here` how the table is called in the target.
+    /// Sends the rows of a frame to the table that is called `here` in the target, translated where that is better;
+    /// returns how many the server took.
+    pub(super) fn copy(
+        &self,
+        connection: &mut Connection,
+        frame: &RowFrame<'_>,
+        here: &ObjectName,
+        control: &Control<'_>,
+    ) -> Result<u64> {
+        let (statement, table) = (frame.head.statement(here), &frame.head.table);
+        let Some(translated) = self.translate(connection, &statement, frame, here, control)? else {
+            return copy(connection, &statement, table, frame.rows, control);
+        };
+        let statement = format!("{statement} WITH (FORMAT binary)");
+        let sent = copy(connection, &statement, table, &translated, control);
+        self.give_back(translated);
+        sent
+    }
+
+    /// Translates the rows; `None` where they are better sent as they are.
     ///
     /// What is translated is what the server itself would have understood; for whatever is not plain, there is no
     /// translation.
-    pub(super) fn translate<T>(
+    fn translate(
         &self,
-        (head, here): (&CopyHead<'_>, &ObjectName),
-        rows: &[u8],
         connection: &mut Connection,
+        statement: &str,
+        frame: &RowFrame<'_>,
+        here: &ObjectName,
         control: &Control<'_>,
-        send: impl FnOnce(&mut Connection, &str, &[u8]) -> Result<T>,
-    ) -> Result<Option<T>> {
-        if !(SMALL..LARGE).contains(&rows.len()) || !head.options.is_empty() {
+    ) -> Result<Option<Vec<u8>>> {
+        if !(SMALL..LARGE).contains(&frame.rows.len()) {
             return Ok(None);
         }
-        let statement = head.statement(here);
-        let Some(columns) = self.columns(&statement, head, here, connection, control)? else {
+        let Some(columns) = self.columns(statement, &frame.head, here, connection, control)? else {
             return Ok(None);
         };
         let mut buffer = lock(&self.spare).pop().unwrap_or_default();
-        let encoded = encode(rows, &columns, &mut buffer);
-        if encoded.is_none() && buffer.len() > MOST {
-            // Rows of many short numbers: their text is as good.
-            lock(&self.tables).insert(statement.clone(), None);
+        if encode(frame.rows, &columns, &mut buffer).is_some() {
+            return Ok(Some(buffer));
         }
-        let sent = encoded.map(|()| send(connection, &format!("{statement} WITH (FORMAT binary)"), &buffer));
+        if buffer.len() > MOST {
+            // Rows of many short numbers: their text is as good.
+            lock(&self.tables).insert(statement.to_owned(), None);
+        }
+        self.give_back(buffer);
+        Ok(None)
+    }
+
+    fn give_back(&self, mut buffer: Vec<u8>) {
         buffer.clear();
         lock(&self.spare).push(buffer);
-        sent.transpose()
     }
 
     fn columns(

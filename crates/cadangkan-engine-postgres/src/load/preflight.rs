@@ -138,7 +138,7 @@ fn compare_versions(look: &Look, request: &LoadRequest, findings: &mut Findings)
 
 fn compare_present(look: &Look, request: &LoadRequest, findings: &mut Findings) {
     let Some(present) = &look.present else { return };
-    let text = |key: &str| request.attributes.get(key).and_then(Value::as_str);
+    let text = |key: &str| request.attribute(key);
     if let Some(encoding) = text("encoding").filter(|encoding| *encoding != present.encoding) {
         findings.warnings.push(format!(
             "the target's encoding is {}, the backup's {encoding}: characters that it does not have make rows fail",

@@ -3,7 +3,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cadangkan_core::{Control, Error, ErrorKind, ObjectName, Result, Section, quietly};
 use cadangkan_engine::{Load, LoadMode, LoadPlan, LoadReport, LoadRequest, Piece};
-use cadangkan_pgwire::Connection;
 
 use super::binary::Binary;
 use super::custom::{MAGIC, Restoring};
@@ -38,7 +37,7 @@ pub(crate) fn begin(config: &Config, plan: &LoadPlan, control: &Control<'_>) -> 
     // Triggers and foreign keys must see the rows of other tables.
     let width = if detail.is_single() || (data && !detail.replica) { 1 } else { config.jobs };
     let place = Place::prepare(&look, detail, hold == Hold::UntilCommit, control)?;
-    let encoding = detail.request.attributes.get("encoding").and_then(|encoding| encoding.as_str());
+    let encoding = detail.request.attribute("encoding");
     let session = Session {
         lock_timeout: config.lock_timeout,
         client_encoding: encoding
@@ -217,18 +216,9 @@ impl PostgresLoad {
         };
         self.place.touch();
         let here = renamed(table, &self.request().options);
-        let rows = self.pool.with(control, |connection| {
-            let send = |connection: &mut Connection, statement: &str, rows: &[u8]| {
-                copy(connection, statement, table, rows, control)
-            };
-            let translate = |binary: &Binary, connection: &mut Connection| {
-                binary.translate((&frame.head, &here), frame.rows, connection, control, send)
-            };
-            let sent = self.binary.as_ref().map(|binary| translate(binary, connection));
-            match sent.transpose()?.flatten() {
-                Some(rows) => Ok(rows),
-                None => send(connection, &frame.head.statement(&here), frame.rows),
-            }
+        let rows = self.pool.with(control, |connection| match &self.binary {
+            Some(binary) => binary.copy(connection, &frame, &here, control),
+            None => copy(connection, &frame.head.statement(&here), table, frame.rows, control),
         })?;
         let count = self.counts.add(table, rows, frame.rows.len());
         early.map_or(Ok(()), |early| early.came(table, count, &self.pool, control))

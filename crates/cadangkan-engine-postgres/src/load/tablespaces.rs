@@ -34,7 +34,7 @@ pub(super) fn of(request: &LoadRequest) -> Vec<Tablespace> {
     let list = request.attributes.get("tablespaces").and_then(Value::as_array);
     let all = list.into_iter().flatten().filter_map(|value| Tablespace::deserialize(value).ok());
     let no_privileges = request.options.no_privileges;
-    all.map(|all| if no_privileges { Tablespace { grants: Vec::new(), ..all } } else { all }).collect()
+    all.map(|one| if no_privileges { Tablespace { grants: Vec::new(), ..one } } else { one }).collect()
 }
 
 /// Makes those tablespaces that are missing, and takes them off the list of missing ones.

@@ -221,16 +221,22 @@ fn the_server_stores_what_it_stores_of_text() {
                 connection.copy_out("COPY source TO STDOUT", control, keep).unwrap();
                 let columns = connection.query("SELECT string_agg(attname, ', ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'source'::regclass AND attnum > 0", control).unwrap();
                 let columns = columns[0][0].clone().unwrap();
-                let send = |connection: &mut Connection, statement: &str, rows: &[u8]| {
-                    super::super::rows::copy(connection, statement, &ObjectName::new("t"), rows, control)
-                };
-                let text = send(&mut connection, "COPY as_text FROM STDIN", &rows).unwrap();
+                let as_text =
+                    copy(&mut connection, "COPY as_text FROM STDIN", &ObjectName::new("t"), &rows, control);
                 let statement = format!("COPY public.as_binary ({columns}) FROM stdin");
-                let head = CopyHead::read(&statement).unwrap();
+                let frame = RowFrame { head: CopyHead::read(&statement).unwrap(), rows: &rows };
                 let here = ObjectName { schema: Some("public".into()), ..ObjectName::new("as_binary") };
                 let binary = Binary::default();
-                let sent = binary.translate((&head, &here), &rows, &mut connection, control, send).unwrap();
-                assert_eq!((text, sent), (3003, Some(3003)), "{zone}, PostgreSQL {}", server.version);
+                let translated =
+                    binary.translate(&mut connection, &statement, &frame, &here, control).unwrap();
+                assert!(translated.is_some(), "{zone}, PostgreSQL {}", server.version);
+                let as_binary = binary.copy(&mut connection, &frame, &here, control).unwrap();
+                assert_eq!(
+                    (as_text.unwrap(), as_binary),
+                    (3003, 3003),
+                    "{zone}, PostgreSQL {}",
+                    server.version
+                );
                 let differ = "SELECT count(*), min(id) FROM as_text a FULL JOIN as_binary b USING (id) WHERE NOT a *= b OR (a *= b) IS NULL";
                 assert_eq!(
                     connection.query(differ, control).unwrap(),
