@@ -13,6 +13,11 @@ pub struct StorageDescriptor {
     pub fields: &'static [Field],
     /// Makes a storage from settings, without connecting.
     pub open: fn(&Value) -> Result<Box<dyn Storage>, SettingsError>,
+    /// Reads a URL or a path into settings; `None` when it is another storage's.
+    ///
+    /// What stands last in the path of a URL is a folder of the storage, so that the place above it can be reached by
+    /// taking it away. Messages never repeat a part of the URL, since there may be a secret in it.
+    pub parse_url: fn(&str) -> Option<Result<Value, SettingsError>>,
 }
 
 impl std::fmt::Debug for StorageDescriptor {

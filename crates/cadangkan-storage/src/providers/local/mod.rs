@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 use cadangkan_core::settings::{self, Field, FieldKind, SettingsError};
 use cadangkan_core::{Error, ErrorKind, Leftover, Result};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::key::{PARTIAL, check_folder, is_path};
 use crate::{
@@ -42,6 +42,7 @@ pub static LOCAL: StorageDescriptor = StorageDescriptor {
         help: "The folder that keeps the backups; made when it does not exist",
     }],
     open,
+    parse_url,
 };
 
 #[derive(serde::Deserialize)]
@@ -56,6 +57,20 @@ fn open(settings: &Value) -> Result<Box<dyn Storage>, SettingsError> {
         return Err(SettingsError { path: vec!["path".into()], message: "the path is empty".into() });
     }
     Ok(Box::new(Local::new(config.path)))
+}
+
+/// Takes `file:///folder`, and paths: those with a `/` in them, and those that begin with `.` or `~`.
+fn parse_url(text: &str) -> Option<Result<Value, SettingsError>> {
+    let path = match text.strip_prefix("file:") {
+        Some(rest) => match rest.strip_prefix("//").unwrap_or(rest) {
+            path if path.starts_with('/') => path,
+            _ => return Some(Err(settings::mistake("path", "a folder has no host: write `file:///folder`"))),
+        },
+        None if text.contains("://") => return None,
+        None if text.contains('/') || text.starts_with(['.', '~']) => text,
+        None => return None,
+    };
+    Some(Ok(json!({ "path": path })))
 }
 
 /// A folder that keeps objects as files of mode 0600, in folders of mode 0700.

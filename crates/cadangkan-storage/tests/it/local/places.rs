@@ -20,6 +20,28 @@ fn settings_are_checked() {
 }
 
 #[test]
+fn urls_and_paths_are_told_from_names_and_from_other_storages() {
+    for (text, path) in [
+        ("file:///mnt/disk", "/mnt/disk"),
+        ("file:/mnt/disk", "/mnt/disk"),
+        ("/mnt/disk", "/mnt/disk"),
+        ("./disk", "./disk"),
+        ("disk/backups", "disk/backups"),
+        ("~/disk", "~/disk"),
+        ("..", ".."),
+    ] {
+        assert_eq!((LOCAL.parse_url)(text), Some(Ok(json!({ "path": path }))), "{text}");
+    }
+    for other in ["home", "s3://bucket/prefix", "sftp://host/disk"] {
+        assert_eq!((LOCAL.parse_url)(other), None, "{other}");
+    }
+    for wrong in ["file://host/disk", "file:disk", "file:"] {
+        let error = (LOCAL.parse_url)(wrong).unwrap().unwrap_err();
+        assert!(!error.message.contains("host/disk"), "{error:?}");
+    }
+}
+
+#[test]
 fn a_root_that_is_not_there_is_unreachable_until_it_is_made() {
     let place = tempfile::tempdir().unwrap();
     let root = place.path().join("not/mounted");
