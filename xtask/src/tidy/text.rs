@@ -15,6 +15,7 @@ const HOME_PATHS: &[&str] = &["/home/", "/Users/"];
 /// configuration, so no other host belongs here.
 const HOSTS: &[&str] = &[
     "127.0.0.1",
+    "bucket",
     "localhost",
     "host",
     "no-color.org",
