@@ -31,6 +31,9 @@ pub(crate) const FOR_ROOTS: &[Tool] = &[Tool { program: "debootstrap", package: 
 /// What fetches servers that Debian no longer has.
 pub(crate) const FOR_OLD_SERVERS: &[Tool] = &[Tool { program: "npm", package: "npm" }];
 
+/// What serves WebDAV, and is a storage itself.
+pub(crate) const FOR_WEBDAV: &[Tool] = &[Tool { program: "rclone", package: "rclone" }];
+
 /// What makes the data to measure servers with.
 pub(crate) const FOR_TPCH: &[Tool] = &[Tool { program: "pip3", package: "python3-pip" }];
 

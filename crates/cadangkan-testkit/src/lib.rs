@@ -8,6 +8,7 @@ mod revocation;
 pub mod runs;
 pub mod servers;
 pub mod sshd;
+pub mod storages;
 pub mod torture;
 
 pub use certificate::SELF_SIGNED;

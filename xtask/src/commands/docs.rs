@@ -6,9 +6,11 @@
 //! notation of trycmd, which itself knows no pipelines.
 //!
 //! A page that calls `psql` has the first PostgreSQL server of CADANGKAN_TEST_SERVERS in its `PG*` variables, one that
-//! calls `mariadb` the first MariaDB server in its `MYSQL_*` variables; it is skipped where there is none.
+//! calls `mariadb` the first MariaDB server in its `MYSQL_*` variables, one that names `$SFTP_PORT` the server of that
+//! storage in its `SFTP_*` variables; it is skipped where there is none.
 
 mod playground;
+mod variables;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -69,13 +71,15 @@ pub(crate) fn check(instrumentation: Option<&Instrumentation>, servers: Option<&
         let name = page.strip_prefix(&root).unwrap_or(&page).display().to_string();
         let needed = playground::needed(&found);
         let playground = playgrounds.iter().find(|playground| Some(playground.kind()) == needed);
-        if needed.is_some() && playground.is_none() {
+        let variables = variables::of(&found, servers)?;
+        if needed.is_some() && playground.is_none() || variables.is_err() {
             println!("{name}: skipped, it needs a server: `cargo xtask servers up` says how to have one");
             checked.skipped.push(name);
             continue;
         }
         checked.examples += found.len();
-        failures += run_page(&name, &found, &target, instrumentation, playground)?;
+        let variables = variables.unwrap_or_default();
+        failures += run_page(&name, &found, &target, instrumentation, playground, &variables)?;
     }
     if failures > 0 {
         bail!("{failures} of {} examples of the documentation are not true", checked.examples);
@@ -111,6 +115,7 @@ fn run_page(
     target: &Path,
     instrumentation: Option<&Instrumentation>,
     playground: Option<&Playground>,
+    variables: &[(String, String)],
 ) -> Result<usize> {
     if examples.is_empty() {
         return Ok(0);
@@ -121,6 +126,7 @@ fn run_page(
     let mut failures = 0;
     for example in examples {
         let mut command = shell(&folder, target, &example.command, playground);
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
         if let Some(instrumentation) = instrumentation {
             instrumentation.apply(&mut command);
         }
@@ -202,7 +208,7 @@ this
 $ exit 1
 ```
 ";
-        let failures = run_page("docs/a.md", &pages::examples(page), &target, None, None).unwrap();
+        let failures = run_page("docs/a.md", &pages::examples(page), &target, None, None, &[]).unwrap();
         assert_eq!(failures, 2);
         let left = fs::read_dir(target.join("docs")).unwrap().count();
         fs::remove_dir_all(&target).unwrap();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use lexopt::prelude::*;
 
-use crate::servers::{self, Choice, State, mysql, postgres};
+use crate::servers::{self, Choice, State, mysql, postgres, services};
 use crate::{no_more, project};
 
 pub(crate) fn run(arguments: &mut lexopt::Parser) -> Result<()> {
@@ -83,6 +83,10 @@ fn status() -> Result<()> {
     }
     for server in state.mysql {
         print_status(&server.name(), mysql::running(&server), &server.url, server.pid);
+    }
+    for service in state.services {
+        let (process, address) = (services::running(&service), format!("127.0.0.1:{}", service.port));
+        print_status(&service.name, process.is_some(), &address, process.unwrap_or_default());
     }
     println!("\nexport CADANGKAN_TEST_SERVERS={}", State::path(&link).display());
     Ok(())

@@ -1,4 +1,4 @@
-//! Real database servers for tests and measurements: made fresh, on loopback only, gone afterwards.
+//! Real servers of databases and storages for tests and measurements: made fresh, on loopback only, gone afterwards.
 //!
 //! Everything of a set of servers lies in one folder, with `servers.json` in it, which tests read. Servers that run
 //! in a changed root have their data there; the file says where, so that `lower` finds it.
@@ -9,6 +9,7 @@ mod loader;
 pub(crate) mod mysql;
 pub(crate) mod postgres;
 mod roots;
+pub(crate) mod services;
 mod state;
 mod watch;
 
@@ -33,22 +34,25 @@ const PASSWORD: &str = "pw";
 pub(crate) struct Choice {
     pub(crate) postgres: &'static [u32],
     pub(crate) mysql: &'static [mysql::Release],
+    /// Of storages.
+    pub(crate) services: &'static [services::Kind],
 }
 
 impl Choice {
     /// What every run of the tests has.
-    pub(crate) const DAILY: Self = Self { postgres: postgres::DAILY, mysql: mysql::ALL };
+    pub(crate) const DAILY: Self =
+        Self { postgres: postgres::DAILY, mysql: mysql::ALL, services: services::ALL };
     /// Every version we support.
-    pub(crate) const ALL: Self = Self { postgres: postgres::ALL, mysql: mysql::ALL };
+    pub(crate) const ALL: Self = Self { postgres: postgres::ALL, mysql: mysql::ALL, services: services::ALL };
 
     /// PostgreSQL alone.
     pub(crate) const fn postgres(versions: &'static [u32]) -> Self {
-        Self { postgres: versions, mysql: &[] }
+        Self { postgres: versions, mysql: &[], services: &[] }
     }
 
     /// MySQL and MariaDB alone.
     pub(crate) const fn mysql(releases: &'static [mysql::Release]) -> Self {
-        Self { postgres: &[], mysql: releases }
+        Self { postgres: &[], mysql: releases, services: &[] }
     }
 }
 
@@ -107,6 +111,15 @@ pub(crate) fn raise(folder: &Path, choice: Choice, settings: Settings, strict: b
             println!("{name} is up on port {port}");
         }
     }
+    for kind in choice.services {
+        let name = format!("server of {}", kind.name);
+        if let Some(installation) = raising.had(&name, (kind.obtain)())? {
+            let planned = || services::planned(kind, installation.clone(), folder);
+            let start = || services::start(kind, planned()).with_context(|| name.clone());
+            let port = raising.begin(|state| &mut state.services, planned(), start)?.port;
+            println!("{name} is up on port {port}");
+        }
+    }
     Ok(raising.missing)
 }
 
@@ -160,6 +173,11 @@ pub(crate) fn lower(folder: &Path) -> Result<()> {
     for server in state.mysql {
         if let Err(error) = mysql::end(&server) {
             failures.push(format!("{}: {error:#}", server.name()));
+        }
+    }
+    for service in state.services {
+        if let Err(error) = services::end(&service) {
+            failures.push(format!("server of {}: {error:#}", service.name));
         }
     }
     if !failures.is_empty() {

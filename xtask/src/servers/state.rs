@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use super::{mysql, postgres};
+use super::{mysql, postgres, services};
 
 /// The name of the file in a folder of servers.
 const FILE: &str = "servers.json";
@@ -18,6 +18,9 @@ pub(crate) struct State {
     pub(crate) servers: Vec<postgres::Server>,
     #[serde(default)]
     pub(crate) mysql: Vec<mysql::Server>,
+    /// Of storages.
+    #[serde(default)]
+    pub(crate) services: Vec<services::Service>,
 }
 
 impl State {
