@@ -16,13 +16,14 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::content::{Content, Single};
-use crate::draft::{Draft, check_places};
+use crate::draft::Draft;
 use crate::index_backup::{self, COMBINED_TAG};
 use crate::manifest::{Facts, manifest};
 use crate::naming::{ArchiveName, FileNameFields, INDEX_SUFFIX, MANIFEST_SUFFIX, side_key};
 use crate::pipeline::{self, Limits, Meter};
 use crate::run::{Outcome, RunDescription, reap_database, record};
 use crate::side::{self, BesideArchive};
+use crate::tee;
 use crate::{Context, Database, Place};
 
 /// What a backup is asked for.
@@ -85,6 +86,26 @@ pub struct BackupReport {
     pub manifest: Manifest,
     /// The storages that hold it, with the archive's key there.
     pub copies: Vec<Copy>,
+    /// The storages that should hold it too, and why they do not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failed_copies: Vec<FailedCopy>,
+}
+
+impl BackupReport {
+    /// The error that the storages make together which failed while others got their copies.
+    pub fn error(&self) -> Option<Error> {
+        let first = self.failed_copies.first()?;
+        let (id, good) = (self.manifest.backup_id, self.copies.len());
+        let message = format!("backup {id} is in {good} of {} storages", good + self.failed_copies.len());
+        let mut error = Error::new(ErrorKind::Partial, message);
+        for failed in &self.failed_copies {
+            error = error.context("failed", format!("{}: {}", failed.storage, failed.message));
+        }
+        Some(error.hint(match &first.hint {
+            Some(hint) => format!("{}: {hint}", first.storage),
+            None => "the next backup goes to every storage again".to_owned(),
+        }))
+    }
 }
 
 /// One copy of a backup.
@@ -94,6 +115,19 @@ pub struct Copy {
     pub storage: String,
     /// Where the archive lies, for people.
     pub location: String,
+}
+
+/// A storage that got no copy.
+#[derive(Clone, Debug, Serialize)]
+pub struct FailedCopy {
+    /// The storage's name.
+    pub storage: String,
+    /// The kind of failure.
+    pub code: &'static str,
+    /// Why.
+    pub message: String,
+    /// What to do next.
+    pub hint: Option<String>,
 }
 
 /// Says what a backup would do. Looks at the database and at the storages, and writes nothing that stays.
@@ -121,7 +155,7 @@ pub fn plan(
         fingerprints: request.dump.fingerprints,
         tags: request.tags.clone(),
         last_size_bytes: last,
-        memory_bytes: Limits::of(context).memory(),
+        memory_bytes: limits(context, places.len()).1,
     };
     plan.name_files(&key, &extension(database, request))?;
     Ok(plan)
@@ -157,12 +191,16 @@ fn check_without_making(
             _ => present.push(*place),
         }
     }
-    if present.is_empty() && !places.is_empty() { Ok(()) } else { check_places(context, &present, expected) }
+    if present.is_empty() && !places.is_empty() {
+        return Ok(());
+    }
+    Draft::new(&present).check(context, expected)
 }
 
 /// Backs up a database into every one of `places`.
 ///
-/// The backup exists when this returns it, and not before. Fails with `Locked` while another run has the
+/// The backup exists when this returns it, and not before; a storage that failed is named in the report, while the
+/// others hold their copies. Fails when no storage holds one: with `Locked` while another run has the
 /// database, `NoSpace`, `DamagedSource`, `Cancelled` and whatever engine and storages fail with; then nothing of
 /// it stays, or `cleanup` finds what does.
 pub fn backup(
@@ -213,8 +251,8 @@ pub(crate) fn backup_from(
     };
     record(context, &description, |context, run| {
         let report = make(context, database, places, request, begin, run).operation("back up")?;
-        let id = report.manifest.backup_id;
-        Ok(Outcome::completed(report, Some(id)))
+        let (id, partial) = (report.manifest.backup_id, report.error());
+        Ok(Outcome { partial, ..Outcome::completed(report, Some(id)) })
     })
 }
 
@@ -231,15 +269,17 @@ fn make(
     // 1. Whatever can be known to fail fails before the database is touched.
     control.step("check storages");
     side::refuse_unknown(database.engine.descriptor(), &request.dump.options)?;
-    check_places(context, places, last_size(context, database)?.map(with_room))?;
+    let mut draft = Draft::new(places);
+    draft.check(context, last_size(context, database)?.map(with_room))?;
     let (created_at, began) = (control.clock.now(), Instant::now());
     let backup_id = free_id(context, database, BackupId::new(created_at))?;
     let archive = archive_key(context, database, request, backup_id)?;
-    refuse_taken(places, &archive)?;
     let extension = extension(database, request);
+    let mut keys = vec![archive.clone()];
     for kind in database.engine.descriptor().side_files {
-        refuse_taken(places, &side_key(&archive, &extension, kind.ending)?)?;
+        keys.push(side_key(&archive, &extension, kind.ending)?);
     }
+    draft.refuse_taken(&keys, control)?;
 
     // 2. One consistent view.
     control.step("begin snapshot");
@@ -247,7 +287,7 @@ fn make(
 
     // 3. Dump, encode, store: all at once, in bounded memory.
     control.step("begin draft");
-    let mut draft = Draft::begin(places, archive.clone())?;
+    draft.begin(&archive, control)?;
     control.step("dump");
     let stored = store(context, request, content.as_ref(), &mut draft);
 
@@ -262,9 +302,9 @@ fn make(
     // 5.-7. Durable, read back, sealed: only then it counts.
     let sealed = ended.and_then(|(summary, objects, seen, beside)| {
         control.step("close archive");
-        draft.close(&summary.index, &beside)?;
+        draft.close(&archive, &summary.index, &beside, control)?;
         control.step("read back");
-        draft.read_back(&summary, &beside, control)?;
+        draft.read_back(&archive, &summary, control)?;
         control.step("seal manifest");
         let (completed_at, duration) =
             (control.clock.now(), Duration::from_millis(began.elapsed().as_millis() as u64));
@@ -285,19 +325,28 @@ fn make(
     let committed = sealed.and_then(|manifest| {
         control.check()?;
         control.step("commit");
-        draft.commit(&manifest).map(|()| manifest)
+        draft.commit(&archive, &manifest, control).map(|()| manifest)
     });
     let manifest = match committed {
         Ok(manifest) => manifest,
         Err(error) => return Err(draft.abandon(error)),
     };
     control.step("record");
-    let copies = record_copies(context, places, &archive, &manifest, run).map_err(|error| {
+    let failed_copies = draft.failed().into_iter().map(FailedCopy::new).collect();
+    let copies = record_copies(context, &draft.good(), &archive, &manifest, run).map_err(|error| {
         Error::new(ErrorKind::Partial, format!("backup {backup_id} is whole, but is not in the catalog"))
             .source(error)
             .hint("`cadangkan adopt <storage>` brings it into the catalog")
     })?;
-    Ok(BackupReport { manifest, copies })
+    Ok(BackupReport { manifest, copies, failed_copies })
+}
+
+/// Reckons how much runs at once, and the most bytes that frames under way take; what waits for several storages is
+/// part of it.
+fn limits(context: &Context<'_>, storages: usize) -> (Limits, u64) {
+    let waiting = if storages > 1 { tee::MEMORY } else { 0 };
+    let limits = Limits::of(&Context { memory: context.memory.saturating_sub(waiting), ..*context });
+    (limits, limits.memory() + waiting)
 }
 
 /// Runs the pipeline from the snapshot into the draft.
@@ -308,8 +357,8 @@ fn store(
     draft: &mut Draft<'_>,
 ) -> Result<(ArchiveSummary, Vec<ObjectReport>)> {
     let control = &context.control;
-    let limits = Limits::of(context);
-    let memory = format_bytes(limits.memory());
+    let (limits, memory) = limits(context, draft.count());
+    let memory = format_bytes(memory);
     control.message(
         Level::Debug,
         &format!("{} workers, frames take at most {memory} of memory", limits.workers),
@@ -325,7 +374,9 @@ fn store(
             meter.object_done();
         })
     };
-    let summary = pipeline::run(request.codec, limits, &meter, control, produce, |bytes| draft.write(bytes))?;
+    let summary = draft.stream(control, |sink| {
+        pipeline::run(request.codec, limits, &meter, control, produce, |bytes| sink(bytes))
+    })?;
     let reports = reports.into_inner().map_err(|_| Error::new(ErrorKind::Internal, "a dump panicked"))?;
     let objects = add_up(&summary, reports)?;
     Ok((summary, objects))
@@ -367,19 +418,6 @@ fn add_up(summary: &ArchiveSummary, reports: Vec<(Unit, UnitReport)>) -> Result<
 fn mismatch(object: &ObjectName) -> Error {
     Error::new(ErrorKind::Internal, "the rows dumped and the rows stored do not add up")
         .context("object", object)
-}
-
-/// Refuses a name that somebody chose and that is taken, before the database is read for nothing.
-fn refuse_taken(places: &[Place<'_>], archive: &Key) -> Result<()> {
-    for place in places {
-        if place.storage.stat(archive).context("storage", place.name)?.is_some() {
-            return Err(Error::new(ErrorKind::Conflict, "there is a file of this name already")
-                .context("file", archive)
-                .context("folder", place.storage.location())
-                .hint("name another one with --filename, or leave it out"));
-        }
-    }
-    Ok(())
 }
 
 pub(crate) fn archive_key(
@@ -431,6 +469,17 @@ pub(crate) fn last_size(context: &Context<'_>, database: Database<'_>) -> Result
 /// A tenth more.
 fn with_room(size: u64) -> u64 {
     size.saturating_add(size / 10)
+}
+
+impl FailedCopy {
+    fn new((place, error): (Place<'_>, &Error)) -> Self {
+        FailedCopy {
+            storage: place.name.to_string(),
+            code: error.kind().code(),
+            message: error.chain().join(": "),
+            hint: error.advice().map(str::to_owned),
+        }
+    }
 }
 
 fn record_copies(

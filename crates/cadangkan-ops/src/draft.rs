@@ -1,169 +1,204 @@
 //! A backup being written: the same bytes to every storage, and nothing that counts before the manifest.
 
-use cadangkan_archive::{ArchiveSummary, Manifest, QuickHasher};
+use std::thread::scope;
+
+use cadangkan_archive::{ArchiveSummary, Manifest};
 use cadangkan_catalog::{BackupFilter, BackupStatus};
 use cadangkan_core::{Control, Error, ErrorKind, Level, Result, ResultExt};
-use cadangkan_storage::{Key, StorageWriter, WriteOptions};
+use cadangkan_storage::Key;
 
+use crate::copy::CopyDraft;
 use crate::naming::{INDEX_SUFFIX, MANIFEST_SUFFIX};
-use crate::side::{self, BesideArchive};
+use crate::pipeline::panicked;
+use crate::side::BesideArchive;
+use crate::tee::{Sink, tee};
 use crate::{Context, Place};
 
-/// Bytes read at once when an archive is read back.
-const READ_BYTES: usize = 1 << 20;
-
 /// An archive on its way into one or more storages. Dropped before [`commit`](Draft::commit), it removes all that it wrote.
+///
+/// A storage that fails is left behind with its reason, and the others go on. A step fails when none is left.
 pub(crate) struct Draft<'a> {
-    places: &'a [Place<'a>],
-    archive: Key,
-    writers: Vec<Box<dyn StorageWriter>>,
-    /// What stands in the storages and is no backup yet.
-    written: Vec<(usize, Key)>,
+    copies: Vec<CopyDraft<'a>>,
 }
 
 impl<'a> Draft<'a> {
-    /// Begins an archive in every place.
-    pub(crate) fn begin(places: &'a [Place<'a>], archive: Key) -> Result<Self> {
-        let mut draft = Draft { places, archive, writers: Vec::new(), written: Vec::new() };
-        for place in places {
-            let writer = place.storage.begin_write(&draft.archive, WriteOptions::default());
-            draft.writers.push(writer.context("storage", place.name)?);
-        }
-        Ok(draft)
+    /// Writes nothing yet.
+    pub(crate) fn new(places: &[Place<'a>]) -> Self {
+        Draft { copies: places.iter().map(|place| CopyDraft::new(*place)).collect() }
     }
 
-    /// Appends bytes of the archive in every place.
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        for (writer, place) in self.writers.iter_mut().zip(self.places) {
-            writer.write(bytes).context("storage", place.name)?;
+    /// Makes sure that the storages can be written and have room for about `expected` bytes.
+    pub(crate) fn check(&mut self, context: &Context<'_>, expected: Option<u64>) -> Result<()> {
+        if self.copies.is_empty() {
+            return Err(Error::new(ErrorKind::Configuration, "no storage is enabled for this database")
+                .hint("name one under `storage:`, or enable it again"));
         }
-        Ok(())
+        self.each(&context.control, |copy| check_place(context, copy.place(), expected))
     }
 
-    /// Makes the archive durable in every place, and puts its index and what else belongs to it beside it.
-    pub(crate) fn close(&mut self, index: &[u8], beside: &[BesideArchive]) -> Result<()> {
-        for (position, writer) in std::mem::take(&mut self.writers).into_iter().enumerate() {
-            let Some(place) = self.places.get(position) else { continue };
-            writer.close().context("storage", place.name)?;
-            self.written.push((position, self.archive.clone()));
-        }
-        self.put_everywhere(self.archive.with_suffix(INDEX_SUFFIX)?, index)?;
-        beside.iter().try_for_each(|side| self.put_everywhere(side.key.clone(), &side.file.bytes))
+    /// Refuses a name that is taken, before the database is read for nothing.
+    pub(crate) fn refuse_taken(&mut self, keys: &[Key], control: &Control<'_>) -> Result<()> {
+        self.each(control, |copy| keys.iter().try_for_each(|key| refuse_taken(copy.place(), key)))
     }
 
-    /// Reads the archive, and what lies beside it, back from every place and compares it with what was written.
-    pub(crate) fn read_back(
-        &self,
-        summary: &ArchiveSummary,
+    /// Begins an archive in every storage.
+    pub(crate) fn begin(&mut self, archive: &Key, control: &Control<'_>) -> Result<()> {
+        self.each(control, |copy| copy.begin(archive))
+    }
+
+    /// Runs `run`, whose bytes make the archive in every storage.
+    pub(crate) fn stream<T>(
+        &mut self,
+        control: &Control<'_>,
+        run: impl FnOnce(Sink<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let mut live = self.live();
+        if let [copy] = &mut live[..] {
+            let name = copy.place().name;
+            return run(&mut |bytes| copy.write(bytes).context("storage", name));
+        }
+        let (result, written) = tee(live, control, run);
+        self.settle(written, control)?;
+        result
+    }
+
+    /// How many storages take part.
+    pub(crate) fn count(&self) -> usize {
+        self.copies.iter().filter(|copy| copy.is_live()).count()
+    }
+
+    /// Makes the archive durable in every storage, and puts its index and what else belongs to it beside it.
+    pub(crate) fn close(
+        &mut self,
+        archive: &Key,
+        index: &[u8],
         beside: &[BesideArchive],
         control: &Control<'_>,
     ) -> Result<()> {
-        for place in self.places {
-            for side in beside {
-                if side::read(*place, &side.key)? != side.file.bytes {
-                    return Err(other_bytes(*place, &side.key));
-                }
-            }
-            let mut reader = place.storage.read(&self.archive, None)?;
-            let mut hasher = QuickHasher::new();
-            let mut length = 0;
-            let mut buffer = vec![0; READ_BYTES];
-            loop {
-                control.check()?;
-                let count = reader.read(&mut buffer).map_err(|error| {
-                    Error::io("cannot read the archive back", error).context("storage", place.name)
-                })?;
-                let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else { break };
-                hasher.update(bytes);
-                length += count as u64;
-            }
-            if (length, hasher.finish()) != (summary.stored_bytes, summary.quick_hash) {
-                return Err(other_bytes(*place, &self.archive));
-            }
-        }
-        Ok(())
+        let index_key = archive.with_suffix(INDEX_SUFFIX)?;
+        self.each(control, |copy| {
+            copy.close()?;
+            copy.put(&index_key, index)?;
+            beside.iter().try_for_each(|side| copy.put(&side.key, &side.file.bytes))
+        })
+    }
+
+    /// Reads the archive back from every storage at once, and compares it with what was written.
+    pub(crate) fn read_back(
+        &mut self,
+        archive: &Key,
+        summary: &ArchiveSummary,
+        control: &Control<'_>,
+    ) -> Result<()> {
+        let expected = (summary.stored_bytes, summary.quick_hash);
+        self.each(control, |copy| copy.read_back(archive, expected, control))
     }
 
     /// Writes the manifest, last of all: with it the backup exists.
-    pub(crate) fn commit(&mut self, manifest: &Manifest) -> Result<()> {
-        self.put_everywhere(self.archive.with_suffix(MANIFEST_SUFFIX)?, &manifest.to_bytes()?)?;
-        self.written.clear();
-        Ok(())
+    pub(crate) fn commit(&mut self, archive: &Key, manifest: &Manifest, control: &Control<'_>) -> Result<()> {
+        let (key, bytes) = (archive.with_suffix(MANIFEST_SUFFIX)?, manifest.to_bytes()?);
+        self.each(control, |copy| {
+            copy.put(&key, &bytes)?;
+            copy.committed();
+            Ok(())
+        })
+    }
+
+    /// The storages that hold the backup, once it is committed.
+    pub(crate) fn good(&self) -> Vec<Place<'a>> {
+        self.copies.iter().filter(|copy| copy.is_live()).map(CopyDraft::place).collect()
+    }
+
+    /// The storages that were left behind, and why.
+    pub(crate) fn failed(&self) -> Vec<(Place<'a>, &Error)> {
+        self.copies.iter().filter_map(|copy| Some((copy.place(), copy.failure()?))).collect()
     }
 
     /// Removes all that was written, and adds to `cause` what could not be removed.
-    pub(crate) fn abandon(mut self, mut cause: Error) -> Error {
-        for (place, problem) in self.remove() {
-            cause = cause.context("not removed", format!("{} in {place}: {problem}", self.archive));
-        }
-        cause
+    pub(crate) fn abandon(mut self, cause: Error) -> Error {
+        self.copies.iter_mut().fold(cause, |cause, copy| copy.remove(cause))
     }
 
-    fn put_everywhere(&mut self, key: Key, bytes: &[u8]) -> Result<()> {
-        for (position, place) in self.places.iter().enumerate() {
-            let put = || {
-                let mut writer = place.storage.begin_write(&key, WriteOptions::default())?;
-                writer.write(bytes)?;
-                writer.close()
-            };
-            put().context("storage", place.name)?;
-            self.written.push((position, key.clone()));
+    fn live(&mut self) -> Vec<&mut CopyDraft<'a>> {
+        self.copies.iter_mut().filter(|copy| copy.is_live()).collect()
+    }
+
+    /// Does a step in every storage, all at once.
+    fn each(
+        &mut self,
+        control: &Control<'_>,
+        step: impl Fn(&mut CopyDraft<'a>) -> Result<()> + Sync,
+    ) -> Result<()> {
+        control.check()?;
+        let mut live = self.live();
+        let results = if let [copy] = &mut live[..] {
+            vec![step(copy)]
+        } else {
+            let step = &step;
+            scope(|scope| {
+                let threads: Vec<_> = live.into_iter().map(|copy| scope.spawn(move || step(copy))).collect();
+                let join = |thread: std::thread::ScopedJoinHandle<'_, Result<()>>| thread.join();
+                threads.into_iter().map(|thread| join(thread).unwrap_or_else(|_| Err(panicked()))).collect()
+            })
+        };
+        self.settle(results, control)
+    }
+
+    /// Leaves those storages behind that failed. Fails when somebody asked to stop, and when no storage is left.
+    fn settle(&mut self, results: Vec<Result<()>>, control: &Control<'_>) -> Result<()> {
+        let (mut stopped, mut told) = (Ok(()), Vec::new());
+        for (copy, result) in self.live().into_iter().zip(results) {
+            match result {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::Cancelled => stopped = Err(error),
+                Err(error) => {
+                    let (name, why) = (copy.place().name, error.chain().join(": "));
+                    told.push(format!("storage {name} gets no copy of this backup: {why}"));
+                    copy.fail(error.context("storage", name));
+                }
+            }
         }
+        stopped?;
+        if self.count() == 0 {
+            return Err(self.all_failed());
+        }
+        told.iter().for_each(|text| control.message(Level::Warning, text));
         Ok(())
     }
 
-    /// Removes newest first, so that a manifest never outlives its archive.
-    fn remove(&mut self) -> Vec<(String, Error)> {
-        let mut problems = Vec::new();
-        for (writer, place) in std::mem::take(&mut self.writers).into_iter().zip(self.places) {
-            problems.extend(writer.abort().err().map(|error| (place.name.to_string(), error)));
-        }
-        for (position, key) in std::mem::take(&mut self.written).into_iter().rev() {
-            let Some(place) = self.places.get(position) else { continue };
-            problems.extend(place.storage.delete(&key).err().map(|error| (place.name.to_string(), error)));
-        }
-        problems
+    /// The first failure, with what became of the other storages.
+    fn all_failed(&mut self) -> Error {
+        let mut failures = self.copies.iter_mut().filter_map(CopyDraft::take_failure);
+        let first = failures.next().unwrap_or_else(panicked);
+        failures.fold(first, |first, other| first.context("also", other))
     }
 }
 
-impl Drop for Draft<'_> {
-    fn drop(&mut self) {
-        // Only after a panic is anything left to do here; `cleanup` names what cannot be removed.
-        let _ = self.remove();
-    }
+/// Makes sure that a storage can be written and has room for about `expected` bytes.
+fn check_place(context: &Context<'_>, place: Place<'_>, expected: Option<u64>) -> Result<()> {
+    still_there(context, place)?;
+    place.storage.check()?;
+    let Some(space) = place.storage.space()? else { return Ok(()) };
+    let Some(expected) = expected.filter(|expected| *expected > space.available) else { return Ok(()) };
+    let size = cadangkan_core::format_bytes;
+    let message = format!(
+        "too little space: the last backup took {}, {} are free",
+        size(expected),
+        size(space.available)
+    );
+    Err(Error::new(ErrorKind::NoSpace, message)
+        .context("at", place.storage.location())
+        .hint("free space there, delete old backups with `cadangkan backups delete`, or name another storage with --storage"))
 }
 
-fn other_bytes(place: Place<'_>, key: &Key) -> Error {
-    Error::new(ErrorKind::DamagedBackup, "the storage gave back other bytes than were written")
-        .context("storage", place.name)
-        .context("key", key)
-        .hint("check the disk or the network of this storage; nothing was kept of this backup")
-}
-
-/// Makes sure that every place can be written and has room for about `expected` bytes.
-pub(crate) fn check_places(context: &Context<'_>, places: &[Place<'_>], expected: Option<u64>) -> Result<()> {
-    if places.is_empty() {
-        return Err(Error::new(ErrorKind::Configuration, "no storage is enabled for this database")
-            .hint("name one under `storage:`, or enable it again"));
+fn refuse_taken(place: Place<'_>, key: &Key) -> Result<()> {
+    if place.storage.stat(key)?.is_none() {
+        return Ok(());
     }
-    for place in places {
-        context.control.check()?;
-        still_there(context, *place).context("storage", place.name)?;
-        place.storage.check().context("storage", place.name)?;
-        let Some(space) = place.storage.space()? else { continue };
-        let Some(expected) = expected.filter(|expected| *expected > space.available) else { continue };
-        let size = cadangkan_core::format_bytes;
-        let message = format!(
-            "too little space: the last backup took {}, {} are free",
-            size(expected),
-            size(space.available)
-        );
-        return Err(Error::new(ErrorKind::NoSpace, message)
-            .context("storage", place.name)
-            .context("at", place.storage.location())
-            .hint("free space there, delete old backups with `cadangkan backups delete`, or name another storage with --storage"));
-    }
-    Ok(())
+    Err(Error::new(ErrorKind::Conflict, "there is a file of this name already")
+        .context("file", key)
+        .context("folder", place.storage.location())
+        .hint("name another one with --filename, or leave it out"))
 }
 
 /// Makes sure that a storage which holds backups is still that storage, before anything is made in its place: the

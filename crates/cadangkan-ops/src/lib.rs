@@ -10,6 +10,7 @@ pub mod cleanup;
 pub mod combined;
 mod content;
 mod context;
+mod copy;
 mod draft;
 pub mod export;
 mod feed;
@@ -25,6 +26,7 @@ pub mod server;
 mod side;
 pub mod source;
 pub mod stored;
+mod tee;
 pub mod verify;
 
 pub use context::{Context, Database, Place};

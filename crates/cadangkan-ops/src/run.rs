@@ -28,11 +28,13 @@ pub(crate) struct RunDescription<'a> {
 pub(crate) struct Outcome<T> {
     pub(crate) result: T,
     pub(crate) backup: Option<BackupId>,
+    /// What was left undone, where the result stands all the same.
+    pub(crate) partial: Option<Error>,
 }
 
 impl<T> Outcome<T> {
     pub(crate) fn completed(result: T, backup: Option<BackupId>) -> Self {
-        Outcome { result, backup }
+        Outcome { result, backup, partial: None }
     }
 }
 
@@ -54,8 +56,10 @@ pub(crate) fn record<T>(
     let result = work(&Context { control, ..*context }, Some(run));
     let failure = recorder.finish();
     match result {
-        Ok(Outcome { result, backup }) => {
-            let finished = catalog.finish_run(run, clock.now(), RunStatus::Completed, backup, None);
+        Ok(Outcome { result, backup, partial }) => {
+            let status = if partial.is_some() { RunStatus::Partial } else { RunStatus::Completed };
+            let error = partial.as_ref().map(RunError::from);
+            let finished = catalog.finish_run(run, clock.now(), status, backup, error.as_ref());
             failure.map_or(finished, Err).map_err(|error| not_recorded(description.kind, error))?;
             Ok(result)
         }

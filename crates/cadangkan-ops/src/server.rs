@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::backup::{self, BackupPlan, BackupReport, BackupRequest, backup_from};
 use crate::choice::Choice;
 use crate::content::Single;
-use crate::draft::check_places;
+use crate::draft::Draft;
 use crate::run::{Outcome, RunDescription, record};
 use crate::{Context, Database, Place};
 
@@ -90,7 +90,7 @@ pub fn backup(
     let _lock = context.lock(name, request.backup.wait)?;
     let report = back_up_each(context, name, server, places, request);
     let failure = match &report {
-        Ok(report) => report.error(),
+        Ok(report) => report.error().or_else(|| report.done.iter().find_map(BackupReport::error)),
         // A list that could not be read would leave no trace; what was stopped has left its own.
         Err(error) if error.kind() != ErrorKind::Cancelled => {
             Some(Error::new(error.kind(), error.to_string()))
@@ -113,7 +113,7 @@ fn back_up_each(
 ) -> Result<ServerReport<BackupReport>> {
     let control = &context.control;
     control.step("check storages");
-    check_places(context, places, None)?;
+    Draft::new(places).check(context, None)?;
     let databases = list(context, server, request)?;
     control.step("begin snapshot");
     let wanted: Vec<_> = databases.iter().map(|name| (name.clone(), request.of(name).dump)).collect();

@@ -83,11 +83,18 @@ fn the_folder_of_a_disk_that_is_not_mounted_is_not_made() {
     let two = Two::new();
     two.back_up(&two.places());
     std::fs::rename(two.world.folder.join("usb"), two.world.folder.join("elsewhere")).unwrap();
-    let made =
-        two.world.with_context(|context| backup(context, two.world.database(), &two.places(), &request()));
+    let made = two
+        .world
+        .with_context(|context| backup(context, two.world.database(), &two.places()[1..], &request()));
     let error = failure(made);
     assert_eq!(error.kind(), ErrorKind::Unreachable, "{error:?}");
     assert!(error.advice().unwrap().contains("mount"), "{error:?}");
+    // The other storage gets its copy all the same.
+    let made =
+        two.world.with_context(|context| backup(context, two.world.database(), &two.places(), &request()));
+    let report = made.unwrap();
+    assert_eq!((report.copies.len(), report.failed_copies[0].code), (1, "unreachable"));
+    assert!(report.failed_copies[0].hint.as_deref().unwrap().contains("mount"));
     assert!(!two.world.folder.join("usb").exists());
     std::fs::rename(two.world.folder.join("elsewhere"), two.world.folder.join("usb")).unwrap();
     two.back_up(&two.places());

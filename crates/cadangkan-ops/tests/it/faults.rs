@@ -6,8 +6,8 @@ use cadangkan_catalog::{BackupFilter, RunFilter, RunStatus};
 use cadangkan_core::ErrorKind;
 use cadangkan_ops::Place;
 use cadangkan_ops::backup::{BackupRequest, backup};
+use cadangkan_storage::Storage;
 use cadangkan_storage::faulty::{Fault, Faulty, Operation};
-use cadangkan_storage::{Local, Storage};
 
 use crate::support::{World, failure, request};
 
@@ -99,18 +99,6 @@ fn what_cannot_be_removed_is_named_and_cleaned_up_later() {
         .unwrap();
     assert_eq!(done.items.len(), 1);
     assert!(world.files("backups").is_empty());
-}
-
-#[test]
-fn one_of_two_storages_failing_fails_the_backup_in_both() {
-    let world = World::new();
-    let other_name = cadangkan_core::Name::new("other").unwrap();
-    let other: Arc<dyn Storage> = Arc::new(Local::new(world.folder.join("other")));
-    let faulty = Faulty::new(other, [Fault::fail(Operation::Close, ErrorKind::Io).on(".meta.json")]);
-    let places = [world.place(), Place { name: &other_name, storage: &faulty }];
-    let error = failure(world.with_context(|context| backup(context, world.database(), &places, &request())));
-    assert_eq!(error.kind(), ErrorKind::Io);
-    assert!(world.files("backups").is_empty() && world.files("other").is_empty());
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod locks;
 mod records;
 mod restore;
 mod servers;
+mod several;
 mod side_files;
 mod support;
 mod whole_server;

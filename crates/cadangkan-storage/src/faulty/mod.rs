@@ -44,6 +44,7 @@ impl Storage for Faulty {
     }
 
     fn check(&self) -> Result<()> {
+        self.script.calls(Operation::Check, "")?;
         self.inner.check()
     }
 

@@ -6,6 +6,8 @@ use cadangkan_core::{Error, ErrorKind, Result};
 /// A call that can fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
+    /// `Storage::check`; it has no key.
+    Check,
     /// `Storage::begin_write`.
     BeginWrite,
     /// `StorageWriter::write`, counted over all writers that match.

@@ -30,7 +30,7 @@ fn get(storage: &Faulty, name: &str, range: Option<Range<u64>>) -> Vec<u8> {
 #[test]
 fn each_operation_fails_once_at_its_call() {
     use Operation::*;
-    for operation in [BeginWrite, Write, Close, Read, Stat, List, Delete] {
+    for operation in [Check, BeginWrite, Write, Close, Read, Stat, List, Delete] {
         let storage = faulty([Fault::fail(operation, ErrorKind::Unreachable).nth(2)]);
         let call = || match operation {
             BeginWrite | Write | Close => {
@@ -43,6 +43,7 @@ fn each_operation_fails_once_at_its_call() {
                 _ => Err(error),
             }),
             Stat => storage.stat(&key("a")).map(drop),
+            Check => storage.check(),
             List => storage.list("").map(drop),
             Delete => storage.delete(&key("a")),
         };

@@ -226,7 +226,8 @@ fn carry_out(
     })?;
     app.finish_progress();
     let engine = database.engine.descriptor().display_name;
-    app.print(&report, || report_text(app, engine, &report, context.catalog.is_some()))
+    app.print(&report, || report_text(app, engine, &report, context.catalog.is_some()))?;
+    report.error().map_or(Ok(()), Err)
 }
 
 /// Asks for those objects only that the options in effect select.

@@ -76,7 +76,8 @@ pub(super) fn back_up(
         let report = combined::backup(context, name, engine, &places.list(), &request)?;
         app.finish_progress();
         let engine = engine.descriptor().display_name;
-        return app.print(&report, || text::report_text(app, engine, &report, true));
+        app.print(&report, || text::report_text(app, engine, &report, true))?;
+        return report.error().map_or(Ok(()), Err);
     }
     let began = Instant::now();
     let done = server::backup(context, name, server, &places.list(), &request);
@@ -87,7 +88,7 @@ pub(super) fn back_up(
     let summary = Summary::of(&report, began.elapsed());
     let value = json!({ "databases": report.done, "failed": failures(&report.failed), "summary": summary.to_json(&report) });
     app.print(&value, || report_text(app, &report, &summary))?;
-    report.error().map_or(Ok(()), Err)
+    report.error().or_else(|| report.done.iter().find_map(BackupReport::error)).map_or(Ok(()), Err)
 }
 
 /// What was done altogether.

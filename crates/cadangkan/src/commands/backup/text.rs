@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use cadangkan_core::{format_bytes, format_duration};
-use cadangkan_ops::backup::{BackupPlan, BackupReport};
+use cadangkan_ops::backup::{BackupPlan, BackupReport, FailedCopy};
 
 use crate::app::App;
 use crate::ui::count::count;
@@ -61,8 +61,12 @@ pub(super) fn settings(plan: &BackupPlan) -> Vec<String> {
 pub(super) fn report_text(app: &App, engine: &str, report: &BackupReport, configured: bool) -> String {
     let manifest = &report.manifest;
     let archive = &manifest.archive;
+    let headline = match report.failed_copies.is_empty() {
+        true => format!("{} Backup complete", app.style.good_mark()),
+        false => format!("{} Backup complete, but not in every storage", app.style.warning_mark()),
+    };
     let mut lines = vec![
-        format!("{} Backup complete", app.style.good_mark()),
+        headline,
         String::new(),
         format!("Backup ID:  {}", manifest.backup_id),
         format!("Database:   {} ({engine} {})", escape(&manifest.database), escape(&manifest.server_version)),
@@ -94,6 +98,8 @@ pub(super) fn report_text(app: &App, engine: &str, report: &BackupReport, config
         manifest.side_files.iter().map(|side| format!("Beside:     {} ({})", escape(&side.file), side.kind)),
     );
     lines.extend(report.copies.iter().map(|copy| format!("Location:   {}", escape(&copy.location))));
+    let missing = |failed: &FailedCopy| format!("Missing in: {}", failed.storage);
+    lines.extend(report.failed_copies.iter().map(missing));
     if configured && !app.global.quiet {
         let (database, id) = (&manifest.database_name, manifest.backup_id);
         lines.extend([

@@ -1,0 +1,149 @@
+//! One copy of a backup on its way into one storage.
+
+use cadangkan_archive::QuickHasher;
+use cadangkan_core::{Control, Error, ErrorKind, Result};
+use cadangkan_storage::{Key, StorageWriter, WriteOptions};
+
+use crate::Place;
+use crate::source::read_limited;
+
+/// Bytes read at once when an archive is read back.
+const READ_BYTES: usize = 1 << 20;
+
+/// What one storage gets of a backup. Until it is committed, all that was written can be removed again.
+pub(crate) struct CopyDraft<'a> {
+    place: Place<'a>,
+    writer: Option<(Key, Box<dyn StorageWriter>)>,
+    /// What stands in the storage and is no backup yet.
+    written: Vec<Key>,
+    /// Why this storage takes no part any more.
+    failure: Option<Error>,
+}
+
+impl<'a> CopyDraft<'a> {
+    /// Writes nothing yet.
+    pub(crate) fn new(place: Place<'a>) -> Self {
+        CopyDraft { place, writer: None, written: Vec::new(), failure: None }
+    }
+
+    /// The storage.
+    pub(crate) fn place(&self) -> Place<'a> {
+        self.place
+    }
+
+    /// Whether it still takes part.
+    pub(crate) fn is_live(&self) -> bool {
+        self.failure.is_none()
+    }
+
+    /// Why it takes no part any more.
+    pub(crate) fn failure(&self) -> Option<&Error> {
+        self.failure.as_ref()
+    }
+
+    /// Begins the archive.
+    pub(crate) fn begin(&mut self, archive: &Key) -> Result<()> {
+        let writer = self.place.storage.begin_write(archive, WriteOptions::default())?;
+        self.writer = Some((archive.clone(), writer));
+        Ok(())
+    }
+
+    /// Appends bytes of the archive.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.writer.as_mut().ok_or_else(not_begun)?.1.write(bytes)
+    }
+
+    /// Makes the archive durable.
+    pub(crate) fn close(&mut self) -> Result<()> {
+        let (archive, writer) = self.writer.take().ok_or_else(not_begun)?;
+        self.close_one(archive, writer)
+    }
+
+    /// Writes a small object, and makes sure that the storage gives it back.
+    pub(crate) fn put(&mut self, key: &Key, bytes: &[u8]) -> Result<()> {
+        let mut writer = self.place.storage.begin_write(key, WriteOptions::default())?;
+        writer.write(bytes)?;
+        self.close_one(key.clone(), writer)?;
+        let found = read_limited(self.place.storage.read(key, None)?, bytes.len())?;
+        if found == bytes { Ok(()) } else { Err(other_bytes(key)) }
+    }
+
+    fn close_one(&mut self, key: Key, writer: Box<dyn StorageWriter>) -> Result<()> {
+        let closed = writer.close();
+        // Of a close whose answer was lost nobody knows what it did; of a conflict it is known that it did nothing.
+        if closed.as_ref().err().is_none_or(|error| error.kind() != ErrorKind::Conflict) {
+            self.written.push(key);
+        }
+        closed.map(drop)
+    }
+
+    /// Reads the archive back, and compares it with what was written.
+    pub(crate) fn read_back(
+        &self,
+        archive: &Key,
+        expected: (u64, u128),
+        control: &Control<'_>,
+    ) -> Result<()> {
+        let mut reader = self.place.storage.read(archive, None)?;
+        let (mut hasher, mut length) = (QuickHasher::new(), 0);
+        let mut buffer = vec![0; READ_BYTES];
+        loop {
+            control.check()?;
+            let count =
+                reader.read(&mut buffer).map_err(|error| Error::io("cannot read the archive back", error))?;
+            let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else { break };
+            hasher.update(bytes);
+            length += count as u64;
+        }
+        if (length, hasher.finish()) == expected { Ok(()) } else { Err(other_bytes(archive)) }
+    }
+
+    /// Says that the backup exists here: nothing removes it any more.
+    pub(crate) fn committed(&mut self) {
+        self.written.clear();
+    }
+
+    /// Takes no part any more: removes what was written, and keeps the reason.
+    pub(crate) fn fail(&mut self, cause: Error) {
+        self.failure = Some(self.remove(cause));
+    }
+
+    /// Takes the reason out.
+    pub(crate) fn take_failure(&mut self) -> Option<Error> {
+        self.failure.take()
+    }
+
+    /// Removes all that was written, newest first, so that a manifest never outlives its archive; adds to `cause` what
+    /// could not be removed.
+    pub(crate) fn remove(&mut self, mut cause: Error) -> Error {
+        let aborted = self.writer.take().map(|(key, writer)| (key, writer.abort()));
+        let written = std::mem::take(&mut self.written).into_iter().rev();
+        let removed = written.map(|key| {
+            let done = self.place.storage.delete(&key);
+            (key, done)
+        });
+        for (key, done) in aborted.into_iter().chain(removed) {
+            if let Err(problem) = done {
+                cause = cause.context("not removed", format!("{key} in {}: {problem}", self.place.name));
+            }
+        }
+        cause
+    }
+}
+
+impl Drop for CopyDraft<'_> {
+    fn drop(&mut self) {
+        // Only after a panic is anything left to do here; `cleanup` names what cannot be removed.
+        let _ = self.remove(not_begun());
+    }
+}
+
+fn not_begun() -> Error {
+    Error::new(ErrorKind::Internal, "an archive was written that was not begun")
+}
+
+fn other_bytes(key: &Key) -> Error {
+    Error::new(ErrorKind::DamagedBackup, "the storage gave back other bytes than were written")
+        .context("key", key)
+        .hint("check the disk or the network of this storage; nothing was kept there of this backup")
+}
