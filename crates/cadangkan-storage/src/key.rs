@@ -1,9 +1,13 @@
 use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
 
 use cadangkan_core::{Error, ErrorKind, Result};
 
 /// What the names of unfinished objects end in.
-pub(crate) const PARTIAL: &str = ".partial";
+pub const PARTIAL: &str = ".partial";
+
+/// The longest name of a file, in bytes, on every file system we know.
+const LONGEST_NAME: usize = 255;
 
 /// The name of an object: segments joined by `/`, relative to the storage's root.
 ///
@@ -51,15 +55,33 @@ impl Key {
     }
 }
 
+/// Returns the name of an unfinished object, `<final name>.<tag>.partial`; the final name is cut when that is too long.
+pub(crate) fn partial_name(final_name: &str, tag: &str) -> String {
+    let ending = format!(".{tag}{PARTIAL}");
+    let mut kept = final_name;
+    while kept.len() + ending.len() > LONGEST_NAME {
+        let mut characters = kept.chars();
+        characters.next_back();
+        kept = characters.as_str();
+    }
+    format!("{kept}{ending}")
+}
+
+/// Returns a name for an unfinished object which no other writer has, also of another machine.
+pub fn new_partial_name(final_name: &str) -> String {
+    let random = RandomState::new().hash_one(final_name);
+    partial_name(final_name, &format!("{}-{random:016x}", std::process::id()))
+}
+
 /// Tells whether a text names a place below the root: what a key or the folder of one may look like.
-pub(crate) fn is_path(text: &str) -> bool {
+pub fn is_path(text: &str) -> bool {
     let segment = |segment: &str| !segment.is_empty() && !segment.starts_with('.') && segment.len() <= 255;
     let bad = |character: char| character == '\\' || character.is_control();
     text.len() <= 1000 && text.split('/').all(segment) && !text.chars().any(bad)
 }
 
 /// Checks the folder of a listing: empty for the root, otherwise a path without a slash at its end.
-pub(crate) fn check_folder(prefix: &str) -> Result<()> {
+pub fn check_folder(prefix: &str) -> Result<()> {
     if prefix.is_empty() || is_path(prefix) {
         return Ok(());
     }
@@ -76,6 +98,15 @@ impl fmt::Display for Key {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_unfinished_objects_fit_and_stay_text() {
+        assert_eq!(partial_name("a.zst", "7-1"), "a.zst.7-1.partial");
+        let long = partial_name(&"ä".repeat(127), &format!("{}-{}", u32::MAX, u64::MAX));
+        assert!(long.len() <= LONGEST_NAME && long.len() > LONGEST_NAME - 2, "{}", long.len());
+        assert!(long.starts_with("ää") && long.ends_with(".4294967295-18446744073709551615.partial"));
+        assert_ne!(new_partial_name("a"), new_partial_name("a"));
+    }
 
     #[test]
     fn refuses_keys_that_could_escape() {

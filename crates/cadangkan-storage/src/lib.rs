@@ -11,9 +11,11 @@ pub mod faulty;
 mod key;
 mod providers;
 mod storage;
+mod url;
 
 pub use descriptor::StorageDescriptor;
-pub use key::Key;
+pub use key::{Key, PARTIAL, check_folder, is_path, new_partial_name};
 pub use providers::local::{LOCAL, Local};
 pub use providers::memory::Memory;
 pub use storage::{ObjectInfo, Space, Storage, StorageCapabilities, StorageWriter, WriteOptions};
+pub use url::Url;

@@ -124,7 +124,7 @@ fn start(folder: &Path) -> Option<(Child, u16)> {
     let config = format!(
         "Port {port}\nListenAddress 127.0.0.1\nHostKey {}\nAuthorizedKeysFile {}\nPidFile none\nStrictModes no\n\
          UsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\n\
-         MaxStartups 200\nBanner {}\n",
+         MaxStartups 200\nSubsystem sftp internal-sftp\nBanner {}\n",
         path("host"),
         path("authorized_keys"),
         path("banner"),

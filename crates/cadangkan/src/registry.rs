@@ -20,7 +20,8 @@ pub(crate) static ENGINES: &[&Descriptor] = &[
 ];
 
 /// All storages, in the order in which they are shown.
-pub(crate) static STORAGES: &[&StorageDescriptor] = &[&cadangkan_storage::LOCAL];
+pub(crate) static STORAGES: &[&StorageDescriptor] =
+    &[&cadangkan_storage::LOCAL, &cadangkan_storage_sftp::SFTP];
 
 /// The storage that is there without configuration, and the field that holds its folder.
 pub(crate) static HOME_STORAGE: (&StorageDescriptor, &str) = (&cadangkan_storage::LOCAL, "path");

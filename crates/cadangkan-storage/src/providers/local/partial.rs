@@ -5,10 +5,7 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::folder::Folder;
-use crate::key::PARTIAL;
-
-/// The longest name of a file, in bytes, on every file system we know.
-const LONGEST_NAME: usize = 255;
+use crate::key::partial_name;
 
 /// Tells the writers of this process apart. Those of other processes differ in the process id, and those of
 /// other machines that share the folder are found by the file system.
@@ -28,27 +25,12 @@ pub(super) fn create(folder: &Folder, final_name: &str) -> io::Result<(String, F
 }
 
 fn name(final_name: &str, process: u32, number: u64) -> String {
-    let ending = format!(".{process}-{number}{PARTIAL}");
-    let mut kept = final_name;
-    while kept.len() + ending.len() > LONGEST_NAME {
-        let mut characters = kept.chars();
-        characters.next_back();
-        kept = characters.as_str();
-    }
-    format!("{kept}{ending}")
+    partial_name(final_name, &format!("{process}-{number}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_fit_and_stay_text() {
-        assert_eq!(name("a.zst", 7, 1), "a.zst.7-1.partial");
-        let long = name(&"ä".repeat(127), u32::MAX, u64::MAX);
-        assert!(long.len() <= LONGEST_NAME && long.len() > LONGEST_NAME - 2, "{}", long.len());
-        assert!(long.starts_with("ää") && long.ends_with(".4294967295-18446744073709551615.partial"));
-    }
 
     #[test]
     fn an_old_file_of_the_same_name_is_left_alone() {

@@ -1,0 +1,119 @@
+use cadangkan_core::settings::{SettingsError, mistake};
+
+/// The parts of a URL such as `sftp://user:password@host:22/folder`, with what is escaped by `%` read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Url {
+    /// The user, if it is given.
+    pub user: Option<String>,
+    /// The password, if it is given.
+    pub password: Option<String>,
+    /// The host, without the brackets of an IPv6 address; may be empty.
+    pub host: String,
+    /// The port, if it is given.
+    pub port: Option<u16>,
+    /// The path with the slash before it; empty when there is none.
+    pub path: String,
+}
+
+impl Url {
+    /// Reads a URL of a scheme; `None` when it is of another one. Messages never repeat a part of it.
+    pub fn parse(text: &str, scheme: &str) -> Option<Result<Self, SettingsError>> {
+        let rest = text.strip_prefix(scheme)?.strip_prefix("://")?;
+        Some(Url::parse_rest(rest).ok_or_else(|| {
+            let message = format!("not a URL such as `{scheme}://user@host/folder`");
+            SettingsError { path: Vec::new(), message }
+        }))
+    }
+
+    fn parse_rest(rest: &str) -> Option<Self> {
+        let split = rest.find('/').unwrap_or(rest.len());
+        let (place, path) = rest.split_at_checked(split)?;
+        let (login, place) = match place.rsplit_once('@') {
+            Some((login, place)) => (Some(login), place),
+            None => (None, place),
+        };
+        let (user, password) = match login.map(|login| login.split_once(':').unwrap_or((login, ""))) {
+            Some((user, password)) => (decode(user)?, decode(password)?),
+            None => Default::default(),
+        };
+        let (host, port) = match place.strip_prefix('[').map(|rest| rest.split_once(']')) {
+            Some(ends) => {
+                let (host, port) = ends?;
+                let port = if port.is_empty() { None } else { Some(port.strip_prefix(':')?) };
+                (host, port)
+            }
+            None => place.split_once(':').map_or((place, None), |(host, port)| (host, Some(port))),
+        };
+        let given = |text: String| if text.is_empty() { None } else { Some(text) };
+        Some(Url {
+            user: given(user),
+            password: given(password),
+            host: decode(host)?,
+            port: port.map(str::parse).transpose().ok()?,
+            path: decode(path)?,
+        })
+    }
+
+    /// Fails when there is no host.
+    pub fn expect_host(self) -> Result<Self, SettingsError> {
+        if self.host.is_empty() { Err(mistake("host", "the URL has no host")) } else { Ok(self) }
+    }
+}
+
+/// Reads what is escaped by `%` (RFC 3986, section 2.1).
+fn decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, more)) = rest.split_first() {
+        rest = more;
+        if *first != b'%' {
+            bytes.push(*first);
+            continue;
+        }
+        let (digits, more) = rest.split_first_chunk::<2>()?;
+        rest = more;
+        let mut digits = digits.iter().map(|digit| char::from(*digit).to_digit(16));
+        let byte = digits.next()??.checked_mul(16)?.checked_add(digits.next()??)?;
+        bytes.push(u8::try_from(byte).ok()?);
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_parts_are_read() {
+        let url = Url::parse("sftp://me%40here:p%2Fw@[::1]:2222/a%20b/%C3%A4", "sftp").unwrap().unwrap();
+        let expected = Url {
+            user: Some("me@here".into()),
+            password: Some("p/w".into()),
+            host: "::1".into(),
+            port: Some(2222),
+            path: "/a b/ä".into(),
+        };
+        assert_eq!(url, expected);
+        let url = Url::parse("ftp://host", "ftp").unwrap().unwrap();
+        assert_eq!(url, Url { host: "host".into(), ..Url::default() });
+    }
+
+    #[test]
+    fn what_is_no_url_is_told_without_a_part_of_it() {
+        for bad in [
+            "sftp://host:port/x",
+            "sftp://u:secret%zz@host/x",
+            "sftp://[::1/x",
+            "sftp://host/%ff",
+            "sftp://host/%e",
+        ] {
+            let error = Url::parse(bad, "sftp").unwrap().unwrap_err();
+            assert!(
+                !error.message.contains("secret") && error.message.contains("sftp://user@host"),
+                "{error:?}"
+            );
+        }
+        assert_eq!(Url::parse("sftpx://host", "sftp"), None);
+        assert!(Url::parse("sftp:///x", "sftp").unwrap().unwrap().expect_host().is_err());
+    }
+}
