@@ -21,7 +21,7 @@ mod runs;
 mod words;
 
 pub use audit::AuditEntry;
-pub use backups::{BackupFilter, BackupRecord, BackupSort, BackupStatus};
+pub use backups::{BackupFilter, BackupRecord, BackupSort, BackupStatus, StorageUsage};
 pub use catalog::Catalog;
 pub use definitions::{Definition, DefinitionKind};
 pub use runs::{LogLine, NewRun, Run, RunError, RunFilter, RunKind, RunProgress, RunStatus};

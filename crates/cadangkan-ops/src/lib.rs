@@ -27,6 +27,7 @@ mod side;
 pub mod source;
 pub mod stored;
 mod tee;
+pub mod trial;
 pub mod verify;
 
 pub use context::{Context, Database, Place};

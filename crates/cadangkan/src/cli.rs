@@ -145,6 +145,8 @@ pub(crate) enum Command {
     Restore(commands::restore::RestoreArgs),
     /// Remove what runs that died and past restores left behind
     Cleanup(commands::cleanup::CleanupArgs),
+    /// Add, list, test and remove the places for backups
+    Storage(commands::storage::StorageArgs),
     /// Show how the databases and their backups are
     Status(commands::status::StatusArgs),
     /// Rebuild the catalog from what a storage holds

@@ -182,6 +182,40 @@ fn no_command_tells_the_password() {
 }
 
 #[test]
+fn no_command_tells_the_secret_of_a_storage() {
+    let home = Home::new();
+    let add = ["storage", "add", "vault"];
+    home.search(&[&add[..], &["off", "--path", "off", "--key", "k", "--secret-stdin"]].concat(), true);
+    home.search(&["add", "fake", "prod", "--host", "db", "--storage", "off"], true);
+    for arguments in [
+        &["storage", "list"][..],
+        &["storage", "info", "off"],
+        &["storage", "test", "off"],
+        &["storage", "test", "--all"],
+        &["storage", "usage"],
+        &["storage", "edit", "off", "--disable"],
+        &["storage", "edit", "off", "--enable"],
+        &["storage", "edit", "off", "--secret", "secret"],
+        &["storage", "edit", "off"],
+        &["backup", "prod"],
+        &["verify", "prod"],
+        &["backups", "list"],
+        &["adopt", "off"],
+        &["config", "export"],
+    ] {
+        home.search(arguments, true);
+    }
+    let given = format!("--secret={SECRET}");
+    home.search(&[&add[..], &["x", "--path", "x", &given]].concat(), false);
+    // What opens it says what it was given: the test above would see a secret that is told.
+    let echo = home.run(&[&add[..], &["x", "--path", "echo", "--secret-stdin"]].concat());
+    assert!(echo.stderr.contains(SECRET) && !echo.is_good(), "{}", echo.stderr);
+    home.search(&["remove", "prod", "--yes"], true);
+    home.search(&["storage", "remove", "off", "--yes"], true);
+    assert_eq!(home.files_with_secret(), [home.path("secret-of-byfile")]);
+}
+
+#[test]
 fn a_selection_is_shown_wherever_the_backup_is() {
     let home = Home::new();
     home.search(&["add", "fake", "prod", "--host", "db", "--exclude-tables", "wiki_*"], true);

@@ -112,8 +112,19 @@ impl Inventory {
     pub(crate) fn storage(&self, name: &str) -> Result<&StorageEntry> {
         let names = || self.storages.iter().map(|entry| entry.name.as_str());
         let found = self.storages.iter().find(|entry| entry.name.as_str() == name);
-        let add = format!("add one under `storages:` in {}", self.config.place.file.display());
+        let add = format!(
+            "add one with `cadangkan storage add`, or under `storages:` in {}",
+            self.config.place.file.display()
+        );
         found.ok_or_else(|| not_found("storage", name, names(), &add))
+    }
+
+    /// The databases whose backups go to a storage.
+    pub(crate) fn databases_of(&self, storage: &Name) -> Vec<&DatabaseEntry> {
+        let goes_there = |entry: &&DatabaseEntry| {
+            self.effective(entry, &Wishes::default()).storage.value.contains(storage)
+        };
+        self.databases.iter().filter(goes_there).collect()
     }
 
     /// The storages that backups of a database go to: its own, else the default ones, else `home`, else the only one.

@@ -20,8 +20,13 @@ pub(crate) static ENGINES: &[&Descriptor] = &[
 ];
 
 /// All storages, in the order in which they are shown.
-pub(crate) static STORAGES: &[&StorageDescriptor] =
-    &[&cadangkan_storage::LOCAL, &cadangkan_storage_sftp::SFTP];
+pub(crate) static STORAGES: &[&StorageDescriptor] = &[
+    &cadangkan_storage::LOCAL,
+    &cadangkan_storage_sftp::SFTP,
+    // One that takes a secret and needs no server.
+    #[cfg(test)]
+    &tests::FAKE_STORAGE,
+];
 
 /// The storage that is there without configuration, and the field that holds its folder.
 pub(crate) static HOME_STORAGE: (&StorageDescriptor, &str) = (&cadangkan_storage::LOCAL, "path");
@@ -64,6 +69,19 @@ pub(crate) fn parse_url(url: &str) -> Option<(&'static Descriptor, Result<Value,
     ENGINES.iter().find_map(|engine| (engine.parse_url)(url).map(|settings| (*engine, settings)))
 }
 
+/// A command that adds a storage, to show where somebody may need it.
+pub(crate) fn example_add_storage() -> String {
+    let example = STORAGES.first().map(|storage| example_add_storage_of(storage, "usb"));
+    example.unwrap_or_else(|| "cadangkan storage add --help".to_owned())
+}
+
+/// A command that adds a storage of this kind.
+pub(crate) fn example_add_storage_of(storage: &StorageDescriptor, name: &str) -> String {
+    let required = storage.fields.iter().filter(|field| field.required);
+    let flags = required.map(|field| format!(" --{} <{}>", field.name.replace('_', "-"), field.name));
+    format!("cadangkan storage add {} {name}{}", storage.id, flags.collect::<String>())
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use cadangkan_core::settings::{Field, FieldKind, parse};
@@ -90,6 +108,37 @@ pub(crate) mod tests {
         parse_url,
         ..FAKE
     };
+
+    /// A folder behind a key and its secret.
+    pub(crate) static FAKE_STORAGE: StorageDescriptor = StorageDescriptor {
+        id: "vault",
+        display_name: "Vault",
+        fields: &[
+            field("path", FieldKind::Path, true, "the folder"),
+            field("key", FieldKind::Text, false, "the key's id"),
+            field("secret", FieldKind::Secret, false, "the key's secret"),
+        ],
+        open: open_storage,
+        parse_url: |_| None,
+    };
+
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct RawStorage {
+        path: String,
+        #[serde(rename = "key")]
+        _key: Option<String>,
+        secret: Option<String>,
+    }
+
+    fn open_storage(settings: &Value) -> Result<Box<dyn cadangkan_storage::Storage>, SettingsError> {
+        let raw: RawStorage = parse(settings)?;
+        if raw.path.ends_with("echo") {
+            let message = format!("the secret is {}", raw.secret.unwrap_or_default());
+            return Err(SettingsError { path: vec!["path".to_owned()], message });
+        }
+        Ok(Box::new(cadangkan_storage::Local::new(raw.path)))
+    }
 
     #[derive(serde::Deserialize)]
     #[serde(deny_unknown_fields)]

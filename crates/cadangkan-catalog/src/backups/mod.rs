@@ -84,6 +84,24 @@ pub struct BackupRecord {
     pub run: Option<RunId>,
 }
 
+/// What one database has in one storage.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StorageUsage {
+    /// The storage.
+    #[serde(skip)]
+    pub storage: Name,
+    /// The database.
+    pub database: Name,
+    /// Number of backups.
+    pub backups: u64,
+    /// Sum of the sizes of their archives as stored.
+    pub size_bytes: u64,
+    /// When the oldest one began.
+    pub oldest_at: Timestamp,
+    /// When the newest one began.
+    pub newest_at: Timestamp,
+}
+
 /// Which backups are meant, and in what order. Empty: all, the oldest first.
 #[derive(Clone, Debug)]
 pub struct BackupFilter {

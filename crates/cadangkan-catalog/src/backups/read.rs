@@ -1,7 +1,7 @@
 use cadangkan_core::{BackupId, Name, Result, RunId};
 use rusqlite::{params, params_from_iter};
 
-use super::{BackupFilter, BackupRecord, BackupSort, BackupStatus};
+use super::{BackupFilter, BackupRecord, BackupSort, BackupStatus, StorageUsage};
 use crate::columns::{Column, Columns};
 use crate::conditions::Conditions;
 use crate::{Catalog, convert};
@@ -55,6 +55,24 @@ impl Catalog {
         let counted =
             self.query_one("cannot count backups", &sql, params_from_iter(conditions.parameters()), read)?;
         Ok(counted.unwrap_or_default())
+    }
+
+    /// What each database has in each storage, by the names of storages and databases; copies that are missing do not
+    /// count.
+    pub fn usage(&self) -> Result<Vec<StorageUsage>> {
+        let sql = "SELECT storage, database, COUNT(*) AS backups, SUM(size_bytes) AS size_bytes,
+            MIN(created_at) AS oldest, MAX(created_at) AS newest
+            FROM backups WHERE status <> 'missing' GROUP BY storage, database ORDER BY storage, database";
+        self.query("cannot add up backups", sql, [], |columns| {
+            Ok(StorageUsage {
+                storage: columns.word()?,
+                database: columns.word()?,
+                backups: columns.size()?,
+                size_bytes: columns.size()?,
+                oldest_at: columns.time()?,
+                newest_at: columns.time()?,
+            })
+        })
     }
 
     /// Tells whether any copy of a backup is known, so that its id is taken.

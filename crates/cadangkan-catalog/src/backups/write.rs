@@ -71,6 +71,12 @@ impl Catalog {
         let parameters = params![database.as_str(), id.to_string(), storage.as_str()];
         Ok(self.execute("cannot forget a backup", sql, parameters)? == 1)
     }
+
+    /// Forgets all copies in a storage, and returns how many there were.
+    pub fn forget_storage(&self, storage: &Name) -> Result<usize> {
+        let sql = "DELETE FROM backups WHERE storage = $1";
+        self.execute("cannot forget the backups of a storage", sql, params![storage.as_str()])
+    }
 }
 
 /// The sizes of a record, as columns hold them.

@@ -24,4 +24,5 @@ mod servers;
 mod several;
 mod side_files;
 mod support;
+mod trial;
 mod whole_server;

@@ -2,7 +2,7 @@ use std::io::Write;
 use std::path::Path;
 
 use cadangkan_catalog::DefinitionKind;
-use cadangkan_core::{Clock, Error, ErrorKind, Result};
+use cadangkan_core::{Clock, Error, ErrorKind, Name, Result};
 use serde_json::{Value, json};
 
 use crate::app::{App, CatalogNeed, Session};
@@ -55,17 +55,30 @@ pub(crate) fn run(app: &App, args: &EditArgs) -> Result<()> {
 }
 
 fn switch(app: &App, session: &Session, entry: &DatabaseEntry, enable: bool) -> Result<()> {
-    let name = &entry.name;
-    if enable && !entry.enabled && !entry.paused && entry.origin.is_file() {
-        return Err(Error::new(
-            ErrorKind::Conflict,
-            format!("\"{name}\" is disabled in the configuration file"),
-        )
-        .context("at", &entry.origin)
-        .hint("enable it there; from here a declared database can only be paused and resumed"));
+    let DatabaseEntry { name, origin, enabled, paused, .. } = entry;
+    if enable && !enabled && !paused && origin.is_file() {
+        return Err(disabled_in_file(name, origin));
     }
+    set_enabled(app, session, DefinitionKind::Database, name, enable)
+}
+
+/// What is disabled in the file stays so.
+pub(crate) fn disabled_in_file(name: &Name, origin: &Origin) -> Error {
+    Error::new(ErrorKind::Conflict, format!("\"{name}\" is disabled in the configuration file"))
+        .context("at", origin)
+        .hint("enable it there; from here what is declared can only be paused and resumed")
+}
+
+/// Enables or disables something, and says so.
+pub(crate) fn set_enabled(
+    app: &App,
+    session: &Session,
+    kind: DefinitionKind,
+    name: &Name,
+    enable: bool,
+) -> Result<()> {
     if !app.global.dry_run {
-        session.catalog()?.set_enabled(DefinitionKind::Database, name, enable, app.clock.now())?;
+        session.catalog()?.set_enabled(kind, name, enable, app.clock.now())?;
     }
     app.print(&json!({ "name": name, "enabled": enable, "dry_run": app.global.dry_run }), || {
         let state = if enable { "enabled" } else { "disabled" };
@@ -108,7 +121,13 @@ fn with_password(app: &App, session: &Session, entry: &DatabaseEntry) -> Result<
 /// Lets a person change a definition of the catalog as text.
 fn edit_created(app: &App, session: &Session, entry: &DatabaseEntry) -> Result<()> {
     let present = definition_of(session, entry)?;
-    let text = serde_json::to_string_pretty(&present)
+    let changed = edit_as_text(session, &present)?;
+    change(app, session, entry, &present, changed)
+}
+
+/// Opens a definition in an editor, and reads what it became.
+pub(crate) fn edit_as_text(session: &Session, present: &Value) -> Result<Value> {
+    let text = serde_json::to_string_pretty(present)
         .map_err(|error| Error::new(ErrorKind::Internal, "cannot write the definition").source(error))?;
     let mut file = tempfile::Builder::new()
         .prefix("cadangkan-edit-")
@@ -119,10 +138,9 @@ fn edit_created(app: &App, session: &Session, entry: &DatabaseEntry) -> Result<(
     open_editor(file.path(), None)?;
     let edited = std::fs::read_to_string(file.path())
         .map_err(|error| Error::io("cannot read what was edited", error))?;
-    let changed: Value = serde_json::from_str(&edited).map_err(|error| {
+    serde_json::from_str(&edited).map_err(|error| {
         Error::new(ErrorKind::Usage, "what was edited is not JSON; nothing was changed").source(error)
-    })?;
-    change(app, session, entry, &present, changed)
+    })
 }
 
 /// Tests a changed definition, and saves it when that went well.

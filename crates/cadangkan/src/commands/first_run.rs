@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::app::{App, CatalogNeed, Session};
 use crate::cli::OutputFormat;
-use crate::commands::{add, backup, demo, init, status};
+use crate::commands::{add, backup, demo, fields, init, status};
 use crate::config::DatabaseOptions;
 use crate::registry;
 use crate::ui::{self, escape};
@@ -71,7 +71,7 @@ fn first_database(app: &App, session: &Session) -> Result<()> {
     let line = again(app, || {
         let mut settings = Map::new();
         for field in engine.fields.iter().filter(|field| field.required) {
-            settings.insert(field.name.to_owned(), add::typed(field, &add::ask(app, field)?)?);
+            settings.insert(field.name.to_owned(), fields::typed(field, &fields::ask(app, field)?)?);
         }
         let settings = app.absolute_paths(engine.fields, Value::Object(settings))?;
         add::save(app, session, engine, &name, &settings, &DatabaseOptions::default(), false)

@@ -9,6 +9,7 @@ pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod edit;
+pub(crate) mod fields;
 pub(crate) mod first_run;
 pub(crate) mod info;
 pub(crate) mod init;
@@ -20,6 +21,7 @@ pub(crate) mod scan;
 pub(crate) mod secret;
 pub(crate) mod selection;
 pub(crate) mod status;
+pub(crate) mod storage;
 pub(crate) mod test;
 pub(crate) mod ticket;
 pub(crate) mod verify;
@@ -49,6 +51,7 @@ pub(crate) fn dispatch(app: &App, command: &Command) -> Result<()> {
         Command::Verify(args) => verify::run(app, args),
         Command::Restore(args) => restore::run(app, args),
         Command::Cleanup(args) => cleanup::run(app, args),
+        Command::Storage(args) => storage::run(app, args),
         Command::Status(args) => status::run(app, args),
         Command::Adopt(args) => adopt::run(app, args),
         Command::Config(args) => config::run(app, args),
@@ -97,6 +100,9 @@ impl std::fmt::Debug for DatabaseUrl {
         write!(f, "{self}")
     }
 }
+
+/// The URL or path of a storage, as it was typed: there may be a secret in it.
+pub(crate) type StorageUrl = DatabaseUrl;
 
 /// Databases that failed, for JSON.
 pub(crate) fn failures(failed: &[(String, cadangkan_core::Error)]) -> Vec<serde_json::Value> {

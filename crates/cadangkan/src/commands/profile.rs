@@ -5,7 +5,7 @@ use cadangkan_engine::{ClientFile, Descriptor};
 use serde_json::{Value, json};
 
 use crate::app::{App, CatalogNeed, Session};
-use crate::commands::add;
+use crate::commands::{add, fields};
 use crate::config::DatabaseOptions;
 use crate::inventory::Origin;
 use crate::registry;
@@ -69,7 +69,7 @@ fn import(app: &App, args: &ImportArgs) -> Result<()> {
     let options = replaced.clone().unwrap_or_default();
     let line = add::save(app, &session, engine, &name, &settings, &options, replaced.is_some())?;
     let value = json!({
-        "name": name, "engine": engine.id, "settings": add::shown(engine, &settings), "left_out": file.left_out,
+        "name": name, "engine": engine.id, "settings": fields::shown(engine.fields, &settings), "left_out": file.left_out,
         "replaced": replaced.is_some(), "saved": !app.global.dry_run,
     });
     app.print(&value, || {

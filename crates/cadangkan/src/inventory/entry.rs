@@ -185,11 +185,30 @@ impl DatabaseEntry {
 }
 
 impl StorageEntry {
-    /// Makes the storage, without connecting.
+    /// Makes the storage with its secrets, without connecting.
     pub(crate) fn open(&self) -> Result<Box<dyn Storage>> {
         let owner = Owner::storage(&self.name);
-        let settings = self.keyring.open(owner, self.provider.fields, &self.settings)?;
-        (self.provider.open)(&settings).map_err(|error| wrong_settings(error).context("storage", &self.name))
+        self.open_with(&self.keyring.open(owner, self.provider.fields, &self.settings)?)
+    }
+
+    /// Says where it is, without fetching secrets.
+    pub(crate) fn location(&self) -> Result<String> {
+        let settings = without_fetching(self.provider.fields, &self.settings);
+        self.open_with(&settings).map(|storage| storage.location())
+    }
+
+    fn open_with(&self, settings: &Value) -> Result<Box<dyn Storage>> {
+        (self.provider.open)(settings).map_err(|error| wrong_settings(error).context("storage", &self.name))
+    }
+
+    /// Reads a definition as the catalog keeps it; relative paths begin at `folder`.
+    pub(crate) fn from_definition(name: &Name, definition: &Value, folder: &Path) -> Result<Self> {
+        let read = config::check_storage(name, definition, folder);
+        let keyring = Keyring::of(folder);
+        read.map(|definition| StorageEntry::created(definition, &keyring)).map_err(|mistakes| {
+            let all = mistakes.into_iter().map(|mistake| mistake.message).collect::<Vec<_>>().join("; ");
+            Error::new(ErrorKind::Configuration, all).context("storage", name)
+        })
     }
 
     pub(super) fn declared(declared: &DeclaredStorage, file: &Path, keyring: &Keyring) -> Self {

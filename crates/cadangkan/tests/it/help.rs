@@ -4,7 +4,7 @@ use crate::support::Home;
 
 /// The names under a heading of a help text.
 fn subcommands(help: &str) -> Vec<String> {
-    let lines = help.lines().skip_while(|line| !matches!(*line, "Commands:" | "Engines:")).skip(1);
+    let lines = help.lines().skip_while(|line| !matches!(*line, "Commands:" | "Engines:" | "Kinds:")).skip(1);
     lines
         .take_while(|line| !line.is_empty())
         // Lines further in go on with the description above them.

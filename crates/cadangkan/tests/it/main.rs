@@ -22,6 +22,7 @@ mod profile_import;
 mod pty;
 mod scan;
 mod signals;
+mod storages;
 mod story;
 mod support;
 mod tickets;
