@@ -54,7 +54,12 @@ pub static SFTP: StorageDescriptor = StorageDescriptor {
             false,
             "The file of known hosts to use instead of yours and the system's",
         ),
-        field("config", FieldKind::Path, false, "The configuration of ssh to use instead of ~/.ssh/config"),
+        field(
+            "ssh_config",
+            FieldKind::Path,
+            false,
+            "The configuration of ssh to use instead of ~/.ssh/config",
+        ),
         Field {
             name: "timeout",
             kind: FieldKind::Duration,

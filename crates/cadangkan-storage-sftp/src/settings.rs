@@ -43,7 +43,7 @@ struct Written {
     passphrase: Option<String>,
     password: Option<String>,
     known_hosts: Option<PathBuf>,
-    config: Option<PathBuf>,
+    ssh_config: Option<PathBuf>,
     timeout: Option<String>,
 }
 
@@ -59,7 +59,7 @@ pub(crate) fn read(settings: &Value) -> Result<Settings, SettingsError> {
     if written.path.is_empty() || written.path.chars().any(char::is_control) {
         return Err(mistake("path", "a folder on the server is needed, such as `backups` or `/srv/backups`"));
     }
-    for (name, path) in [("known_hosts", &written.known_hosts), ("config", &written.config)] {
+    for (name, path) in [("known_hosts", &written.known_hosts), ("ssh_config", &written.ssh_config)] {
         let text = path.as_ref().map(|path| path.to_string_lossy());
         if text.is_some_and(|text| text.contains('"') || text.chars().any(char::is_control)) {
             return Err(mistake(name, "ssh cannot read such a path"));
@@ -90,7 +90,7 @@ pub(crate) fn read(settings: &Value) -> Result<Settings, SettingsError> {
         key: written.key,
         secret: secret.map(|(_, secret)| secret),
         known_hosts: written.known_hosts,
-        config: written.config,
+        config: written.ssh_config,
         timeout: settings::time_limit("timeout", written.timeout.as_deref())?.unwrap_or(TIMEOUT),
     })
 }

@@ -185,6 +185,20 @@ pub(crate) mod tests {
         assert!(engine("oracle").is_none() && storage("tape").is_none());
     }
 
+    /// Each field is a flag, beside those that every command has.
+    #[test]
+    fn fields_are_no_flags_of_ours() {
+        let ours =
+            ["config", "profile", "verbose", "quiet", "no_color", "output", "yes", "dry_run", "help", "name"];
+        let fields =
+            ENGINES.iter().flat_map(|engine| engine.fields.iter().map(|field| (engine.id, field.name)));
+        let of_storages =
+            STORAGES.iter().flat_map(|storage| storage.fields.iter().map(|field| (storage.id, field.name)));
+        for (id, field) in fields.chain(of_storages) {
+            assert!(![&ours[..], &["url", "replace"]].concat().contains(&field), "{field} of {id}");
+        }
+    }
+
     /// Settings of an engine and options of a database stand in one map, so no engine may be called like an option.
     #[test]
     fn ids_are_no_keys_of_ours() {

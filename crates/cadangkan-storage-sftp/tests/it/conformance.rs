@@ -35,7 +35,7 @@ fn a_newer_server_and_a_password() {
             "password": server.setting("password"),
             "path": format!("{}/{unique}/{}", server.setting("path"), number.get()),
             "known_hosts": server.setting("known_hosts"),
-            "config": "/dev/null",
+            "ssh_config": "/dev/null",
         }));
         storage.check().unwrap();
         storage

@@ -67,7 +67,7 @@ fn a_wrong_password_is_refused_and_not_shown() {
         "password": "a wrong word",
         "path": "/tmp/x",
         "known_hosts": server.setting("known_hosts"),
-        "config": "/dev/null",
+        "ssh_config": "/dev/null",
     }));
     assert_eq!(error.kind(), ErrorKind::Denied, "{error:?}");
     assert!(error.advice().unwrap().contains("password"), "{error:?}");
@@ -84,7 +84,7 @@ fn a_folder_that_the_user_may_not_write_is_denied() {
         "key": server.setting("key"),
         "path": "/etc/backups",
         "known_hosts": server.setting("known_hosts"),
-        "config": "/dev/null",
+        "ssh_config": "/dev/null",
     }));
     assert_eq!(error.kind(), ErrorKind::Denied, "{error:?}");
     assert!(error.advice().unwrap().contains("/etc/backups"), "{error:?}");
@@ -120,7 +120,7 @@ fn keys_of_an_agent_are_used() {
     )
     .unwrap();
     let mut settings = settings(&server, place.path());
-    settings["config"] = json!(server.file("agent_config"));
+    settings["ssh_config"] = json!(server.file("agent_config"));
     settings.as_object_mut().unwrap().remove("key");
     put(&*open(&settings), "object", b"bytes").unwrap();
     drop(agent);
@@ -130,7 +130,8 @@ fn keys_of_an_agent_are_used() {
 #[test]
 fn where_nobody_listens_there_is_no_connection() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let error = refused(&json!({ "host": "127.0.0.1", "port": free, "path": "b", "config": "/dev/null" }));
+    let error =
+        refused(&json!({ "host": "127.0.0.1", "port": free, "path": "b", "ssh_config": "/dev/null" }));
     assert_eq!(error.kind(), ErrorKind::Unreachable, "{error:?}");
     assert!(error.is_retryable() && error.chain().concat().contains("refused"), "{error:?}");
 }

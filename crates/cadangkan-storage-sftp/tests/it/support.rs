@@ -24,7 +24,7 @@ pub(crate) fn settings(server: &Sshd, folder: &Path) -> Value {
         "path": folder,
         "key": server.file("key"),
         "known_hosts": server.file("known_hosts"),
-        "config": "/dev/null",
+        "ssh_config": "/dev/null",
     })
 }
 

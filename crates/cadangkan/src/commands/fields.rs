@@ -128,6 +128,12 @@ fn capitalised(text: &str) -> String {
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
+/// The help text of a field within a sentence.
+fn small(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
+}
+
 /// Reads what was typed for a field.
 pub(crate) fn typed(field: &Field, text: &str) -> Result<Value> {
     let wrong =
@@ -179,7 +185,7 @@ fn field_args(field: &'static Field) -> Vec<Arg> {
         return vec![text_arg(field.name.to_owned(), field.name.to_uppercase(), help)];
     }
     let stdin = stdin_flag(field);
-    let help = format!("Read {} from the standard input; asked for on a terminal", field.help);
+    let help = format!("Read {} from the standard input; asked for on a terminal", small(field.help));
     let mut args = vec![Arg::new(stdin.clone()).long(dashes(&stdin)).action(ArgAction::SetTrue).help(help)];
     let elsewhere =
         [("FILE", "A file that holds it, with mode 0600"), ("COMMAND", "A command that prints it")];

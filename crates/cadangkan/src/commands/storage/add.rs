@@ -1,4 +1,5 @@
 use cadangkan_catalog::DefinitionKind;
+use cadangkan_core::settings::FieldKind;
 use cadangkan_core::{Clock, Error, ErrorKind, Name, Result};
 use cadangkan_storage::StorageDescriptor;
 use clap::{Arg, ArgAction, ArgMatches};
@@ -9,9 +10,9 @@ use crate::app::{App, CatalogNeed, Session};
 use crate::commands::StorageUrl;
 use crate::commands::fields::{self, Typed};
 use crate::inventory::{Origin, StorageEntry, storage_definition};
+use crate::registry;
 use crate::secrets::Owner;
 use crate::ui::escape;
-use crate::{registry, secrets};
 
 /// Arguments of `storage add`: one subcommand per kind of storage, with a flag for each of its fields.
 ///
@@ -117,7 +118,8 @@ fn ask_for_secret(app: &App, provider: &StorageDescriptor, map: &mut Map<String,
         return Ok(());
     }
     let pairs = provider.fields.iter().zip(provider.fields.iter().skip(1));
-    let asked = pairs.filter(|(_, field)| secrets::secret_fields(std::slice::from_ref(field)).count() > 0);
+    let asked =
+        pairs.filter(|(before, field)| field.kind == FieldKind::Secret && before.kind != FieldKind::Secret);
     for (before, secret) in asked {
         if map.contains_key(before.name) && !fields::is_given(secret, map) {
             fields::ask_for_optional(app, secret, map)?;
