@@ -43,7 +43,7 @@ Usage: cargo xtask <command>
                          beside pg_dump and pg_restore; --peers measures those alone
   bench mysql [--size 2G] [--runs 5] [--name <text>] [--peers]
                          beside mariadb-dump, mariadb, mydumper and myloader, on MariaDB
-  servers up [--all] | down | status
+  servers up [--all | --storages] | down | status
                          PostgreSQL 15, 17 and 18, MariaDB 10.11 and 11.8, MySQL 9.7 to test with by hand; --all
                          adds PostgreSQL 12, 13, 14 and 16
   help                   this text

@@ -270,7 +270,8 @@ fn make(
     control.step("check storages");
     side::refuse_unknown(database.engine.descriptor(), &request.dump.options)?;
     let mut draft = Draft::new(places);
-    draft.check(context, last_size(context, database)?.map(with_room))?;
+    let expected = last_size(context, database)?.map(with_room);
+    draft.check(context, expected)?;
     let (created_at, began) = (control.clock.now(), Instant::now());
     let backup_id = free_id(context, database, BackupId::new(created_at))?;
     let archive = archive_key(context, database, request, backup_id)?;
@@ -287,7 +288,7 @@ fn make(
 
     // 3. Dump, encode, store: all at once, in bounded memory.
     control.step("begin draft");
-    draft.begin(&archive, control)?;
+    draft.begin(&archive, expected, control)?;
     control.step("dump");
     let stored = store(context, request, content.as_ref(), &mut draft);
 

@@ -41,9 +41,10 @@ impl<'a> CopyDraft<'a> {
         self.failure.as_ref()
     }
 
-    /// Begins the archive.
-    pub(crate) fn begin(&mut self, archive: &Key) -> Result<()> {
-        let writer = self.place.storage.begin_write(archive, WriteOptions::default())?;
+    /// Begins the archive, of about `expected` bytes where that is known.
+    pub(crate) fn begin(&mut self, archive: &Key, expected: Option<u64>) -> Result<()> {
+        let options = WriteOptions { expected_size: expected, ..WriteOptions::default() };
+        let writer = self.place.storage.begin_write(archive, options)?;
         self.writer = Some((archive.clone(), writer));
         Ok(())
     }

@@ -41,9 +41,14 @@ impl<'a> Draft<'a> {
         self.each(control, |copy| keys.iter().try_for_each(|key| refuse_taken(copy.place(), key)))
     }
 
-    /// Begins an archive in every storage.
-    pub(crate) fn begin(&mut self, archive: &Key, control: &Control<'_>) -> Result<()> {
-        self.each(control, |copy| copy.begin(archive))
+    /// Begins an archive of about `expected` bytes in every storage.
+    pub(crate) fn begin(
+        &mut self,
+        archive: &Key,
+        expected: Option<u64>,
+        control: &Control<'_>,
+    ) -> Result<()> {
+        self.each(control, |copy| copy.begin(archive, expected))
     }
 
     /// Runs `run`, whose bytes make the archive in every storage.

@@ -67,7 +67,7 @@ pub fn export(
     let description = RunDescription { kind: RunKind::Export, database, trigger: "manual", options };
     record(context, &description, |context, _| {
         context.control.step("export");
-        let options = WriteOptions { overwrite: destination.overwrite };
+        let options = WriteOptions { overwrite: destination.overwrite, ..WriteOptions::default() };
         let mut writer = destination.storage.begin_write(destination.key, options)?;
         let written = match format {
             ExportFormat::Codec(codec) => encode(context, source, codec, writer.as_mut()),

@@ -72,9 +72,10 @@ pub fn preserve(
         let place = place_of(places, &copy)?;
         let key = Key::new(copy.archive_key)?;
         let manifest = Manifest { preserved, ..copy.manifest };
-        let mut writer = place
-            .storage
-            .begin_write(&key.with_suffix(MANIFEST_SUFFIX)?, WriteOptions { overwrite: true })?;
+        let mut writer = place.storage.begin_write(
+            &key.with_suffix(MANIFEST_SUFFIX)?,
+            WriteOptions { overwrite: true, ..WriteOptions::default() },
+        )?;
         writer.write(&manifest.to_bytes()?)?;
         writer.close().context("storage", place.name)?;
         if let Some(catalog) = context.catalog {

@@ -3,6 +3,7 @@
 //! A storage knows nothing of frames, manifests or databases. All calls block; a provider whose client is
 //! asynchronous drives it inside, and bounds every wait.
 
+mod backoff;
 #[cfg(feature = "testing")]
 pub mod conformance;
 mod descriptor;
@@ -13,6 +14,7 @@ mod providers;
 mod storage;
 mod url;
 
+pub use backoff::Backoff;
 pub use descriptor::StorageDescriptor;
 pub use key::{Key, PARTIAL, check_folder, is_path, new_partial_name};
 pub use providers::local::{LOCAL, Local};

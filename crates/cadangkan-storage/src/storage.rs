@@ -14,7 +14,8 @@ use crate::Key;
 ///   with `Conflict` when it was asked not to overwrite.
 /// - A place that is not there is `Unreachable`, never empty; `check` and `begin_write` make it where they can.
 /// - Errors: `NotFound`, `Conflict`, `Denied`, `NoSpace`, `Unreachable`, `Timeout`, `Io`; those that may pass
-///   when tried again are marked retryable. A provider never tries again by itself.
+///   when tried again are marked retryable. A provider of a network tries again by itself, for a bounded time
+///   (`Backoff`); no other does.
 pub trait Storage: Send + Sync {
     /// Where it is, for people and logs; without secrets.
     fn location(&self) -> String;
@@ -74,6 +75,8 @@ pub trait StorageWriter: Send {
 pub struct WriteOptions {
     /// Whether an object that exists under the key is replaced; otherwise closing fails with `Conflict`.
     pub overwrite: bool,
+    /// About how many bytes will be written, where that is known; a hint for the size of parts.
+    pub expected_size: Option<u64>,
 }
 
 /// An object that exists.

@@ -7,6 +7,7 @@ pub mod mysql;
 pub mod relay;
 mod revocation;
 pub mod runs;
+pub mod s3;
 pub mod servers;
 pub mod sshd;
 pub mod storages;

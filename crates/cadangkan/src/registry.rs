@@ -22,6 +22,7 @@ pub(crate) static ENGINES: &[&Descriptor] = &[
 /// All storages, in the order in which they are shown.
 pub(crate) static STORAGES: &[&StorageDescriptor] = &[
     &cadangkan_storage::LOCAL,
+    &cadangkan_storage_s3::S3,
     &cadangkan_storage_sftp::SFTP,
     // One that takes a secret and needs no server.
     #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `cargo xtask servers up [--all] | down | status`: servers to test with by hand.
+//! `cargo xtask servers up [--all | --storages] | down | status`: servers to test with by hand.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -33,6 +33,7 @@ fn link() -> Result<PathBuf> {
 fn up(arguments: &mut lexopt::Parser) -> Result<()> {
     let choice = match arguments.next()? {
         Some(Long("all")) => Choice::ALL,
+        Some(Long("storages")) => Choice::STORAGES,
         Some(other) => return Err(other.unexpected().into()),
         None => Choice::DAILY,
     };

@@ -45,6 +45,9 @@ impl Choice {
     /// Every version we support.
     pub(crate) const ALL: Self = Self { postgres: postgres::ALL, mysql: mysql::ALL, services: services::ALL };
 
+    /// Those of storages alone.
+    pub(crate) const STORAGES: Self = Self { postgres: &[], mysql: &[], services: services::ALL };
+
     /// PostgreSQL alone.
     pub(crate) const fn postgres(versions: &'static [u32]) -> Self {
         Self { postgres: versions, mysql: &[], services: &[] }

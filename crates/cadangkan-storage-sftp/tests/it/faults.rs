@@ -23,7 +23,7 @@ fn through(server: &Sshd, relay: &Relay, folder: &Path) -> Value {
 
 /// Writes an object in pieces; it must fail.
 fn fail_to_put(storage: &dyn Storage) -> cadangkan_core::Error {
-    let options = WriteOptions { overwrite: true };
+    let options = WriteOptions { overwrite: true, ..WriteOptions::default() };
     let written = storage.begin_write(&key("shop/archive"), options).and_then(|mut writer| {
         (0..SIZE >> 16).try_for_each(|_| writer.write(&[2; 1 << 16]))?;
         writer.close()

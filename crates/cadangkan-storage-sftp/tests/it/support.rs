@@ -29,7 +29,8 @@ pub(crate) fn settings(server: &Sshd, folder: &Path) -> Value {
 }
 
 pub(crate) fn put(storage: &dyn Storage, name: &str, bytes: &[u8]) -> Result<ObjectInfo> {
-    let mut writer = storage.begin_write(&key(name), WriteOptions { overwrite: true })?;
+    let mut writer =
+        storage.begin_write(&key(name), WriteOptions { overwrite: true, ..WriteOptions::default() })?;
     writer.write(bytes)?;
     writer.close()
 }

@@ -97,7 +97,10 @@ impl Subject {
 
     #[track_caller]
     fn begin(&self, name: &str, overwrite: bool) -> Box<dyn StorageWriter> {
-        self.ok(self.storage.begin_write(&key(name), WriteOptions { overwrite }), "begin_write")
+        self.ok(
+            self.storage.begin_write(&key(name), WriteOptions { overwrite, ..WriteOptions::default() }),
+            "begin_write",
+        )
     }
 
     #[track_caller]

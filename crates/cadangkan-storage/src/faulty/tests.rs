@@ -34,7 +34,8 @@ fn each_operation_fails_once_at_its_call() {
         let storage = faulty([Fault::fail(operation, ErrorKind::Unreachable).nth(2)]);
         let call = || match operation {
             BeginWrite | Write | Close => {
-                let mut writer = storage.begin_write(&key("a"), WriteOptions { overwrite: true })?;
+                let mut writer = storage
+                    .begin_write(&key("a"), WriteOptions { overwrite: true, ..WriteOptions::default() })?;
                 writer.write(b"bytes")?;
                 writer.close().map(drop)
             }

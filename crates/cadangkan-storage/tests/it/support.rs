@@ -13,7 +13,8 @@ pub(crate) fn key(text: &str) -> Key {
 }
 
 pub(crate) fn put(storage: &dyn Storage, name: &str, bytes: &[u8]) -> Result<ObjectInfo> {
-    let mut writer = storage.begin_write(&key(name), WriteOptions { overwrite: true })?;
+    let mut writer =
+        storage.begin_write(&key(name), WriteOptions { overwrite: true, ..WriteOptions::default() })?;
     writer.write(bytes)?;
     writer.close()
 }

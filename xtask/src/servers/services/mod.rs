@@ -1,5 +1,7 @@
 //! Servers of storages: each kind says what it needs and how it is started; starting and ending is the same for all.
 
+mod ceph;
+mod moto;
 mod process;
 mod pyftpdlib;
 mod rclone;
@@ -16,7 +18,11 @@ pub(crate) use process::running;
 pub(super) use process::{end, planned, start};
 
 /// Every kind there is; every run of the tests has all of them.
-pub(crate) const ALL: &[Kind] = &[sshd::SFTP, rclone::WEBDAV, pyftpdlib::FTP];
+pub(crate) const ALL: &[Kind] = &[sshd::SFTP, rclone::WEBDAV, pyftpdlib::FTP, ceph::CEPH, moto::MOTO];
+
+/// Of the key to every server of S3.
+const ACCESS_KEY: &str = "cadangkan";
+const SECRET_KEY: &str = "cadangkan-secret";
 
 /// A kind of server.
 #[derive(Clone, Copy)]

@@ -9,7 +9,9 @@ static BYTES: [u8; 1 << 20] = [3; 1 << 20];
 
 /// Writes half of an object, says so, and waits to be killed.
 fn write_and_wait(storage: &Local) {
-    let mut writer = storage.begin_write(&key("shop/archive"), WriteOptions { overwrite: true }).unwrap();
+    let mut writer = storage
+        .begin_write(&key("shop/archive"), WriteOptions { overwrite: true, ..WriteOptions::default() })
+        .unwrap();
     writer.write(&BYTES).unwrap();
     println!("\nwritten");
     std::io::stdout().flush().unwrap();

@@ -24,7 +24,8 @@ fn run_with_fault(test: &str, fault: &str, place: &Path) -> bool {
 
 /// The object must not appear, and the error must say what it is.
 fn expect_failure(storage: &Local, length: usize, overwrite: bool) {
-    let mut writer = storage.begin_write(&key("archive"), WriteOptions { overwrite }).unwrap();
+    let mut writer =
+        storage.begin_write(&key("archive"), WriteOptions { overwrite, ..WriteOptions::default() }).unwrap();
     let written = (0..length / 65536).try_for_each(|_| writer.write(&[5; 65536]));
     let error = written.and_then(|()| writer.close().map(drop)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Io, "{error:?}");

@@ -36,7 +36,9 @@ fn a_full_disk_is_told_and_leaves_what_was_there() {
     let root: PathBuf = disk.path().join("backups");
     let storage = Local::new(&root);
     put(&storage, "shop/archive", &vec![1; 300_000]).unwrap();
-    let mut writer = storage.begin_write(&key("shop/archive"), WriteOptions { overwrite: true }).unwrap();
+    let mut writer = storage
+        .begin_write(&key("shop/archive"), WriteOptions { overwrite: true, ..WriteOptions::default() })
+        .unwrap();
     let error = (0..100).find_map(|_| writer.write(&[2; 65536]).err()).unwrap();
     assert_eq!(error.kind(), ErrorKind::NoSpace);
     let hint = error.advice().unwrap();

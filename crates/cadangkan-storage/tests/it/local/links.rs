@@ -81,7 +81,8 @@ fn the_root_itself_may_be_a_link() {
 #[test]
 fn a_link_put_in_place_of_a_folder_while_writing_changes_nothing_outside() {
     let (place, storage, outside) = storage_and_outside();
-    let options = cadangkan_storage::WriteOptions { overwrite: true };
+    let options =
+        cadangkan_storage::WriteOptions { overwrite: true, ..cadangkan_storage::WriteOptions::default() };
     let mut writer = storage.begin_write(&key("shop/archive"), options).unwrap();
     writer.write(b"new").unwrap();
     std::fs::rename(place.path().join("shop"), place.path().join("moved")).unwrap();

@@ -1,0 +1,90 @@
+//! Makes sure that the bucket is there and that all is allowed that a backup needs.
+
+use std::hash::{BuildHasher as _, RandomState};
+
+use cadangkan_core::{Error, ErrorKind, Result};
+use cadangkan_storage::Backoff;
+
+use crate::answers::{Begun, parse};
+use crate::client::Client;
+use crate::failure::Failure;
+use crate::request::Request;
+
+/// Tries everything once on an object of its own, which is removed again. What is not allowed is named all at once.
+pub(crate) fn run(client: &Client, prefix: &str) -> Result<()> {
+    let path = format!("{prefix}cadangkan-check-{:016x}", RandomState::new().hash_one(prefix));
+    let mut missing = Missing::default();
+    let bytes = path.as_bytes();
+
+    let list = Request::new(http::Method::GET, "", "s3:ListBucket")
+        .query("list-type", "2")
+        .query("max-keys", "1")
+        .query("prefix", prefix);
+    missing.note(client, &list)?;
+    let unfinished = Request::new(http::Method::GET, "", "s3:ListBucketMultipartUploads")
+        .query("uploads", "")
+        .query("max-uploads", "1")
+        .query("prefix", prefix);
+    missing.note(client, &unfinished)?;
+
+    let put = Request::new(http::Method::PUT, path.as_str(), "s3:PutObject").body(bytes);
+    if missing.note(client, &put)?.is_some() {
+        let read = missing.note(client, &Request::new(http::Method::GET, path.as_str(), "s3:GetObject"));
+        let other = matches!(&read, Ok(Some(body)) if body != bytes);
+        let delete = Request::new(http::Method::DELETE, path.as_str(), "s3:DeleteObject");
+        missing.left |= missing.note(client, &delete)?.is_none();
+        read?;
+        if other {
+            return Err(Error::new(ErrorKind::Io, "the server gave back other bytes than were written")
+                .context("bucket", client.bucket())
+                .hint("check the network and any proxy in between"));
+        }
+        let begin = Request::new(http::Method::POST, path.as_str(), "s3:PutObject").query("uploads", "");
+        if let Some(body) = missing.note(client, &begin)? {
+            let begun: Begun = parse(&body).unwrap_or_default();
+            let upload = begun.upload_id.as_str();
+            let parts = Request::new(http::Method::GET, path.as_str(), "s3:ListMultipartUploadParts");
+            missing.note(client, &parts.query("uploadId", upload))?;
+            let abort = Request::new(http::Method::DELETE, path.as_str(), "s3:AbortMultipartUpload");
+            missing.left |= missing.note(client, &abort.query("uploadId", upload))?.is_none();
+        }
+    }
+    missing.into_result(client, &path)
+}
+
+/// The permissions that are missing so far.
+#[derive(Default)]
+struct Missing {
+    permissions: Vec<&'static str>,
+    first: Option<Error>,
+    /// Whether something of the check is still there.
+    left: bool,
+}
+
+impl Missing {
+    /// Sends a request. A refusal is noted when only this permission is missing, and returned otherwise.
+    fn note(&mut self, client: &Client, request: &Request<'_>) -> Result<Option<Vec<u8>>> {
+        match client.send(request, Backoff::BRIEF) {
+            Ok(answer) => Ok(Some(answer.body)),
+            Err(Failure { code, error, .. }) if code == "AccessDenied" => {
+                self.permissions.push(request.permission);
+                self.first.get_or_insert(error);
+                Ok(None)
+            }
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    fn into_result(mut self, client: &Client, path: &str) -> Result<()> {
+        let Some(first) = self.first else { return Ok(()) };
+        self.permissions.dedup();
+        let names = self.permissions.join(", ");
+        let bucket = client.bucket();
+        let error = Error::new(ErrorKind::Denied, format!("these credentials may not: {names}"));
+        let error = error.context("bucket", bucket).source(first);
+        let error = if self.left { error.context("left behind", path) } else { error };
+        Err(error.hint(format!(
+            "allow {names} on bucket {bucket} and its objects; docs/s3.md has the least policy"
+        )))
+    }
+}

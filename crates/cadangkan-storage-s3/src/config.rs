@@ -1,0 +1,269 @@
+//! The settings of a bucket.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cadangkan_core::settings::{self, Field, FieldKind, SettingsError, mistake};
+use cadangkan_core::{Clock, Timestamp};
+use cadangkan_storage::{Key, Storage, StorageDescriptor};
+use serde_json::Value;
+
+use crate::client::{Client, Target};
+use crate::credentials::Credentials;
+use crate::encoding::decode;
+use crate::presets::{Provider, Rules};
+use crate::storage::{Bucket, Options};
+
+const fn field(name: &'static str, kind: FieldKind, help: &'static str) -> Field {
+    Field { name, kind, required: false, default: None, help }
+}
+
+const fn field_or(name: &'static str, kind: FieldKind, default: &'static str, help: &'static str) -> Field {
+    Field { name, kind, required: false, default: Some(default), help }
+}
+
+/// Backups in a bucket of S3, or of what speaks its protocol.
+pub static S3: StorageDescriptor = StorageDescriptor {
+    id: "s3",
+    display_name: "S3",
+    fields: &[
+        Field {
+            name: "bucket",
+            kind: FieldKind::Text,
+            required: true,
+            default: None,
+            help: "The bucket; it must exist",
+        },
+        field_or(
+            "provider",
+            FieldKind::Text,
+            "aws, or other with an endpoint",
+            "Who offers it: aws, r2, b2, minio, wasabi, spaces or other; sets endpoint, addressing and part rules",
+        ),
+        field("region", FieldKind::Text, "The bucket's region; Amazon's is found when it is not given"),
+        field(
+            "prefix",
+            FieldKind::Text,
+            "The folder in the bucket that keeps the backups; default the whole bucket",
+        ),
+        field("endpoint", FieldKind::Text, "The server, such as https://host:9000"),
+        field("account", FieldKind::Text, "The account's id, for r2"),
+        field("access_key", FieldKind::Text, "The access key's id; default where AWS's tools look"),
+        field("secret_key", FieldKind::Secret, "The secret of the access key"),
+        field("session_token", FieldKind::Secret, "The token of temporary keys"),
+        field("profile", FieldKind::Text, "A profile of ~/.aws/config and ~/.aws/credentials"),
+        field(
+            "path_style",
+            FieldKind::Boolean,
+            "Whether the bucket stands in the path; default as the provider needs",
+        ),
+        field_or(
+            "part_size_mib",
+            FieldKind::Integer,
+            "8, or what the size needs",
+            "Size of a part of an upload, in MiB",
+        ),
+        field_or("connections", FieldKind::Integer, "4", "Parts that are sent at once, 1 to 32"),
+        field_or("timeout", FieldKind::Duration, "60s", "Longest wait without any progress"),
+        field("ca_file", FieldKind::Path, "Certificates of the authorities of the server, in PEM"),
+        field_or(
+            "allow_http",
+            FieldKind::Boolean,
+            "false",
+            "Whether an endpoint without TLS on another machine is taken",
+        ),
+    ],
+    open,
+    parse_url,
+};
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    bucket: String,
+    provider: Option<Provider>,
+    region: Option<String>,
+    prefix: Option<String>,
+    endpoint: Option<String>,
+    account: Option<String>,
+    access_key: Option<String>,
+    secret_key: Option<String>,
+    session_token: Option<String>,
+    profile: Option<String>,
+    path_style: Option<bool>,
+    part_size_mib: Option<u32>,
+    connections: Option<u8>,
+    timeout: Option<String>,
+    ca_file: Option<PathBuf>,
+    #[serde(default)]
+    allow_http: bool,
+}
+
+fn open(settings: &Value) -> Result<Box<dyn Storage>, SettingsError> {
+    Ok(Box::new(Bucket::open(settings, Arc::new(SystemClock))?))
+}
+
+impl Bucket {
+    /// Makes a storage from settings, without connecting.
+    pub fn open(settings: &Value, clock: Arc<dyn Clock>) -> Result<Self, SettingsError> {
+        let settings: Settings = settings::parse(settings)?;
+        if settings.bucket.is_empty() || settings.bucket.contains(|c: char| c == '/' || c.is_whitespace()) {
+            return Err(mistake(
+                "bucket",
+                "the name of a bucket has no slash and no space; folders are `prefix`",
+            ));
+        }
+        let given = settings.endpoint.is_some();
+        let provider = settings.provider.unwrap_or(if given { Provider::Other } else { Provider::Aws });
+        let rules = provider.rules();
+        let credentials = settings.credentials()?;
+        let options = settings.options(rules)?;
+        let target = settings.target(rules)?;
+        Ok(Bucket::new(Client::new(target, credentials, clock), options))
+    }
+}
+
+impl Settings {
+    fn credentials(&self) -> Result<Credentials, SettingsError> {
+        match (&self.access_key, &self.secret_key) {
+            (Some(_), _) if self.profile.is_some() => {
+                Err(mistake("profile", "there are `access_key` and `profile`; keep one of them"))
+            }
+            (Some(id), Some(secret)) => {
+                Ok(Credentials::given(id.clone(), secret.clone(), self.session_token.clone()))
+            }
+            (None, None) => Ok(Credentials::found(self.profile.clone())),
+            (Some(_), None) => Err(mistake("access_key", "`access_key` needs `secret_key`")),
+            (None, Some(_)) => Err(mistake("secret_key", "`secret_key` needs `access_key`")),
+        }
+    }
+
+    fn options(&self, rules: Rules) -> Result<Options, SettingsError> {
+        let prefix = self.prefix.as_deref().unwrap_or_default().trim_matches('/').to_owned();
+        if !prefix.is_empty() && Key::new(prefix.as_str()).is_err() {
+            return Err(mistake("prefix", "a folder has no empty part, and none that begins with a dot"));
+        }
+        let size = self.part_size_mib.map(|mib| (mib as usize).saturating_mul(1 << 20));
+        if size.is_some_and(|size| !(5 << 20..=5 << 30).contains(&size)) {
+            return Err(mistake("part_size_mib", "a part has 5 to 5120 MiB"));
+        }
+        let connections = usize::from(self.connections.unwrap_or(4));
+        if !(1..=32).contains(&connections) {
+            return Err(mistake("connections", "a number from 1 to 32 is needed"));
+        }
+        Ok(Options { prefix, rules, part_size: size, connections })
+    }
+
+    fn target(self, rules: Rules) -> Result<Target, SettingsError> {
+        let stall = settings::time_limit("timeout", self.timeout.as_deref())?;
+        let region = match (self.region.as_deref(), rules.region) {
+            (Some(region), _)
+                if region.is_empty() || region.contains(|c: char| !c.is_ascii_alphanumeric() && c != '-') =>
+            {
+                return Err(mistake("region", "the name of a region is needed, such as eu-central-1"));
+            }
+            (None, "") if self.endpoint.is_none() => {
+                return Err(mistake("region", "this provider needs `region`"));
+            }
+            (region, default) => region.unwrap_or(default).to_owned(),
+        };
+        let endpoint = match (self.endpoint, rules.endpoint, self.account) {
+            (Some(endpoint), _, _) => endpoint,
+            (None, "", _) => return Err(mistake("endpoint", "this provider needs `endpoint`")),
+            (None, pattern, None) if pattern.contains("{account}") => {
+                return Err(mistake("account", "this provider needs `account`, the account's id"));
+            }
+            (None, pattern, account) => {
+                let host =
+                    pattern.replace("{region}", &region).replace("{account}", &account.unwrap_or_default());
+                format!("https://{host}")
+            }
+        };
+        let (scheme, host) = split(&endpoint)?;
+        if scheme == "http" && !self.allow_http && !is_loopback(host) {
+            return Err(mistake(
+                "endpoint",
+                "without TLS anybody in between reads and changes what is sent: use https://, or consent with \
+                 `allow_http: true`",
+            ));
+        }
+        let found =
+            self.region.is_none() && rules.endpoint.contains("{region}") && rules.region == "us-east-1";
+        let by_pattern = host == rules.endpoint.replace("{region}", &region);
+        Ok(Target {
+            scheme: scheme.to_owned(),
+            host: host.to_owned(),
+            // A dot in the name would not fit the certificate.
+            path_style: self.path_style.unwrap_or(rules.path_style || self.bucket.contains('.')),
+            bucket: self.bucket,
+            region,
+            pattern: (found && by_pattern).then_some(rules.endpoint),
+            authorities: self.ca_file,
+            stall: stall.unwrap_or(Duration::from_secs(60)),
+        })
+    }
+}
+
+fn split(endpoint: &str) -> Result<(&str, &str), SettingsError> {
+    let wrong = || mistake("endpoint", "an address such as https://host:9000 is needed, without a path");
+    let (scheme, host) = endpoint.trim_end_matches('/').split_once("://").ok_or_else(wrong)?;
+    let plain = !host.is_empty() && !host.contains(['/', '@', '?', '#', ' ']);
+    let known = matches!(scheme, "https" | "http") && host.parse::<http::uri::Authority>().is_ok();
+    if plain && known { Ok((scheme, host)) } else { Err(wrong()) }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let Ok(authority) = host.parse::<http::uri::Authority>() else { return false };
+    let name = authority.host().trim_matches(['[', ']']);
+    name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Reads `s3://bucket/folder?region=…`; settings that are no secrets may stand behind the question mark.
+fn parse_url(url: &str) -> Option<Result<Value, SettingsError>> {
+    Some(read_url(url.strip_prefix("s3://")?))
+}
+
+fn read_url(rest: &str) -> Result<Value, SettingsError> {
+    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
+    if bucket.is_empty() || bucket.contains(['@', ':']) {
+        return Err(mistake(
+            "bucket",
+            "a URL such as s3://bucket/folder is needed; keys do not belong into it",
+        ));
+    }
+    let text = |text: &str| decode(text, false).ok_or_else(|| mistake("prefix", "it is not encoded rightly"));
+    let mut settings = serde_json::Map::new();
+    settings.insert("bucket".into(), bucket.into());
+    if !prefix.is_empty() {
+        settings.insert("prefix".into(), text(prefix)?.into());
+    }
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let known = S3.fields.iter().find(|field| field.name == name && field.name != "bucket");
+        let field =
+            known.ok_or_else(|| mistake("bucket", "the URL has a key that a bucket does not know"))?;
+        let value = text(value)?;
+        let value = match field.kind {
+            FieldKind::Secret => return Err(mistake(field.name, "a secret does not belong into a URL")),
+            FieldKind::Boolean => Value::Bool(value == "true"),
+            FieldKind::Integer => {
+                Value::from(value.parse::<u32>().map_err(|_| mistake(field.name, "a number is needed"))?)
+            }
+            _ => value.into(),
+        };
+        settings.insert(name.to_owned(), value);
+    }
+    Ok(Value::Object(settings))
+}
+
+#[derive(Debug)]
+struct SystemClock;
+
+impl Clock for SystemClock {
+    #[allow(clippy::disallowed_methods, reason = "servers refuse what is not signed with the time of day")]
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}

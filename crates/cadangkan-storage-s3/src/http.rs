@@ -1,0 +1,74 @@
+//! The HTTP below: TLS, addresses, and how long each wait may be.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cadangkan_core::{Error, ErrorKind, Result};
+use ureq::Agent;
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+
+/// The slowest a body may go before it counts as stuck, in bytes per second.
+const SLOWEST: u64 = 16 << 10;
+/// Longest wait for a connection.
+const CONNECT: Duration = Duration::from_secs(20);
+
+/// How long a whole request may take whose body has this size, when nothing of it may wait longer than `stall`.
+pub(crate) fn limit(stall: Duration, bytes: u64) -> Duration {
+    stall.saturating_add(Duration::from_secs(bytes / SLOWEST))
+}
+
+/// Makes the agent: connections are kept, redirects are not followed, every wait is bounded.
+pub(crate) fn agent(stall: Duration, tls: bool, authorities: Option<&Path>) -> Result<Agent> {
+    let mut config = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .user_agent(concat!("cadangkan/", env!("CARGO_PKG_VERSION")))
+        .accept_encoding("identity")
+        .timeout_resolve(Some(CONNECT.min(stall)))
+        .timeout_connect(Some(CONNECT.min(stall)))
+        .timeout_per_read(Some(stall))
+        .timeout_per_write(Some(stall))
+        .output_buffer_size(256 << 10)
+        .input_buffer_size(256 << 10)
+        .max_idle_connections_per_host(16)
+        .max_idle_age(Duration::from_secs(10));
+    if tls {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config_of_tls = TlsConfig::builder()
+            .root_certs(RootCerts::Specific(Arc::new(roots(authorities)?)))
+            .unversioned_rustls_crypto_provider(provider)
+            .build();
+        config = config.tls_config(config_of_tls);
+    }
+    Ok(config.build().new_agent())
+}
+
+fn roots(authorities: Option<&Path>) -> Result<Vec<Certificate<'static>>> {
+    let Some(path) = authorities else {
+        let found = rustls_native_certs::load_native_certs().certs;
+        if found.is_empty() {
+            return Err(Error::new(ErrorKind::Configuration, "the system has no root certificates")
+                .hint("install the package ca-certificates, or name a file as `ca_file`"));
+        }
+        return Ok(found.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect());
+    };
+    let bytes = std::fs::read(path).map_err(|error| {
+        Error::io("cannot read the certificates of authorities", error)
+            .context("ca_file", path.display())
+            .hint("check the path and the file's permissions")
+    })?;
+    let found: Vec<_> = parse_pem(&bytes)
+        .filter_map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(certificate),
+            _ => None,
+        })
+        .collect();
+    if found.is_empty() {
+        return Err(Error::new(ErrorKind::Configuration, "the file has no certificate")
+            .context("ca_file", path.display())
+            .hint("give a file in PEM: it has lines `-----BEGIN CERTIFICATE-----`"));
+    }
+    Ok(found)
+}

@@ -1,0 +1,25 @@
+//! Backups in S3, and in what speaks its protocol.
+//!
+//! A small client of our own, since tags, locks, unfinished uploads, checksums and `Retry-After` are what makes a
+//! copy safe, and clients for all clouds leave them out. Requests are signed here, so that a wrong clock can be
+//! corrected; where credentials come from is `reqsign`'s.
+
+mod answers;
+mod check;
+mod client;
+mod config;
+mod credentials;
+mod encoding;
+mod failure;
+mod http;
+mod parts;
+mod presets;
+mod reader;
+mod request;
+mod sign;
+mod storage;
+mod upload;
+mod workers;
+
+pub use config::S3;
+pub use storage::Bucket;

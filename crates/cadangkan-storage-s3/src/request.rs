@@ -1,0 +1,80 @@
+//! One request, before it is signed.
+
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ring::digest;
+
+use crate::encoding;
+
+/// What is asked of the bucket, or of an object in it.
+#[derive(Clone, Debug)]
+pub(crate) struct Request<'a> {
+    pub(crate) method: http::Method,
+    /// The object's whole key; empty for the bucket itself.
+    pub(crate) key: String,
+    pub(crate) query: Vec<(&'static str, String)>,
+    /// In lower case.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: &'a [u8],
+    /// The permission that it needs, in Amazon's words.
+    pub(crate) permission: &'static str,
+    /// Says that nobody waits for the answer any more.
+    pub(crate) stop: Option<&'a AtomicBool>,
+}
+
+impl<'a> Request<'a> {
+    pub(crate) fn new(method: http::Method, key: impl Into<String>, permission: &'static str) -> Self {
+        let key = key.into();
+        Request { method, key, query: Vec::new(), headers: Vec::new(), body: &[], permission, stop: None }
+    }
+
+    pub(crate) fn query(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.query.push((name, value.into()));
+        self
+    }
+
+    pub(crate) fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    pub(crate) fn headers(mut self, headers: &[(String, String)]) -> Self {
+        self.headers.extend_from_slice(headers);
+        self
+    }
+
+    pub(crate) fn body(mut self, body: &'a [u8]) -> Self {
+        self.body = body;
+        self
+    }
+
+    /// Tells whether nobody waits any more.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
+    }
+
+    /// The query as it is sent and signed.
+    pub(crate) fn query_text(&self) -> String {
+        let mut pairs: Vec<String> = self
+            .query
+            .iter()
+            .map(|(name, value)| format!("{}={}", encoding::encode(name), encoding::encode(value)))
+            .collect();
+        pairs.sort_unstable();
+        pairs.join("&")
+    }
+}
+
+/// Writes bytes in hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// A body's SHA-256.
+pub(crate) fn sha256(body: &[u8]) -> digest::Digest {
+    digest::digest(&digest::SHA256, body)
+}

@@ -1,0 +1,270 @@
+//! The contract of a storage, on a bucket.
+
+use std::io::Read;
+use std::ops::Range;
+use std::sync::Arc;
+
+use cadangkan_core::{Error, ErrorKind, Leftover, Result, ResultExt as _};
+use cadangkan_storage::{
+    Backoff, Key, ObjectInfo, Space, Storage, StorageCapabilities, StorageWriter, WriteOptions, check_folder,
+};
+
+use crate::answers::{Objects, Parts, Unfinished, Uploads, parse};
+use crate::check;
+use crate::client::{Answer, Client};
+use crate::encoding::decode;
+use crate::presets::Rules;
+use crate::reader::Reader;
+use crate::request::Request;
+use crate::upload::Upload;
+
+/// How the bucket is used.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    /// The folder that keeps the backups, without slashes around it; empty for the whole bucket.
+    pub(crate) prefix: String,
+    pub(crate) rules: Rules,
+    pub(crate) part_size: Option<usize>,
+    /// Parts that are sent at once.
+    pub(crate) connections: usize,
+}
+
+/// A bucket, or a folder in one.
+pub struct Bucket {
+    client: Arc<Client>,
+    options: Options,
+}
+
+impl std::fmt::Debug for Bucket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bucket").field("location", &self.location()).finish_non_exhaustive()
+    }
+}
+
+impl Bucket {
+    pub(crate) fn new(client: Client, options: Options) -> Self {
+        Bucket { client: Arc::new(client), options }
+    }
+
+    /// The whole key of an object or folder.
+    fn path(&self, key: &str) -> String {
+        match (self.options.prefix.as_str(), key) {
+            ("", key) => key.to_owned(),
+            (prefix, "") => prefix.to_owned(),
+            (prefix, key) => format!("{prefix}/{key}"),
+        }
+    }
+
+    /// What keys in a folder begin with.
+    fn begins(&self, folder: &str) -> String {
+        let path = self.path(folder);
+        if path.is_empty() { path } else { format!("{path}/") }
+    }
+
+    /// What a whole key is below the prefix, when it is encoded as lists encode it.
+    fn below(&self, encoded: &str) -> Option<String> {
+        let key = decode(encoded, true)?;
+        Some(key.strip_prefix(&self.begins(""))?.to_owned())
+    }
+
+    fn unfinished(&self, folder: &str) -> Result<Vec<Unfinished>> {
+        let (mut found, mut marker) = (Vec::new(), None::<(String, String)>);
+        loop {
+            let mut request = Request::new(http::Method::GET, "", "s3:ListBucketMultipartUploads")
+                .query("uploads", "")
+                .query("encoding-type", "url")
+                .query("prefix", self.begins(folder));
+            if let Some((key, upload)) = &marker {
+                request =
+                    request.query("key-marker", key.as_str()).query("upload-id-marker", upload.as_str());
+            }
+            let page: Uploads = self.ask(&request)?;
+            found.extend(page.uploads);
+            let key = page.next_key_marker.as_deref().and_then(|key| decode(key, true));
+            match (page.is_truncated, key, page.next_upload_id_marker) {
+                (true, Some(key), upload) => marker = Some((key, upload.unwrap_or_default())),
+                _ => return Ok(found),
+            }
+        }
+    }
+
+    /// The bytes that an unfinished upload has taken so far.
+    fn size_of(&self, path: &str, upload: &str) -> Result<u64> {
+        let (mut size, mut marker) = (0u64, None::<String>);
+        loop {
+            let mut request = Request::new(http::Method::GET, path, "s3:ListMultipartUploadParts")
+                .query("uploadId", upload);
+            if let Some(marker) = &marker {
+                request = request.query("part-number-marker", marker.as_str());
+            }
+            let page: Parts = self.ask(&request)?;
+            size = page.parts.iter().fold(size, |size, part| size.saturating_add(part.size));
+            if !page.is_truncated || page.next_part_number_marker.is_none() {
+                return Ok(size);
+            }
+            marker = page.next_part_number_marker;
+        }
+    }
+
+    fn ask<T: for<'a> serde::Deserialize<'a>>(&self, request: &Request<'_>) -> Result<T> {
+        let answer = self.client.send(request, Backoff::PATIENT)?;
+        parse(&answer.body).map_err(|error| {
+            Error::new(ErrorKind::Io, "the server's answer cannot be understood")
+                .context("bucket", self.client.bucket())
+                .source(error)
+                .hint("make sure that `endpoint` is an S3 service and not a web page or proxy")
+        })
+    }
+}
+
+impl Storage for Bucket {
+    fn location(&self) -> String {
+        match self.client.is_amazon() {
+            true => format!("s3://{}", self.path_of_bucket()),
+            false => format!("{}/{}", self.client.endpoint(), self.path_of_bucket()),
+        }
+    }
+
+    fn capabilities(&self) -> StorageCapabilities {
+        let atomic_create = self.options.rules.conditional && !self.client.creates_plainly();
+        StorageCapabilities { atomic_create, local: false }
+    }
+
+    fn check(&self) -> Result<()> {
+        check::run(&self.client, &self.begins(""))
+    }
+
+    fn begin_write(&self, key: &Key, options: WriteOptions) -> Result<Box<dyn StorageWriter>> {
+        let path = self.path(key.as_str());
+        Ok(Box::new(Upload::new(Arc::clone(&self.client), &self.options, key, path, &options)))
+    }
+
+    fn read(&self, key: &Key, range: Option<Range<u64>>) -> Result<Box<dyn Read + Send>> {
+        let range = range.unwrap_or(0..u64::MAX);
+        // No object is that large, and servers misread numbers that are.
+        let range = range.start..range.end.min(1 << 62);
+        let path = self.path(key.as_str());
+        if range.is_empty() {
+            let found = stat(&self.client, &path)?;
+            let missing = || Error::new(ErrorKind::NotFound, "no such object").context("key", key);
+            return found.map(|_| Box::new(std::io::empty()) as Box<dyn Read + Send>).ok_or_else(missing);
+        }
+        let reader = Reader::open(Arc::clone(&self.client), path, Vec::new(), range);
+        Ok(Box::new(reader.operation("read object")?))
+    }
+
+    fn stat(&self, key: &Key) -> Result<Option<ObjectInfo>> {
+        let found = stat(&self.client, &self.path(key.as_str()))?;
+        Ok(found.map(|answer| info(&answer, key)))
+    }
+
+    fn list(&self, prefix: &str) -> Result<Vec<ObjectInfo>> {
+        check_folder(prefix)?;
+        let (mut objects, mut token) = (Vec::new(), None::<String>);
+        loop {
+            let mut request = Request::new(http::Method::GET, "", "s3:ListBucket")
+                .query("list-type", "2")
+                .query("encoding-type", "url")
+                .query("prefix", self.begins(prefix));
+            if let Some(token) = &token {
+                request = request.query("continuation-token", token.as_str());
+            }
+            let page: Objects = self.ask(&request)?;
+            for object in page.contents {
+                // What is not a key was not put there by this program.
+                let Some(key) = self.below(&object.key).and_then(|key| Key::new(key).ok()) else { continue };
+                let modified = object.last_modified.parse().ok();
+                objects.push(ObjectInfo { key, size: object.size, modified });
+            }
+            token = page.next_continuation_token.filter(|_| page.is_truncated);
+            if token.is_none() {
+                objects.sort_unstable_by(|left, right| left.key.cmp(&right.key));
+                return Ok(objects);
+            }
+        }
+    }
+
+    fn delete(&self, key: &Key) -> Result<()> {
+        delete(&self.client, &self.path(key.as_str()))
+    }
+
+    fn leftovers(&self, prefix: &str) -> Result<Vec<Leftover>> {
+        check_folder(prefix)?;
+        let mut leftovers = Vec::new();
+        for upload in self.unfinished(prefix)? {
+            let Some(key) = self.below(&upload.key).filter(|key| Key::new(key.as_str()).is_ok()) else {
+                continue;
+            };
+            let size_bytes = self.size_of(&self.path(&key), &upload.upload_id)?;
+            let location = format!("{key}?uploadId={}", upload.upload_id);
+            leftovers.push(Leftover { location, description: "unfinished upload".into(), size_bytes });
+        }
+        leftovers.sort_unstable_by(|left, right| left.location.cmp(&right.location));
+        Ok(leftovers)
+    }
+
+    fn discard(&self, leftover: &Leftover) -> Result<()> {
+        let parts = leftover.location.rsplit_once("?uploadId=");
+        match parts.filter(|(key, upload)| Key::new(*key).is_ok() && !upload.is_empty()) {
+            Some((key, upload)) => abort(&self.client, &self.path(key), upload),
+            None => Err(Error::new(ErrorKind::Usage, "not a leftover of this storage")
+                .context("location", leftover.location.escape_debug())),
+        }
+    }
+
+    fn space(&self) -> Result<Option<Space>> {
+        Ok(None)
+    }
+}
+
+impl Bucket {
+    fn path_of_bucket(&self) -> String {
+        let bucket = self.client.bucket();
+        if self.options.prefix.is_empty() {
+            bucket.to_owned()
+        } else {
+            format!("{bucket}/{}", self.options.prefix)
+        }
+    }
+}
+
+/// Looks at an object by its whole key.
+pub(crate) fn stat(client: &Client, path: &str) -> Result<Option<Answer>> {
+    let request = Request::new(http::Method::HEAD, path, "s3:GetObject");
+    match client.send(&request, Backoff::PATIENT) {
+        Ok(answer) => Ok(Some(answer)),
+        Err(failure) if failure.status == 404 && failure.code != "NoSuchBucket" => Ok(None),
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+/// Reads the size and time of an object from an answer to HEAD.
+pub(crate) fn info(answer: &Answer, key: &Key) -> ObjectInfo {
+    let time = |text: &str| jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok();
+    ObjectInfo {
+        key: key.clone(),
+        size: answer.header("content-length").and_then(|text| text.parse().ok()).unwrap_or_default(),
+        modified: answer.header("last-modified").and_then(time),
+    }
+}
+
+/// Removes an object by its whole key.
+pub(crate) fn delete(client: &Client, path: &str) -> Result<()> {
+    let request = Request::new(http::Method::DELETE, path, "s3:DeleteObject");
+    match client.send(&request, Backoff::PATIENT) {
+        Ok(_) => Ok(()),
+        Err(failure) if failure.code == "NoSuchKey" => Ok(()),
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+/// Removes the parts of an unfinished upload. Done also when there is none.
+pub(crate) fn abort(client: &Client, path: &str, upload: &str) -> Result<()> {
+    let request =
+        Request::new(http::Method::DELETE, path, "s3:AbortMultipartUpload").query("uploadId", upload);
+    match client.send(&request, Backoff::PATIENT) {
+        Ok(_) => Ok(()),
+        Err(failure) if failure.status == 404 && failure.code != "NoSuchBucket" => Ok(()),
+        Err(failure) => Err(failure.into()),
+    }
+}

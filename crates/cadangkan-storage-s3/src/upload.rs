@@ -1,0 +1,308 @@
+//! Writes one object: at once when it is small, else in parts.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use cadangkan_core::{Error, ErrorKind, Result, ResultExt as _};
+use cadangkan_storage::{Backoff, Key, ObjectInfo, StorageWriter, WriteOptions};
+
+use crate::answers::{Begun, Completed, parse};
+use crate::client::Client;
+use crate::failure::Failure;
+use crate::parts::{MOST_PARTS, Plan};
+use crate::request::{Request, sha256};
+use crate::storage::{self, Options};
+use crate::workers::{Part, Workers, same_sum};
+
+/// The metadata that tells whose an object is: an answer may be lost after the object was made.
+const WRITER: &str = "x-amz-meta-cadangkan-writer";
+
+/// An object on its way.
+pub(crate) struct Upload {
+    object: Object,
+    plan: Plan,
+    connections: usize,
+    buffer: Vec<u8>,
+    written: u64,
+    /// The number of the part that is being filled.
+    number: u32,
+    begun: Option<(String, Workers)>,
+    failed: bool,
+}
+
+/// What is written, and how.
+struct Object {
+    client: Arc<Client>,
+    key: Key,
+    path: String,
+    overwrite: bool,
+    conditional: bool,
+    checksums: bool,
+    /// Says which writer made the object.
+    writer: String,
+}
+
+impl Upload {
+    pub(crate) fn new(
+        client: Arc<Client>,
+        options: &Options,
+        key: &Key,
+        path: String,
+        how: &WriteOptions,
+    ) -> Self {
+        let rules = options.rules;
+        let writer = format!("{:016x}", RandomState::new().hash_one(&path));
+        Upload {
+            object: Object {
+                client,
+                key: key.clone(),
+                path,
+                overwrite: how.overwrite,
+                conditional: rules.conditional && !how.overwrite,
+                checksums: rules.checksums,
+                writer,
+            },
+            plan: Plan::new(how.expected_size, options.part_size, rules.equal_parts),
+            connections: options.connections,
+            buffer: Vec::new(),
+            written: 0,
+            number: 1,
+            begun: None,
+            failed: false,
+        }
+    }
+
+    fn append(&mut self, mut bytes: &[u8]) -> Result<()> {
+        while !bytes.is_empty() {
+            let size = self.plan.size_of(self.number);
+            // A full part is sent once there is more: the last one may have any size.
+            if self.buffer.len() == size {
+                self.send_part()?;
+                continue;
+            }
+            let (now, later) = bytes.split_at(bytes.len().min(size - self.buffer.len()));
+            self.buffer.extend_from_slice(now);
+            self.written = self.written.saturating_add(now.len() as u64);
+            bytes = later;
+        }
+        Ok(())
+    }
+
+    fn send_part(&mut self) -> Result<()> {
+        if self.number >= MOST_PARTS {
+            return Err(Error::new(ErrorKind::Unsupported, "the object needs more than 10,000 parts")
+                .hint("set a larger `part_size_mib` for this storage"));
+        }
+        if self.begun.is_none() {
+            let id = self.object.begin_parts()?;
+            let object = &self.object;
+            let workers = Workers::start(
+                Arc::clone(&object.client),
+                object.path.clone(),
+                id.clone(),
+                Vec::new(),
+                object.checksums,
+                self.connections,
+            );
+            match workers {
+                Ok(workers) => self.begun = Some((id, workers)),
+                Err(error) => return Err(object.withdraw(&id, error)),
+            }
+        }
+        let Some((_, workers)) = &self.begun else { return Ok(()) };
+        self.buffer = workers.send(self.number, std::mem::take(&mut self.buffer))?;
+        self.number += 1;
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<ObjectInfo> {
+        if self.failed {
+            return Err(Error::new(
+                ErrorKind::Io,
+                "an object cannot be closed after a write to it has failed",
+            ));
+        }
+        if !self.object.overwrite && storage::stat(&self.object.client, &self.object.path)?.is_some() {
+            return Err(exists());
+        }
+        if self.begun.is_none() {
+            self.object.put(&self.buffer)?;
+            return self.object.look(self.written);
+        }
+        if !self.buffer.is_empty() {
+            self.send_part()?;
+        }
+        let Some((id, workers)) = self.begun.take() else { return self.object.look(self.written) };
+        let ended = workers.finish().and_then(|parts| {
+            if parts.len() as u64 + 1 != u64::from(self.number) {
+                return Err(Error::new(ErrorKind::Internal, "parts of an upload are missing"));
+            }
+            self.object.complete(&id, &parts)
+        });
+        match ended {
+            Ok(()) => self.object.look(self.written),
+            Err(error) => Err(self.object.withdraw(&id, error)),
+        }
+    }
+
+    fn throw_away(&mut self) -> Result<()> {
+        self.buffer = Vec::new();
+        self.failed = true;
+        let Some((id, workers)) = self.begun.take() else { return Ok(()) };
+        workers.cancel();
+        storage::abort(&self.object.client, &self.object.path, &id)
+    }
+}
+
+impl Object {
+    /// Puts the whole object by one request.
+    fn put(&self, bytes: &[u8]) -> Result<()> {
+        let sum = BASE64.encode(sha256(bytes).as_ref());
+        let mut request = Request::new(http::Method::PUT, self.path.as_str(), "s3:PutObject")
+            .header(WRITER, self.writer.as_str())
+            .body(bytes);
+        if self.checksums {
+            request = request.header("x-amz-checksum-sha256", sum.as_str());
+        }
+        let Some(answer) = self.create(request)? else { return Ok(()) };
+        same_sum(answer.header("x-amz-checksum-sha256"), &sum, &self.path)
+    }
+
+    fn begin_parts(&self) -> Result<String> {
+        let mut request = Request::new(http::Method::POST, self.path.as_str(), "s3:PutObject")
+            .query("uploads", "")
+            .header(WRITER, self.writer.as_str());
+        if self.checksums {
+            request = request.header("x-amz-checksum-algorithm", "SHA256");
+        }
+        let answer = self.client.send(&request, Backoff::PATIENT)?;
+        let begun: Begun = parse(&answer.body).map_err(|error| unclear(&self.path).source(error))?;
+        if begun.upload_id.is_empty() { Err(unclear(&self.path)) } else { Ok(begun.upload_id) }
+    }
+
+    fn complete(&self, id: &str, parts: &[Part]) -> Result<()> {
+        use std::fmt::Write as _;
+        let mut body = String::from("<CompleteMultipartUpload>");
+        let mut digests = Vec::new();
+        for part in parts {
+            let (number, tag) = (part.number, quick_xml::escape::escape(part.tag.as_str()));
+            let _ = write!(body, "<Part><PartNumber>{number}</PartNumber><ETag>{tag}</ETag>");
+            if self.checksums {
+                let sum = BASE64.encode(part.digest.as_ref());
+                let _ = write!(body, "<ChecksumSHA256>{sum}</ChecksumSHA256>");
+            }
+            body.push_str("</Part>");
+            digests.extend_from_slice(part.digest.as_ref());
+        }
+        body.push_str("</CompleteMultipartUpload>");
+        let request = Request::new(http::Method::POST, self.path.as_str(), "s3:PutObject")
+            .query("uploadId", id)
+            .body(body.as_bytes());
+        let Some(answer) = self.create(request)? else { return Ok(()) };
+        // A success of HTTP may still be a refusal: the answer begins before the work is done.
+        let completed: Completed = parse(&answer.body).map_err(|error| unclear(&self.path).source(error))?;
+        if let Some(code) = completed.code {
+            return Err(Error::new(ErrorKind::Io, "the server could not put the parts together")
+                .context("key", &self.path)
+                .source(std::io::Error::other(code))
+                .retryable());
+        }
+        let theirs = completed.checksum.as_deref().map(|sum| sum.split('-').next().unwrap_or_default());
+        same_sum(theirs, &BASE64.encode(sha256(&digests).as_ref()), &self.path)
+    }
+
+    /// Sends the request that makes the object. `None` when its answer was lost, but the object is there.
+    fn create(&self, request: Request<'_>) -> Result<Option<crate::client::Answer>> {
+        let conditional = self.conditional && !self.client.creates_plainly();
+        let plain = request.clone();
+        let request = if conditional { request.header("if-none-match", "*") } else { request };
+        let failure = match self.client.send(&request, Backoff::PATIENT) {
+            Ok(answer) => return Ok(Some(answer)),
+            Err(failure) => failure,
+        };
+        if conditional && failure.status == 501 {
+            self.client.create_plainly();
+            return self.create(plain);
+        }
+        let lost = failure.status == 412 || failure.code == "NoSuchUpload" || failure.error.is_retryable();
+        if lost && self.is_ours() {
+            return Ok(None);
+        }
+        if failure.status == 412 { Err(exists()) } else { Err(failure.into()) }
+    }
+
+    /// Tells whether the object that is there was made by this writer.
+    fn is_ours(&self) -> bool {
+        self.head().is_ok_and(|answer| answer.header(WRITER) == Some(self.writer.as_str()))
+    }
+
+    fn head(&self) -> Result<crate::client::Answer, Failure> {
+        let request = Request::new(http::Method::HEAD, self.path.as_str(), "s3:GetObject");
+        self.client.send(&request, Backoff::PATIENT)
+    }
+
+    /// Looks at what was made: its size must be what was written.
+    fn look(&self, written: u64) -> Result<ObjectInfo> {
+        let answer = self.head()?;
+        let info = storage::info(&answer, &self.key);
+        if answer.header(WRITER) != Some(self.writer.as_str()) {
+            // Somebody was later. That is right when overwriting was asked for, and a lost race otherwise.
+            let ours = ObjectInfo { size: written, ..info };
+            return if self.overwrite { Ok(ours) } else { Err(exists()) };
+        }
+        if info.size == written {
+            return Ok(info);
+        }
+        let error = Error::new(ErrorKind::Io, "the server keeps another size than was written")
+            .context("written", written)
+            .context("kept", info.size);
+        Err(match storage::delete(&self.client, &self.path) {
+            Ok(()) => error,
+            Err(problem) => error.context("not removed", problem),
+        })
+    }
+
+    /// Gives up the parts that were sent; when even that fails, the error says that they are there.
+    fn withdraw(&self, id: &str, error: Error) -> Error {
+        match storage::abort(&self.client, &self.path, id) {
+            Ok(()) => error,
+            Err(problem) => error.context("parts left behind, named by `cadangkan cleanup`", problem),
+        }
+    }
+}
+
+fn exists() -> Error {
+    Error::new(ErrorKind::Conflict, "an object with this key exists already")
+}
+
+fn unclear(key: &str) -> Error {
+    Error::new(ErrorKind::Io, "the server's answer cannot be understood")
+        .context("key", key)
+        .hint("make sure that `endpoint` is an S3 service and not a web page or proxy")
+}
+
+impl StorageWriter for Upload {
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        let appended = self.append(bytes);
+        self.failed |= appended.is_err();
+        appended.context("key", &self.object.key)
+    }
+
+    fn close(mut self: Box<Self>) -> Result<ObjectInfo> {
+        let key = self.object.key.clone();
+        self.finish().context("key", key)
+    }
+
+    fn abort(mut self: Box<Self>) -> Result<()> {
+        self.throw_away()
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        // There is nobody to tell; what cannot be removed shows up as a leftover.
+        let _ = self.throw_away();
+    }
+}
