@@ -7,14 +7,16 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use cadangkan_archive::{
-    ArchiveInfo, ArchiveSummary, ArchiveWriter, BackupType, Checksum, Codec, CodecKind, EncryptionInfo,
-    IndexInfo, Manifest, ToolInfo, Trigger,
+    ArchiveInfo, ArchiveSummary, ArchiveWriter, BackupType, Checksum, CipherKind, Codec, CodecKind, DataKey,
+    EncryptionInfo, FileRole, IndexInfo, Kdf, KeyFile, Manifest, PrivateKey, Recipient, Recipients, Sealer,
+    ToolInfo, Trigger, seal_bytes,
 };
 use cadangkan_core::{
     BackupId, Fingerprint, Frame, Name, ObjectKind, ObjectName, ObjectReport, Section, Selection, Timestamp,
     format_bytes,
 };
 use serde_json::{Map, Value};
+use zeroize::Zeroizing;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -34,6 +36,9 @@ fn main() -> Result<()> {
         frames: statements(),
     };
     write(&folder, &statements, Codec::new(CodecKind::Zstd, Some(19))?)?;
+    let folder_of_encrypted = folder.join("encrypted");
+    std::fs::create_dir_all(&folder_of_encrypted)?;
+    encrypted(&folder_of_encrypted, &statements, Codec::new(CodecKind::Zstd, None)?)?;
     for payload in [&image, &statements] {
         std::fs::write(
             folder.join(format!("{}.checksum", payload.name)),
@@ -107,11 +112,54 @@ fn statements() -> Vec<Frame> {
     ]
 }
 
+/// Writes an encrypted archive, its index and manifest, and the secrets of all kinds that open it.
+fn encrypted(folder: &Path, payload: &Payload, codec: Codec) -> Result<()> {
+    const PASSPHRASES: [&str; 2] = ["correct horse battery staple", "größe und 客户 und mehr"];
+    let (private, key) = (PrivateKey::generate()?, KeyFile::generate()?);
+    let passphrase = |text: &str, kdf| Recipient::Passphrase(Zeroizing::new(text.to_owned()), kdf);
+    let recipients = Recipients::new(&[
+        passphrase(PASSPHRASES[0], Kdf::Argon2id { memory_kib: 1024, passes: 2, lanes: 2 }),
+        passphrase(PASSPHRASES[1], Kdf::Pbkdf2Sha256 { iterations: 5000 }),
+        Recipient::PublicKey(private.public()),
+        Recipient::KeyFile(key.clone()),
+    ])?;
+    let data_key = DataKey::generate()?;
+    let keys = recipients.wrap(&data_key)?;
+    let (mut archive, mut encoder) = (Vec::new(), codec.encoder()?);
+    let sealer = Sealer::new(&data_key, FileRole::Archive, &keys)?;
+    let mut writer = ArchiveWriter::new(codec, Some(sealer), |bytes: &[u8]| {
+        archive.extend_from_slice(bytes);
+        Ok(())
+    });
+    for frame in &payload.frames {
+        writer.append(&encoder.encode(frame, Vec::new())?)?;
+    }
+    let mut summary = writer.finish()?;
+    summary.index = seal_bytes(&data_key, FileRole::Index, &keys, &summary.index)?;
+    let file = format!("{}.{}.enc", payload.name, codec.kind().extension());
+    let mut manifest = manifest(payload, codec, &file, &summary)?;
+    manifest.encryption = EncryptionInfo {
+        cipher: CipherKind::Aes256Gcm.as_str().into(),
+        plain_bytes: Some(summary.plain_bytes),
+        keys,
+        ..EncryptionInfo::none()
+    };
+    manifest.hide(&data_key, true)?;
+    std::fs::write(folder.join(&file), &archive)?;
+    std::fs::write(folder.join(format!("{file}.index")), &summary.index)?;
+    std::fs::write(folder.join(file + Manifest::SUFFIX), manifest.to_bytes()?)?;
+    std::fs::write(folder.join("passphrase-argon2id.txt"), PASSPHRASES[0])?;
+    std::fs::write(folder.join("passphrase-pbkdf2.txt"), PASSPHRASES[1])?;
+    std::fs::write(folder.join("private-key.txt"), private.to_text()?.as_bytes())?;
+    std::fs::write(folder.join("key-file.txt"), key.to_text().as_bytes())?;
+    Ok(())
+}
+
 /// Writes archive, index and manifest.
 fn write(folder: &Path, payload: &Payload, codec: Codec) -> Result<()> {
     let mut archive = Vec::new();
     let mut encoder = codec.encoder()?;
-    let mut writer = ArchiveWriter::new(codec, |bytes: &[u8]| {
+    let mut writer = ArchiveWriter::new(codec, None, |bytes: &[u8]| {
         archive.extend_from_slice(bytes);
         Ok(())
     });

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use cadangkan_core::{Error, ErrorKind, ObjectName, Result};
 
 use crate::index::{Index, IndexBuilder, IndexEntry, NewEntry};
-use crate::{Checksum, ChecksumHasher, Codec, CodecKind, EncodedFrame, QuickHasher, adler};
+use crate::{Checksum, ChecksumHasher, Codec, CodecKind, EncodedFrame, QuickHasher, Sealer, adler};
 
 /// Puts encoded frames one behind the other, and writes down where each lies.
 ///
@@ -19,8 +19,10 @@ pub struct ArchiveWriter<F: FnMut(&[u8]) -> Result<()>> {
 /// What is known once an archive is complete.
 #[derive(Clone, Debug)]
 pub struct ArchiveSummary {
-    /// Length of the archive.
+    /// Length of the archive, encrypted where it is.
     pub stored_bytes: u64,
+    /// Length of the archive before encryption.
+    pub plain_bytes: u64,
     /// Length of all frames before compression.
     pub raw_bytes: u64,
     /// Number of frames.
@@ -29,7 +31,9 @@ pub struct ArchiveSummary {
     pub checksum: Checksum,
     /// XXH3, 128 bits, of the archive: for reading it back at once.
     pub quick_hash: u128,
-    /// The index as a file, compressed.
+    /// The same of the archive before encryption: what must come back once it is decrypted.
+    pub plain_hash: u128,
+    /// The index as a file, compressed, not encrypted.
     pub index: Vec<u8>,
     /// The objects, in order of their first frames.
     pub objects: Vec<ObjectTotals>,
@@ -49,15 +53,11 @@ pub struct ObjectTotals {
 }
 
 impl<F: FnMut(&[u8]) -> Result<()>> ArchiveWriter<F> {
-    /// Begins an archive whose bytes go to `sink`, in order. Writes nothing yet.
-    pub fn new(codec: Codec, sink: F) -> Self {
-        let output = Output {
-            sink,
-            checksum: ChecksumHasher::new(),
-            quick: QuickHasher::new(),
-            written: 0,
-            failed: false,
-        };
+    /// Begins an archive whose bytes go to `sink`, in order, through a sealer where there is one. Writes nothing yet.
+    pub fn new(codec: Codec, sealer: Option<Sealer>, sink: F) -> Self {
+        let plain = sealer.is_some().then(Measured::default);
+        let (stored, checksum) = (Measured::default(), ChecksumHasher::new());
+        let output = Output { plain, sealer, stored, checksum, sink, failed: false };
         ArchiveWriter { codec, output, index: IndexBuilder::new(codec.kind()), adler: adler::EMPTY }
     }
 
@@ -88,14 +88,17 @@ impl<F: FnMut(&[u8]) -> Result<()>> ArchiveWriter<F> {
             self.codec.encoder()?.compress(&[], &mut stored)?;
             self.output.write(&stored)?;
         }
-        let Output { checksum, quick, written, .. } = self.output;
-        let index = self.index.finish(written)?;
+        let Output { plain, stored, checksum, .. } = self.output.finish()?;
+        let plain = plain.unwrap_or_else(|| stored.clone());
+        let index = self.index.finish(plain.bytes)?;
         Ok(ArchiveSummary {
-            stored_bytes: written,
+            stored_bytes: stored.bytes,
+            plain_bytes: plain.bytes,
             raw_bytes: index.raw_bytes(),
             frames: index.frames(),
             checksum: checksum.finish(),
-            quick_hash: quick.finish(),
+            quick_hash: stored.hash.finish(),
+            plain_hash: plain.hash.finish(),
             objects: totals(&index),
             index: index.to_bytes()?,
         })
@@ -103,7 +106,7 @@ impl<F: FnMut(&[u8]) -> Result<()>> ArchiveWriter<F> {
 
     /// Writes what belongs before the first frame: only zlib has such a thing.
     fn begin(&mut self) -> Result<()> {
-        if self.codec.kind() != CodecKind::Zlib || self.output.written > 0 {
+        if self.codec.kind() != CodecKind::Zlib || self.output.is_begun() {
             return self.output.check();
         }
         // Deflate with a window of 32 KiB, the level as a remark, and a check value (RFC 1950, section 2.2).
@@ -123,13 +126,28 @@ impl<F: FnMut(&[u8]) -> Result<()>> std::fmt::Debug for ArchiveWriter<F> {
     }
 }
 
-/// The stored bytes on their way out: hashed, counted, handed on.
+/// The archive's bytes on their way out: encrypted where they are to be, hashed, counted, handed on.
 struct Output<F> {
-    sink: F,
+    /// Before encryption, where there is one.
+    plain: Option<Measured>,
+    sealer: Option<Sealer>,
+    stored: Measured,
     checksum: ChecksumHasher,
-    quick: QuickHasher,
-    written: u64,
+    sink: F,
     failed: bool,
+}
+
+#[derive(Clone, Default)]
+struct Measured {
+    hash: QuickHasher,
+    bytes: u64,
+}
+
+impl Measured {
+    fn update(&mut self, bytes: &[u8]) {
+        self.hash.update(bytes);
+        self.bytes += bytes.len() as u64;
+    }
 }
 
 impl<F: FnMut(&[u8]) -> Result<()>> Output<F> {
@@ -140,14 +158,35 @@ impl<F: FnMut(&[u8]) -> Result<()>> Output<F> {
         Ok(())
     }
 
+    fn is_begun(&self) -> bool {
+        self.plain.as_ref().unwrap_or(&self.stored).bytes > 0
+    }
+
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.check()?;
+        let Some(mut sealer) = self.sealer.take() else { return self.store(bytes) };
+        self.plain.iter_mut().for_each(|plain| plain.update(bytes));
+        let stored = sealer.update(bytes).and_then(|sealed| self.store(sealed));
+        self.failed |= stored.is_err();
+        self.sealer = Some(sealer);
+        stored
+    }
+
+    fn store(&mut self, bytes: &[u8]) -> Result<()> {
         self.checksum.update(bytes);
-        self.quick.update(bytes);
-        self.written += bytes.len() as u64;
+        self.stored.update(bytes);
         let result = (self.sink)(bytes);
         self.failed = result.is_err();
         result
+    }
+
+    /// Writes what the cipher puts behind the last byte.
+    fn finish(mut self) -> Result<Self> {
+        self.check()?;
+        if let Some(sealer) = self.sealer.take() {
+            self.store(&sealer.finish()?)?;
+        }
+        Ok(self)
     }
 }
 

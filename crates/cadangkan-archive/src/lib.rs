@@ -3,7 +3,7 @@
 //! `FORMAT.md` beside this crate says every byte. An archive is a run of frames, each compressed on its own, so
 //! that frames are made, read and checked in parallel while stock tools still open the whole file. The layers,
 //! outermost last: rows, frame, codec, byte stream, cipher, hash, storage. This crate holds them from the frame
-//! to the hash; a cipher, once there is one, stands between [`ArchiveWriter`]'s bytes and their checksum.
+//! to the hash.
 //!
 //! Nothing that is read here is trusted: no input panics, and memory is bounded by the limits in this crate, not
 //! by what a file claims.
@@ -11,6 +11,7 @@
 mod adler;
 mod archive;
 mod checksum;
+mod cipher;
 mod codec;
 mod decode;
 mod encode;
@@ -22,6 +23,10 @@ mod text;
 
 pub use archive::{ArchiveSummary, ArchiveWriter, ObjectTotals};
 pub use checksum::{Checksum, ChecksumHasher, QuickHasher};
+pub use cipher::{
+    CipherKind, DataKey, FileRole, Identities, Kdf, KeyFile, PlainReader, PrivateKey, PublicKey, Recipient,
+    Recipients, SealedFile, Sealer, Wrap, WrapKind, WrongKey, seal_bytes,
+};
 pub use codec::{Codec, CodecKind};
 pub use decode::{FrameDecoder, PieceInfo, SequentialReader, rebuild_index};
 pub use encode::{EncodedFrame, FrameEncoder};

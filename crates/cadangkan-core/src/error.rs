@@ -78,6 +78,8 @@ error_kinds! {
     Partial = 15, "partial";
     /// A restored database is not equal to its backup.
     NotEqual = 16, "not_equal";
+    /// A backup is encrypted, and no passphrase or key that was given opens it.
+    WrongKey = 17, "wrong_key";
     /// A person or a signal stopped the run.
     Cancelled = 130, "cancelled";
 }
@@ -96,9 +98,14 @@ impl Error {
         }))
     }
 
-    /// Makes an error from an I/O error, with the kind that fits it.
+    /// Makes an error from an I/O error, with the kind that fits it. One of ours that a reader had to wrap comes out as
+    /// it was.
     pub fn io(message: impl Into<String>, source: std::io::Error) -> Self {
         use std::io::ErrorKind as Io;
+        let source = match source.downcast::<Error>() {
+            Ok(ours) => return ours,
+            Err(source) => source,
+        };
         let kind = match source.kind() {
             Io::NotFound => ErrorKind::NotFound,
             Io::PermissionDenied | Io::ReadOnlyFilesystem => ErrorKind::Denied,

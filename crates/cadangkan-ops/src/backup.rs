@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use cadangkan_archive::{ArchiveSummary, Codec, Manifest, Trigger};
+use cadangkan_archive::{ArchiveSummary, Codec, FileRole, Manifest, Trigger};
 use cadangkan_catalog::RunKind;
 use cadangkan_core::{
     BackupId, Control, Error, ErrorKind, Fingerprint, Level, ObjectName, ObjectReport, Result, ResultExt,
@@ -17,10 +17,12 @@ use serde_json::json;
 
 use crate::content::{Content, Single};
 use crate::draft::Draft;
+use crate::encrypt::{Encryption, Sealing};
 use crate::index_backup::{self, COMBINED_TAG};
 use crate::manifest::{Facts, manifest};
 use crate::naming::{ArchiveName, FileNameFields, INDEX_SUFFIX, MANIFEST_SUFFIX, side_key};
 use crate::pipeline::{self, Limits, Meter};
+use crate::read_back::Expected;
 use crate::run::{Outcome, RunDescription, reap_database, record};
 use crate::side::{self, BesideArchive};
 use crate::tee;
@@ -39,6 +41,8 @@ pub struct BackupRequest {
     pub trigger: Trigger,
     /// Free words to find it by.
     pub tags: Vec<String>,
+    /// How it is encrypted, where it is.
+    pub encryption: Option<Encryption>,
     /// How long to wait for another run of the same database.
     pub wait: Duration,
 }
@@ -65,6 +69,9 @@ pub struct BackupPlan {
     pub storages: Vec<String>,
     /// Codec and level.
     pub codec: String,
+    /// The cipher, where it is encrypted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<&'static str>,
     /// Whether the database's own check runs.
     pub check: bool,
     /// Whether rows are counted and fingerprinted.
@@ -151,6 +158,7 @@ pub fn plan(
         ticket: context.ticket.cloned(),
         storages: places.iter().map(|place| place.name.to_string()).collect(),
         codec: format!("{} level {}", request.codec.kind(), request.codec.level()),
+        encryption: request.encryption.as_ref().map(|encryption| encryption.cipher.as_str()),
         check: request.dump.check,
         fingerprints: request.dump.fingerprints,
         tags: request.tags.clone(),
@@ -288,16 +296,21 @@ fn make(
 
     // 3. Dump, encode, store: all at once, in bounded memory.
     control.step("begin draft");
+    let sealing = request.encryption.as_ref().map(Sealing::begin).transpose()?;
+    let sealing = sealing.as_ref();
     draft.begin(&archive, expected, control)?;
     control.step("dump");
-    let stored = store(context, request, content.as_ref(), &mut draft);
+    let stored = store(context, request, sealing, content.as_ref(), &mut draft);
 
     // 4. The view held to the end, and the database is sound.
-    let ended = stored.and_then(|(summary, objects)| {
+    let ended = stored.and_then(|(mut summary, objects)| {
         control.step(if request.dump.check { "check the snapshot" } else { "end snapshot" });
         let mut seen = content.end(control)?;
         let files = std::mem::take(&mut seen.start.side_files);
-        Ok((summary, objects, seen, BesideArchive::name(&archive, &extension, files)?))
+        if let Some(sealing) = sealing {
+            summary.index = sealing.seal(FileRole::Index, &summary.index)?;
+        }
+        Ok((summary, objects, seen, BesideArchive::name(&archive, &extension, files, sealing)?))
     });
 
     // 5.-7. Durable, read back, sealed: only then it counts.
@@ -305,7 +318,8 @@ fn make(
         control.step("close archive");
         draft.close(&archive, &summary.index, &beside, control)?;
         control.step("read back");
-        draft.read_back(&archive, &summary, control)?;
+        let data_key = sealing.map(|sealing| &sealing.data_key);
+        draft.read_back(&archive, Expected { summary: &summary, data_key }, control)?;
         control.step("seal manifest");
         let (completed_at, duration) =
             (control.clock.now(), Duration::from_millis(began.elapsed().as_millis() as u64));
@@ -321,7 +335,11 @@ fn make(
             beside,
             ticket,
         };
-        manifest(&facts, seen, &summary, objects)
+        let mut manifest = manifest(&facts, seen, &summary, objects)?;
+        if let Some(sealing) = sealing {
+            sealing.finish(&mut manifest, summary.plain_bytes)?;
+        }
+        Ok(manifest)
     });
     let committed = sealed.and_then(|manifest| {
         control.check()?;
@@ -354,6 +372,7 @@ fn limits(context: &Context<'_>, storages: usize) -> (Limits, u64) {
 fn store(
     context: &Context<'_>,
     request: &BackupRequest,
+    sealing: Option<&Sealing<'_>>,
     content: &dyn Content,
     draft: &mut Draft<'_>,
 ) -> Result<(ArchiveSummary, Vec<ObjectReport>)> {
@@ -375,8 +394,9 @@ fn store(
             meter.object_done();
         })
     };
+    let sealer = sealing.map(Sealing::archive).transpose()?;
     let summary = draft.stream(control, |sink| {
-        pipeline::run(request.codec, limits, &meter, control, produce, |bytes| sink(bytes))
+        pipeline::run(request.codec, sealer, limits, &meter, control, produce, |bytes| sink(bytes))
     })?;
     let reports = reports.into_inner().map_err(|_| Error::new(ErrorKind::Internal, "a dump panicked"))?;
     let objects = add_up(&summary, reports)?;
@@ -443,8 +463,9 @@ pub(crate) fn archive_key(
 
 /// What the name of an archive ends in, without the dot before it.
 pub(crate) fn extension(database: Database<'_>, request: &BackupRequest) -> String {
-    let (plain, codec) = (database.engine.descriptor().extension, request.codec.kind().extension());
-    if codec.is_empty() { plain.to_owned() } else { format!("{plain}.{codec}") }
+    let cipher = request.encryption.as_ref().map_or("", |encryption| encryption.cipher.extension());
+    let endings = [database.engine.descriptor().extension, request.codec.kind().extension(), cipher];
+    endings.into_iter().filter(|ending| !ending.is_empty()).collect::<Vec<_>>().join(".")
 }
 
 /// Returns the first id from `id` on that no backup of this database has. The caller holds the database's lock.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use cadangkan_archive::CodecKind;
+use cadangkan_archive::{CipherKind, CodecKind};
 use cadangkan_catalog::RunKind;
 use cadangkan_core::{Leftover, Result, ResultExt};
 use cadangkan_engine::{Descriptor, SideKind};
@@ -121,15 +121,22 @@ fn is_ours(key: &str, engine: &Descriptor) -> bool {
     digits(year, 4) && digits(month, 2) && is_named
 }
 
-/// What stands before `.<extension>[.<codec>]` in the key of an archive.
+/// What stands before `.<extension>[.<codec>][.<cipher>]` in the key of an archive.
 fn base<'a>(archive: &'a str, extension: &str) -> Option<&'a str> {
+    let archive = without_cipher(archive);
     let plain = CodecKind::ALL.iter().find_map(|codec| archive.strip_suffix(&dotted(codec.extension())));
     plain.unwrap_or(archive).strip_suffix(&dotted(extension))
 }
 
 /// What stands before the ending of a side file.
 fn side_base<'a>(key: &'a str, kinds: &[SideKind]) -> Option<&'a str> {
+    let key = without_cipher(key);
     kinds.iter().find_map(|kind| key.strip_suffix(&dotted(kind.ending)))
+}
+
+fn without_cipher(key: &str) -> &str {
+    let kind = CipherKind::of_file(key);
+    kind.and_then(|kind| key.strip_suffix(&dotted(kind.extension()))).unwrap_or(key)
 }
 
 fn dotted(extension: &str) -> String {
@@ -158,6 +165,8 @@ mod tests {
             "shop/2026/01/a.fake",
             "shop/2026/01/a.b.fake.gz",
             "shop/2026/01/a.notes.txt",
+            "shop/2026/01/a.fake.zst.enc",
+            "shop/2026/01/a.notes.txt.enc",
         ] {
             assert!(is_ours(ours, &FAKE), "{ours}");
         }

@@ -6,6 +6,7 @@ use cadangkan_core::{Control, Name, Result, Ticket};
 use cadangkan_engine::Engine;
 use cadangkan_storage::Storage;
 
+use crate::encrypt::Keys;
 use crate::lock::DatabaseLock;
 
 /// What every verb is given besides its own request.
@@ -27,6 +28,8 @@ pub struct Context<'a> {
     pub ticket: Option<&'a Ticket>,
     /// The profile of the configuration that counts.
     pub profile: Option<&'a str>,
+    /// What opens encrypted backups.
+    pub keys: &'a dyn Keys,
     /// Which process this is: `pid 4711 on host`.
     pub holder: &'a str,
 }

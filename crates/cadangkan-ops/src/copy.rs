@@ -1,14 +1,11 @@
 //! One copy of a backup on its way into one storage.
 
-use cadangkan_archive::QuickHasher;
 use cadangkan_core::{Control, Error, ErrorKind, Result};
 use cadangkan_storage::{Key, StorageWriter, WriteOptions};
 
 use crate::Place;
+use crate::read_back::Expected;
 use crate::source::read_limited;
-
-/// Bytes read at once when an archive is read back.
-const READ_BYTES: usize = 1 << 20;
 
 /// What one storage gets of a backup. Until it is committed, all that was written can be removed again.
 pub(crate) struct CopyDraft<'a> {
@@ -82,21 +79,11 @@ impl<'a> CopyDraft<'a> {
     pub(crate) fn read_back(
         &self,
         archive: &Key,
-        expected: (u64, u128),
+        expected: Expected<'_>,
         control: &Control<'_>,
     ) -> Result<()> {
-        let mut reader = self.place.storage.read(archive, None)?;
-        let (mut hasher, mut length) = (QuickHasher::new(), 0);
-        let mut buffer = vec![0; READ_BYTES];
-        loop {
-            control.check()?;
-            let count =
-                reader.read(&mut buffer).map_err(|error| Error::io("cannot read the archive back", error))?;
-            let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else { break };
-            hasher.update(bytes);
-            length += count as u64;
-        }
-        if (length, hasher.finish()) == expected { Ok(()) } else { Err(other_bytes(archive)) }
+        let stored = self.place.storage.read(archive, None)?;
+        if expected.is(stored, control)? { Ok(()) } else { Err(other_bytes(archive)) }
     }
 
     /// Says that the backup exists here: nothing removes it any more.

@@ -2,7 +2,7 @@
 
 use std::thread::scope;
 
-use cadangkan_archive::{ArchiveSummary, Manifest};
+use cadangkan_archive::Manifest;
 use cadangkan_catalog::{BackupFilter, BackupStatus};
 use cadangkan_core::{Control, Error, ErrorKind, Level, Result, ResultExt};
 use cadangkan_storage::Key;
@@ -10,6 +10,7 @@ use cadangkan_storage::Key;
 use crate::copy::CopyDraft;
 use crate::naming::{INDEX_SUFFIX, MANIFEST_SUFFIX};
 use crate::pipeline::panicked;
+use crate::read_back::Expected;
 use crate::side::BesideArchive;
 use crate::tee::{Sink, tee};
 use crate::{Context, Place};
@@ -92,10 +93,9 @@ impl<'a> Draft<'a> {
     pub(crate) fn read_back(
         &mut self,
         archive: &Key,
-        summary: &ArchiveSummary,
+        expected: Expected<'_>,
         control: &Control<'_>,
     ) -> Result<()> {
-        let expected = (summary.stored_bytes, summary.quick_hash);
         self.each(control, |copy| copy.read_back(archive, expected, control))
     }
 

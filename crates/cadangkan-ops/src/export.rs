@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::sync::Mutex;
 
-use cadangkan_archive::Codec;
+use cadangkan_archive::{CipherKind, Codec};
 use cadangkan_catalog::RunKind;
 use cadangkan_core::{
     Control, Error, Frame, Name, NoReporter, ObjectKind, ObjectName, Result, ResultExt, Section,
@@ -108,8 +108,9 @@ fn encode(
         })?;
         cutter.into_inner().map_err(|_| pipeline::panicked())?.finish()
     };
-    let summary =
-        pipeline::run(codec, Limits::of(context), &meter, control, produce, |bytes| writer.write(bytes))?;
+    let summary = pipeline::run(codec, None, Limits::of(context), &meter, control, produce, |bytes| {
+        writer.write(bytes)
+    })?;
     Ok(summary.raw_bytes)
 }
 
@@ -177,8 +178,9 @@ fn zip(context: &Context<'_>, source: &Source<'_>, key: &Key, writer: &mut dyn S
 }
 
 fn plain_name(file: &str, source: &Source<'_>) -> String {
-    let ending = format!(".{}", source.codec().extension());
-    file.strip_suffix(&ending).unwrap_or(file).to_owned()
+    let cipher = CipherKind::of_file(file).map_or("", CipherKind::extension);
+    let endings = [cipher, source.codec().extension()].map(|ending| format!(".{ending}"));
+    endings.iter().fold(file, |file, ending| file.strip_suffix(ending).unwrap_or(file)).to_owned()
 }
 
 /// A storage's writer as one of the standard library's.
@@ -194,10 +196,6 @@ impl Write for Adapter<'_> {
     }
 }
 
-/// Gives back the storage's own error, if that is what came through the adapter.
 fn failed(error: std::io::Error) -> Error {
-    match error.downcast::<Error>() {
-        Ok(error) => error,
-        Err(error) => Error::io("cannot write the zip file", error),
-    }
+    Error::io("cannot write the zip file", error)
 }

@@ -1,14 +1,16 @@
 //! An archive on its way back: read once, checked, decoded and handed on piece by piece.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::{Mutex, PoisonError};
 use std::thread::scope;
 
-use cadangkan_archive::{Checksum, ChecksumHasher, CodecKind, IndexEntry, SequentialReader};
+use cadangkan_archive::{Checksum, CodecKind, IndexEntry, SequentialReader};
 use cadangkan_core::{Control, Error, ErrorKind, Event, ObjectName, Progress, Result, Section, first_cause};
 use cadangkan_engine::Piece;
 use crossbeam_channel::{Receiver, bounded};
 
+use crate::cover::{HashedArchive, StoredBytes};
 use crate::pipeline::{panicked, torn_down};
 use crate::source::Source;
 
@@ -55,23 +57,25 @@ pub(crate) fn feed(
     take: Take<'_>,
 ) -> Result<Seen> {
     let Some(index) = source.index() else {
-        let mut stored = Stored::open(source)?;
+        let mut stored = source.read_hashed()?;
         let raw_bytes = in_order(source.codec(), &mut stored, source.raw_bytes(), control, take)?;
-        return seen(source, stored, raw_bytes);
+        return seen(source, stored.into_stored(), raw_bytes);
     };
     let (ahead, rest): (Vec<_>, Vec<_>) =
         index.entries().iter().partition(|entry| order.is_ahead(entry.section));
     let feeding = Feeding::new(index.codec(), threads, index.entries().iter());
-    feeding.give(&ahead, control, take, by_range(source))?;
+    feeding.give(&ahead, control, take, by_range(source, &ahead))?;
     // The whole is read from here on, and hashed: what was given ahead passes once more.
-    let mut stored = Stored::open(source)?;
+    let mut stored = source.read_hashed()?;
     skip(&mut stored, rest.first().map_or(0, |entry| entry.offset))?;
     feeding.give(&rest, control, take, |entry| read_frame(&mut stored, entry))?;
-    seen(source, stored, feeding.bytes())
+    seen(source, stored.into_stored(), feeding.bytes())
 }
 
-fn seen(source: &Source<'_>, stored: Stored, raw_bytes: u64) -> Result<Seen> {
-    let seen = stored.finish(raw_bytes)?;
+/// Reads what is left, so that bytes behind the last frame are seen too, and compares the whole with the manifest.
+fn seen(source: &Source<'_>, mut stored: StoredBytes, raw_bytes: u64) -> Result<Seen> {
+    std::io::copy(&mut stored, &mut std::io::sink()).map_err(unreadable)?;
+    let seen = Seen { checksum: stored.hasher.finish(), stored_bytes: stored.bytes, raw_bytes };
     source.compare(&seen)?;
     Ok(seen)
 }
@@ -127,28 +131,39 @@ fn feed_entries(
     let feeding = Feeding::new(codec, threads, entries.iter().copied());
     let (ahead, rest): (Vec<_>, Vec<_>) =
         entries.into_iter().partition(|entry| order.is_ahead(entry.section));
-    feeding.give(&ahead, control, take, by_range(source))?;
-    feeding.give(&rest, control, take, by_range(source))?;
+    feeding.give(&ahead, control, take, by_range(source, &ahead))?;
+    feeding.give(&rest, control, take, by_range(source, &rest))?;
     Ok(feeding.bytes())
 }
 
-/// Reads frames where they are; neighbours are read on, a gap is jumped over.
-fn by_range(source: &Source<'_>) -> impl FnMut(&IndexEntry) -> Result<Vec<u8>> {
+/// Reads frames where they are; neighbours are read on, a gap is jumped over. No byte is asked for behind the last
+/// neighbour.
+fn by_range<'s>(
+    source: &'s Source<'_>,
+    entries: &[&IndexEntry],
+) -> impl FnMut(&IndexEntry) -> Result<Vec<u8>> + 's {
+    let end = |entry: &IndexEntry| entry.offset.saturating_add(entry.stored_len);
+    let runs = entries.chunk_by(|one, next| end(one) == next.offset);
+    let runs: BTreeMap<u64, u64> =
+        runs.filter_map(|run| Some((run.first()?.offset, end(run.last()?)))).collect();
     let mut open: Option<(u64, Box<dyn Read + Send>)> = None;
     move |entry| {
         let mut reader = match open.take() {
             Some((position, reader)) if position == entry.offset => reader,
-            _ => source.read(Some(entry.offset..source.size()))?,
+            _ => {
+                let run = runs.range(..=entry.offset).next_back();
+                source.read(Some(entry.offset..run.map_or(end(entry), |(_, end)| *end)))?
+            }
         };
         let frame = read_frame(&mut reader, entry)?;
-        open = Some((entry.offset.saturating_add(entry.stored_len), reader));
+        open = Some((end(entry), reader));
         Ok(frame)
     }
 }
 
 /// Reads the stored bytes only, and takes their checksum.
 pub(crate) fn checksum(source: &Source<'_>, control: &Control<'_>) -> Result<Seen> {
-    let mut stored = Stored::open(source)?;
+    let mut stored = source.measured()?;
     let mut buffer = vec![0; 1 << 20];
     let mut progress = Progress { total_bytes: Some(source.size()), ..Progress::default() };
     loop {
@@ -160,42 +175,12 @@ pub(crate) fn checksum(source: &Source<'_>, control: &Control<'_>) -> Result<See
         progress.bytes += count as u64;
         control.reporter.report(&Event::Progress(progress));
     }
-    let seen = stored.finish(source.raw_bytes().unwrap_or_default())?;
-    source.compare(&seen)?;
-    Ok(seen)
-}
-
-/// The stored bytes, hashed as they pass.
-struct Stored {
-    reader: Box<dyn Read + Send>,
-    hasher: ChecksumHasher,
-    bytes: u64,
-}
-
-impl Stored {
-    fn open(source: &Source<'_>) -> Result<Self> {
-        Ok(Stored { reader: source.read(None)?, hasher: ChecksumHasher::new(), bytes: 0 })
-    }
-
-    /// Reads what is left, so that bytes behind the last frame are seen too.
-    fn finish(mut self, raw_bytes: u64) -> Result<Seen> {
-        std::io::copy(&mut self, &mut std::io::sink()).map_err(unreadable)?;
-        Ok(Seen { checksum: self.hasher.finish(), stored_bytes: self.bytes, raw_bytes })
-    }
-}
-
-impl Read for Stored {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let count = self.reader.read(buffer)?;
-        self.hasher.update(buffer.get(..count).unwrap_or_default());
-        self.bytes += count as u64;
-        Ok(count)
-    }
+    seen(source, stored, source.raw_bytes().unwrap_or_default())
 }
 
 fn in_order(
     codec: CodecKind,
-    stored: &mut Stored,
+    stored: &mut HashedArchive,
     total_bytes: Option<u64>,
     control: &Control<'_>,
     take: Take<'_>,
@@ -311,7 +296,7 @@ fn read_frame(stored: &mut dyn Read, entry: &IndexEntry) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn skip(stored: &mut Stored, bytes: u64) -> Result<()> {
+fn skip(stored: &mut HashedArchive, bytes: u64) -> Result<()> {
     let skipped = std::io::copy(&mut stored.take(bytes), &mut std::io::sink()).map_err(unreadable)?;
     if skipped == bytes { Ok(()) } else { Err(cut()) }
 }

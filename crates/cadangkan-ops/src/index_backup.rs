@@ -47,11 +47,16 @@ pub(crate) fn record(
     }
 }
 
+/// Tells whether a backup holds all of its databases.
+pub(crate) fn is_whole(manifest: &Manifest) -> bool {
+    manifest.selection.is_everything() && manifest.databases.iter().all(|part| part.selection.is_everything())
+}
+
 fn tags(manifest: &Manifest) -> Vec<String> {
     let mut tags = manifest.tags.clone();
-    let is_whole = manifest.selection.is_everything()
-        && manifest.databases.iter().all(|part| part.selection.is_everything());
-    for (tag, counts) in [(COMBINED_TAG, !manifest.databases.is_empty()), (SELECTION_TAG, !is_whole)] {
+    for (tag, counts) in
+        [(COMBINED_TAG, !manifest.databases.is_empty()), (SELECTION_TAG, !is_whole(manifest))]
+    {
         if counts && !tags.iter().any(|known| known == tag) {
             tags.push(tag.to_owned());
         }

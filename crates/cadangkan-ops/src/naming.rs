@@ -2,6 +2,7 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
+use cadangkan_archive::CipherKind;
 use cadangkan_core::{BackupId, Error, ErrorKind, Name, Result, Ticket};
 use cadangkan_storage::Key;
 
@@ -158,11 +159,13 @@ impl ArchiveName {
     }
 }
 
-/// The key of a file that lies beside an archive: the archive's, with another ending instead of its `extension`.
+/// The key of a file that lies beside an archive: the archive's, with another ending instead of its `extension`; that of a
+/// cipher stays.
 pub(crate) fn side_key(archive: &Key, extension: &str, ending: &str) -> Result<Key> {
     let name = archive.file_name();
     let base = name.strip_suffix(&format!(".{extension}")).unwrap_or(name);
-    archive.sibling(&format!("{base}.{ending}"))
+    let cipher = CipherKind::of_file(name).map(|cipher| format!(".{}", cipher.extension()));
+    archive.sibling(&format!("{base}.{ending}{}", cipher.unwrap_or_default()))
 }
 
 /// The folder of a storage under which all backups of a database lie.

@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{ScopedJoinHandle, scope};
 
-use cadangkan_archive::{ArchiveSummary, ArchiveWriter, Codec, EncodedFrame};
+use cadangkan_archive::{ArchiveSummary, ArchiveWriter, Codec, EncodedFrame, Sealer};
 use cadangkan_core::{Control, Error, ErrorKind, Event, Frame, Progress, Result, first_cause};
 use cadangkan_engine::FrameSink;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
@@ -69,12 +69,14 @@ impl Meter {
     }
 }
 
-/// Runs `produce`, encodes what it sends and gives the archive's bytes to `store`, in the order of sending.
+/// Runs `produce`, encodes what it sends and gives the archive's bytes, sealed where there is a sealer, to `store`, in the
+/// order of sending.
 ///
 /// `produce` runs in a thread of its own and may start more; it is cancelled when another stage fails. The error
 /// that made the others happen is returned.
 pub fn run<P, S>(
     codec: Codec,
+    sealer: Option<Sealer>,
     limits: Limits,
     meter: &Meter,
     control: &Control<'_>,
@@ -112,7 +114,7 @@ where
             .collect();
         // The clones in the threads keep the channels open; these would keep them open for ever.
         drop((frame_receiver, encoded_sender));
-        let store = ArchiveWriter::new(codec, store);
+        let store = ArchiveWriter::new(codec, sealer, store);
         let stored = append(
             store,
             meter,

@@ -1,12 +1,13 @@
 //! Files of a backup that lie beside its archive, whatever they are to its engine.
 
-use cadangkan_archive::{Checksum, MAX_SIDE_FILE, Manifest, SideFileInfo};
+use cadangkan_archive::{Checksum, FileRole, MAX_SIDE_FILE, Manifest, SideFileInfo};
 use cadangkan_core::{Error, ErrorKind, Result, ResultExt};
 use cadangkan_engine::{Descriptor, DumpOptions, LoadOptions, SideFile, SideKind, Users};
 use cadangkan_storage::Key;
 use serde_json::Map;
 
 use crate::Place;
+use crate::encrypt::Sealing;
 use crate::naming::side_key;
 use crate::source::read_limited;
 
@@ -17,14 +18,22 @@ pub(crate) struct BesideArchive {
 }
 
 impl BesideArchive {
-    /// Names what the engine gave; `extension` is the archive's.
-    pub(crate) fn name(archive: &Key, extension: &str, files: Vec<SideFile>) -> Result<Vec<Self>> {
+    /// Names what the engine gave, and encrypts it where the backup is; `extension` is the archive's.
+    pub(crate) fn name(
+        archive: &Key,
+        extension: &str,
+        files: Vec<SideFile>,
+        sealing: Option<&Sealing<'_>>,
+    ) -> Result<Vec<Self>> {
         files
             .into_iter()
-            .map(|file| {
+            .map(|mut file| {
                 if file.bytes.len() > MAX_SIDE_FILE {
                     return Err(Error::new(ErrorKind::Unsupported, "a side file is longer than 64 MiB")
                         .context("file", file.kind.word));
+                }
+                if let Some(sealing) = sealing {
+                    file.bytes = sealing.seal(FileRole::Side(file.kind.word), &file.bytes)?;
                 }
                 Ok(BesideArchive { key: side_key(archive, extension, file.kind.ending)?, file })
             })

@@ -6,14 +6,17 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use cadangkan_archive::{
-    Checksum, CodecKind, Index, MAX_MANIFEST, MAX_SIDE_FILE, Manifest, SequentialReader, SideFileInfo,
+    Checksum, ChecksumHasher, CodecKind, EncryptionInfo, FileRole, Index, MAX_MANIFEST, MAX_SIDE_FILE,
+    Manifest, SealedFile, SequentialReader, SideFileInfo, Wrap,
 };
 use cadangkan_catalog::{BackupFilter, BackupStatus};
 use cadangkan_core::{BackupId, Control, Error, ErrorKind, Level, Name, Result, ResultExt};
 use cadangkan_storage::Key;
 
+use crate::cover::{Cover, HashedArchive, StoredBytes, known_cipher, open_beside};
 use crate::feed::Seen;
 use crate::index_backup::COMBINED_TAG;
+use crate::measured::Measured;
 use crate::naming::{INDEX_SUFFIX, MANIFEST_SUFFIX, database_folder};
 use crate::{Context, Place, side};
 
@@ -23,6 +26,7 @@ use crate::{Context, Place, side};
 pub struct Source<'a> {
     bytes: Bytes<'a>,
     size: u64,
+    cover: Cover,
     codec: CodecKind,
     manifest: Option<Manifest>,
     index: Option<Index>,
@@ -84,7 +88,7 @@ impl<'a> Source<'a> {
         places: &[Place<'a>],
     ) -> Result<Self> {
         let error = match Source::search(context, database, wanted, places) {
-            Err(error) if context.catalog.is_some() && error.kind() != ErrorKind::Cancelled => error,
+            Err(error) if context.catalog.is_some() && may_be_elsewhere(&error) => error,
             found => return found,
         };
         Source::search(&Context { catalog: None, ..*context }, database, wanted, places).map_err(|_| error)
@@ -112,74 +116,119 @@ impl<'a> Source<'a> {
         let damaged = newest.map(|id| damaged_copies(context, database, id)).transpose()?.unwrap_or_default();
         copies.sort_by_key(|(place, _, _)| damaged.contains(place.name));
         for (place, key, manifest) in copies {
-            match Source::open_stored(place, key, manifest, &context.control) {
+            match Source::open_stored(place, key, manifest, context) {
                 Ok(source) => return Ok(source),
+                Err(error) if !may_be_elsewhere(&error) => return Err(error),
                 Err(error) => problems.push(error),
             }
         }
         Err(problems.into_iter().next().unwrap_or_else(|| not_found(database, wanted)))
     }
 
-    /// Opens the archive under a key, whose manifest was read.
+    /// Opens the archive under a key, whose manifest was read; one that is encrypted by the keys of the context.
     pub(crate) fn open_stored(
         place: Place<'a>,
         key: Key,
         manifest: Manifest,
-        control: &Control<'_>,
+        context: &Context<'_>,
     ) -> Result<Self> {
+        let mut source = Source::closed(place, key, manifest)?;
+        source.open(context)?;
+        source.index = source.usable_index(&context.control);
+        Ok(source)
+    }
+
+    /// The same without opening one that is encrypted: its stored bytes can be read and compared, and no more.
+    pub(crate) fn closed(place: Place<'a>, key: Key, manifest: Manifest) -> Result<Self> {
         let size = place.storage.stat(&key)?.map(|info| info.size).ok_or_else(|| {
             Error::new(ErrorKind::DamagedBackup, "the archive of this backup is gone")
                 .context("storage", place.name)
                 .context("key", &key)
                 .hint("restore from another backup: `cadangkan backups list` shows them")
         })?;
-        let codec = manifest.archive.codec;
-        let mut source = Source {
-            bytes: Bytes::Stored { place, key },
-            size,
-            codec,
-            manifest: Some(manifest),
-            index: None,
-            is_part: false,
-        };
-        source.index = source.usable_index(control);
-        Ok(source)
+        let cover = if manifest.encryption.is_encrypted() { Cover::Closed } else { Cover::Plain };
+        let (bytes, codec) = (Bytes::Stored { place, key }, manifest.archive.codec);
+        Ok(Source { bytes, size, cover, codec, manifest: Some(manifest), index: None, is_part: false })
     }
 
     /// Opens an archive file, with the manifest and index beside it if they are there and fit.
-    pub fn file(path: &Path, control: &Control<'_>) -> Result<Self> {
+    pub fn file(path: &Path, context: &Context<'_>) -> Result<Self> {
+        let control = &context.control;
         let at = |error: std::io::Error| {
             Error::io("cannot open the archive", error).context("path", path.display())
         };
-        let mut file = File::open(path).map_err(at)?;
+        let file = File::open(path).map_err(at)?;
         let metadata = file.metadata().map_err(at)?;
         if !metadata.is_file() {
             return Err(Error::new(ErrorKind::Usage, "not a file").context("path", path.display()));
         }
-        let mut first = Vec::new();
-        file.by_ref().take(16).read_to_end(&mut first).map_err(at)?;
         let (bytes, size) = (Bytes::File(path.to_owned()), metadata.len());
-        let mut source = Source {
-            bytes,
-            size,
-            codec: CodecKind::detect(&first),
-            manifest: None,
-            index: None,
-            is_part: false,
-        };
+        let (codec, cover) = (CodecKind::None, Cover::Plain);
+        let mut source = Source { bytes, size, cover, codec, manifest: None, index: None, is_part: false };
+        if SealedFile::is_one(&source.first_bytes()?) {
+            source.cover = Cover::Closed;
+        }
         match source.beside(MANIFEST_SUFFIX, MAX_MANIFEST).and_then(|bytes| Manifest::from_bytes(&bytes)) {
             Ok(manifest) => {
                 source.codec = manifest.archive.codec;
                 source.manifest = Some(manifest);
+                source.open(context)?;
                 source.index = source.usable_index(control);
             }
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => {
-                let text = format!("the manifest beside the archive is not used: {error}");
-                control.message(Level::Warning, &text);
+                if error.kind() != ErrorKind::NotFound {
+                    let text = format!("the manifest beside the archive is not used: {error}");
+                    control.message(Level::Warning, &text);
+                }
+                source.open(context)?;
+                source.codec = CodecKind::detect(&source.first_bytes()?);
             }
         }
         Ok(source)
+    }
+
+    /// The first bytes, decrypted where it was opened.
+    fn first_bytes(&self) -> Result<Vec<u8>> {
+        let mut first = Vec::new();
+        let reader = match self.cover {
+            Cover::Closed => self.read_stored(None)?,
+            _ => self.read(None)?,
+        };
+        reader
+            .take(16)
+            .read_to_end(&mut first)
+            .map_err(|error| Error::io("cannot read the archive", error).context("at", self.location()))?;
+        Ok(first)
+    }
+
+    /// Opens an archive that is encrypted. The wraps in the manifest count, since they are newer; those in the archive's
+    /// own header do where there is none.
+    fn open(&mut self, context: &Context<'_>) -> Result<()> {
+        let expected = self.manifest.as_ref().map(|manifest| &manifest.encryption);
+        let cipher = expected.map(|encryption| encryption.cipher.as_str());
+        if matches!(self.cover, Cover::Plain) || cipher == Some(EncryptionInfo::NONE) {
+            return Ok(());
+        }
+        if let Some(cipher) = cipher {
+            known_cipher(cipher)?;
+        }
+        let newer = expected.map(|encryption| encryption.keys.as_slice()).filter(|keys| !keys.is_empty());
+        let whose = self.manifest.as_ref().map(|manifest| &manifest.database_name);
+        let mut data_key = None;
+        let unlock = |wraps: &[Wrap]| {
+            let key = context.keys.unlock(whose, newer.unwrap_or(wraps))?;
+            data_key = Some(key.clone());
+            Ok(key)
+        };
+        let begin = self.read_stored(Some(0..SealedFile::LONGEST_HEADER.min(self.size)))?;
+        let opened = SealedFile::open(begin, self.size, FileRole::Archive, unlock);
+        let file = opened.map_err(|error| error.context("backup", self.location()))?;
+        let Some(data_key) = data_key else { return Ok(()) };
+        if let Some(manifest) = &mut self.manifest {
+            manifest.reveal(&data_key)?;
+        }
+        self.cover = Cover::Opened { file, data_key };
+        Ok(())
     }
 
     /// The databases, where the archive holds several.
@@ -206,6 +255,7 @@ impl<'a> Source<'a> {
         Ok(Source {
             bytes: self.bytes.clone(),
             size: self.size,
+            cover: self.cover.clone(),
             codec: self.codec,
             manifest: Some(manifest),
             index: Some(index.of_database(name)),
@@ -261,11 +311,47 @@ impl<'a> Source<'a> {
         self.index.as_ref()
     }
 
+    /// Reads the archive, decrypted.
     pub(crate) fn read(&self, range: Option<Range<u64>>) -> Result<Box<dyn Read + Send>> {
+        match &self.cover {
+            Cover::Plain => self.read_stored(range),
+            Cover::Opened { file, .. } => {
+                let range = range.unwrap_or(0..file.plain_bytes());
+                let stored = self.read_stored(Some(file.stored(&range)))?;
+                Ok(Box::new(file.reader(stored, &range)))
+            }
+            Cover::Closed => Err(self.closed_error()),
+        }
+    }
+
+    /// Reads all stored bytes, hashed as they pass, and gives them decrypted.
+    pub(crate) fn read_hashed(&self) -> Result<HashedArchive> {
+        let mut stored = self.measured()?;
+        match &self.cover {
+            Cover::Plain => Ok(HashedArchive::Plain(stored)),
+            Cover::Opened { file, .. } => {
+                file.skip_header(&mut stored)?;
+                Ok(HashedArchive::Sealed(file.reader(stored, &(0..file.plain_bytes()))))
+            }
+            Cover::Closed => Err(self.closed_error()),
+        }
+    }
+
+    /// Reads all stored bytes as they are, hashed as they pass.
+    pub(crate) fn measured(&self) -> Result<StoredBytes> {
+        Ok(Measured::new(self.read_stored(None)?, ChecksumHasher::new()))
+    }
+
+    fn read_stored(&self, range: Option<Range<u64>>) -> Result<Box<dyn Read + Send>> {
         match &self.bytes {
             Bytes::Stored { place, key } => place.storage.read(key, range),
             Bytes::File(path) => read_file(path, range),
         }
+    }
+
+    fn closed_error(&self) -> Error {
+        Error::new(ErrorKind::Internal, "an encrypted archive was read before it was opened")
+            .context("archive", self.location())
     }
 
     /// Holds what was seen of the archive against its manifest.
@@ -302,10 +388,18 @@ impl<'a> Source<'a> {
         if Checksum::of(&bytes) != manifest.index.checksum {
             return Err(Error::new(ErrorKind::DamagedBackup, "the index is not what the manifest says"));
         }
-        let index = Index::read(bytes.as_slice())?;
+        let (plain, plain_bytes) = match &self.cover {
+            Cover::Plain => (bytes, manifest.archive.size_bytes),
+            Cover::Opened { file, data_key } => {
+                (open_beside(&bytes, FileRole::Index, data_key)?, file.plain_bytes())
+            }
+            // What its checksum says is all that can be known.
+            Cover::Closed => return Ok(None),
+        };
+        let index = Index::read(plain.as_slice())?;
         let archive = &manifest.archive;
         let fits = (index.codec(), index.stored_bytes(), index.raw_bytes())
-            == (archive.codec, archive.size_bytes, archive.raw_bytes);
+            == (archive.codec, plain_bytes, archive.raw_bytes);
         if fits {
             Ok(Some(index))
         } else {
@@ -313,7 +407,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Reads a side file and holds it against the manifest.
+    /// Reads a side file, holds it against the manifest, and decrypts it where the archive was opened.
     pub(crate) fn read_side_file(&self, info: &SideFileInfo) -> Result<Vec<u8>> {
         let read = match &self.bytes {
             Bytes::Stored { place, key } => side::read(*place, &key.sibling(&info.file)?),
@@ -324,7 +418,11 @@ impl<'a> Source<'a> {
             ErrorKind::NotFound => side::damaged(info, "a file that lay beside the archive is gone"),
             _ => error,
         })?;
-        side::compare(info, &bytes).map(|()| bytes)
+        side::compare(info, &bytes)?;
+        match &self.cover {
+            Cover::Opened { data_key, .. } => open_beside(&bytes, FileRole::Side(&info.kind), data_key),
+            Cover::Plain | Cover::Closed => Ok(bytes),
+        }
     }
 
     /// Reads a small object that lies beside the archive.
@@ -339,6 +437,11 @@ impl<'a> Source<'a> {
         };
         read_limited(reader, limit)
     }
+}
+
+/// Whether another copy of the backup may do better.
+fn may_be_elsewhere(error: &Error) -> bool {
+    !matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::WrongKey)
 }
 
 /// Finds the manifest of a backup in one storage: by the catalog, or without it by looking through the storage.

@@ -121,7 +121,7 @@ pub fn delete(
     })
 }
 
-fn audit(context: &Context<'_>, action: &str, subject: &str, places: &[Place<'_>]) -> Result<()> {
+pub(crate) fn audit(context: &Context<'_>, action: &str, subject: &str, places: &[Place<'_>]) -> Result<()> {
     let Some(catalog) = context.catalog else { return Ok(()) };
     let storages: Vec<_> = places.iter().map(|place| place.name.as_str()).collect();
     let (now, detail) = (context.control.clock.now(), json!({ "storages": storages }));

@@ -100,7 +100,12 @@ fn check(
         return Err(Error::new(ErrorKind::DamagedBackup, "the manifest is that of another backup")
             .context("found", format!("{} {}", manifest.database_name, manifest.backup_id)));
     }
-    let source = Source::open_stored(place, key, manifest, control)?;
+    // Checksums are of stored bytes, and need no key.
+    let source = match level {
+        VerifyLevel::Checksum => Source::closed(place, key, manifest)?,
+        VerifyLevel::Read => Source::open_stored(place, key, manifest, context)
+            .map_err(|error| error.hint("`--level checksum` needs no key"))?,
+    };
     control.step("read the index");
     source.read_index().map_err(as_damage)?;
     for side in source.manifest().into_iter().flat_map(|manifest| &manifest.side_files) {

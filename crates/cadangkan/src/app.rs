@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use crate::cli::{Global, OutputFormat};
 use crate::config::{self, Config, Sources};
+use crate::encryption::KeyHolder;
 use crate::inventory::{DatabaseEntry, Definitions, Inventory, StorageEntry};
 use crate::process::{self, Process, SystemClock};
 use crate::ui::progress::Watcher;
@@ -43,6 +44,8 @@ pub(crate) struct Session {
     holder: String,
     initiator: String,
     locks: PathBuf,
+    /// What opens encrypted backups.
+    pub(crate) keys: KeyHolder,
 }
 
 /// Whether a command can do without the catalog.
@@ -76,6 +79,7 @@ impl App {
             holder: format!("pid {pid} on {host}"),
             initiator: format!("cli:{user}@{host}"),
             locks: home.join("locks"),
+            keys: KeyHolder::new(self.process.can_ask.then_some(self.message_style)),
             home,
         })
     }
@@ -221,6 +225,7 @@ impl Session {
             initiator: &self.initiator,
             ticket: None,
             profile: self.inventory.config().profile.as_deref(),
+            keys: self,
             holder: &self.holder,
         }
     }

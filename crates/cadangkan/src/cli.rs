@@ -151,6 +151,8 @@ pub(crate) enum Command {
     Status(commands::status::StatusArgs),
     /// Rebuild the catalog from what a storage holds
     Adopt(commands::adopt::AdoptArgs),
+    /// Make keys for encrypted backups, and change who can open them
+    Key(commands::key::KeyArgs),
     /// Show, check, edit, export and import the configuration
     Config(commands::config::ConfigArgs),
     /// Print the completions for a shell

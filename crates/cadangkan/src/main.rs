@@ -4,6 +4,7 @@ mod app;
 mod cli;
 mod commands;
 mod config;
+mod encryption;
 #[cfg(test)]
 mod every_command;
 mod inventory;

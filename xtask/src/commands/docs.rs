@@ -79,7 +79,8 @@ pub(crate) fn check(instrumentation: Option<&Instrumentation>, servers: Option<&
         }
         checked.examples += found.len();
         let variables = variables.unwrap_or_default();
-        failures += run_page(&name, &found, &target, instrumentation, playground, &variables)?;
+        let place = Place { target: &target, beside: &beside(&page, &text)? };
+        failures += run_page(&name, &found, place, instrumentation, playground, &variables)?;
     }
     if failures > 0 {
         bail!("{failures} of {} examples of the documentation are not true", checked.examples);
@@ -88,6 +89,28 @@ pub(crate) fn check(instrumentation: Option<&Instrumentation>, servers: Option<&
         bail!("no server for the examples of {}", checked.skipped.join(", "));
     }
     Ok(checked)
+}
+
+/// The files beside a page that it names, which its examples find in their folder.
+fn beside(page: &Path, text: &str) -> Result<Vec<PathBuf>> {
+    let folder = page.parent().context("a page lies in a folder")?;
+    let mut named = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let is_page = path.extension().is_some_and(|extension| extension == "md");
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if path.is_file() && !is_page && text.contains(&format!("]({name})")) {
+            named.push(path);
+        }
+    }
+    Ok(named)
+}
+
+/// Where a page runs: the program's folder, and what lies beside the page.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    target: &'a Path,
+    beside: &'a [PathBuf],
 }
 
 fn pages_of(root: &Path) -> Result<Vec<PathBuf>> {
@@ -112,7 +135,7 @@ fn pages_of(root: &Path) -> Result<Vec<PathBuf>> {
 fn run_page(
     name: &str,
     examples: &[Example],
-    target: &Path,
+    Place { target, beside }: Place<'_>,
     instrumentation: Option<&Instrumentation>,
     playground: Option<&Playground>,
     variables: &[(String, String)],
@@ -121,6 +144,10 @@ fn run_page(
         return Ok(0);
     }
     let folder = Scratch::new(target, name)?;
+    for file in beside {
+        let name = file.file_name().context("a file has a name")?;
+        fs::copy(file, folder.0.join("work").join(name))?;
+    }
     let home = folder.0.join("home");
     let _visit = playground.map(|playground| playground.visit(examples, &home)).transpose()?;
     let mut failures = 0;
@@ -208,7 +235,15 @@ this
 $ exit 1
 ```
 ";
-        let failures = run_page("docs/a.md", &pages::examples(page), &target, None, None, &[]).unwrap();
+        let failures = run_page(
+            "docs/a.md",
+            &pages::examples(page),
+            Place { target: &target, beside: &[] },
+            None,
+            None,
+            &[],
+        )
+        .unwrap();
         assert_eq!(failures, 2);
         let left = fs::read_dir(target.join("docs")).unwrap().count();
         fs::remove_dir_all(&target).unwrap();

@@ -74,7 +74,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("clap", &["cadangkan"]),
     ("clap_complete", &["cadangkan"]),
     ("clap_mangen", &["cadangkan"]),
-    ("curve25519-dalek", &["cadangkan-mywire"]),
+    ("curve25519-dalek", &["cadangkan-archive", "cadangkan-mywire"]),
     ("flate2", &["cadangkan-archive"]),
     ("indicatif", &["cadangkan"]),
     ("inquire", &["cadangkan"]),

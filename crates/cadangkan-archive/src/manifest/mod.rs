@@ -1,4 +1,5 @@
 mod check;
+mod hide;
 mod parts;
 mod seal;
 

@@ -5,7 +5,7 @@ use cadangkan_core::{Error, ErrorKind, Selection};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use crate::{Checksum, CodecKind};
+use crate::{Checksum, CodecKind, Wrap};
 
 /// The archive, as its manifest describes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,6 +90,15 @@ pub struct SideFileInfo {
 pub struct EncryptionInfo {
     /// The cipher's word; [`EncryptionInfo::NONE`] when there is none.
     pub cipher: String,
+    /// Length of the archive before encryption.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plain_bytes: Option<u64>,
+    /// The data key, wrapped for each who may open the backup: these count, newer than those in the files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<Wrap>,
+    /// What the manifest keeps to itself, encrypted, as base64; see [`Manifest::hide`](crate::Manifest::hide).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hidden: Option<String>,
     /// Members that this program does not know.
     #[serde(flatten)]
     pub other: Map<String, Value>,
@@ -101,7 +110,13 @@ impl EncryptionInfo {
 
     /// Describes an archive that is not encrypted.
     pub fn none() -> Self {
-        EncryptionInfo { cipher: EncryptionInfo::NONE.into(), other: Map::new() }
+        EncryptionInfo {
+            cipher: EncryptionInfo::NONE.into(),
+            plain_bytes: None,
+            keys: Vec::new(),
+            hidden: None,
+            other: Map::new(),
+        }
     }
 
     /// Tells whether the archive is encrypted.

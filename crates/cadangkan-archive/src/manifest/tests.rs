@@ -129,9 +129,14 @@ fn every_cut_and_every_addition_is_seen() {
 
 #[test]
 fn what_is_not_known_is_kept() {
+    let sixty_bytes = "A".repeat(80);
+    let keys = format!("[{{\"kind\": \"chip\", \"slot\": 1, \"sealed\": \"{sixty_bytes}\"}}]");
     let bytes = sealed(|body| {
         body.replace("\"trigger\": \"manual\"", "\"trigger\": \"solstice\"")
-            .replace("\"cipher\": \"none\"", "\"cipher\": \"aes-256-gcm\", \"keys\": [1]")
+            .replace(
+                "\"cipher\": \"none\"",
+                &format!("\"cipher\": \"aes-256-gcm\", \"salted\": 7, \"keys\": {keys}"),
+            )
             .replace("\"level\": 3", "\"level\": 3, \"window\": 27")
             .replace("\"warnings\": []", "\"warnings\": [], \"chain\": {\"base\": \"x\"}")
     });
@@ -139,7 +144,8 @@ fn what_is_not_known_is_kept() {
     assert_eq!(manifest.trigger, Trigger::Other("solstice".into()));
     assert!(manifest.encryption.is_encrypted());
     let again: Value = serde_json::from_slice(&manifest.to_bytes().unwrap()).unwrap();
-    assert_eq!(again["encryption"]["keys"][0], 1);
+    let expected: Value = serde_json::from_str(&keys).unwrap();
+    assert_eq!((&again["encryption"]["keys"], &again["encryption"]["salted"]), (&expected, &Value::from(7)));
     assert_eq!(again["archive"]["window"], 27);
     assert_eq!(again["chain"]["base"], "x");
 }

@@ -2,8 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use cadangkan_archive::{Checksum, CodecKind, Index, Manifest, rebuild_index};
+use cadangkan_archive::{
+    Checksum, CodecKind, FileRole, Identities, Index, Manifest, SealedFile, rebuild_index,
+};
 use cadangkan_core::{ObjectName, Section};
+use zeroize::Zeroizing;
 
 use crate::support::{read_by_index, read_sequentially};
 
@@ -106,4 +109,40 @@ fn version_1_keeps_names_and_sections() {
     assert_eq!((odd.object.to_string().as_str(), odd.rows, odd.part), ("public.größe \"x\"\n客户", 1, 0));
     assert_eq!(statements.manifest.objects.len(), 3);
     assert_eq!(statements.manifest.ticket.as_deref(), Some("OPS-7"));
+}
+
+#[test]
+fn version_1_encrypted_opens_with_each_of_its_secrets() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../golden/v1");
+    let read = |name: &str| std::fs::read(folder.join("encrypted").join(name)).unwrap();
+    let text = |name: &str| String::from_utf8(read(name)).unwrap();
+    let name = "statements.sql.zst.enc";
+    let (archive, index) = (read(name), read(&format!("{name}.index")));
+    let manifest = Manifest::from_bytes(&read(&format!("{name}{}", Manifest::SUFFIX))).unwrap();
+    assert_eq!(Checksum::of(&archive), manifest.archive.checksum);
+    assert_eq!(Checksum::of(&index), manifest.index.checksum);
+    let checksum = std::fs::read_to_string(folder.join("statements.sql.checksum")).unwrap();
+    for secret in ["passphrase-argon2id.txt", "passphrase-pbkdf2.txt", "private-key.txt", "key-file.txt"] {
+        let mut identities = Identities::default();
+        match secret.starts_with("passphrase") {
+            true => identities.add_passphrase(Zeroizing::new(text(secret))),
+            false => identities.add_file(&text(secret)).unwrap(),
+        }
+        let data_key = identities.unwrap(&manifest.encryption.keys).unwrap();
+        let open = |bytes: &[u8], role| {
+            let unlock = |wraps: &[_]| {
+                assert_eq!(wraps, manifest.encryption.keys);
+                Ok(data_key.clone())
+            };
+            SealedFile::open(bytes, bytes.len() as u64, role, unlock).unwrap().open_bytes(bytes).unwrap()
+        };
+        let (archive, index) = (open(&archive, FileRole::Archive), open(&index, FileRole::Index));
+        let index = Index::read(index.as_slice()).unwrap();
+        let raw = read_by_index(&index, &archive).unwrap();
+        assert_eq!(Checksum::of(&raw).to_string(), checksum.trim_end(), "{secret}");
+        let mut manifest = manifest.clone();
+        assert!(manifest.objects.is_empty());
+        manifest.reveal(&data_key).unwrap();
+        assert_eq!(manifest.objects.len(), 3);
+    }
 }

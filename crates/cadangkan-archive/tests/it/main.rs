@@ -8,6 +8,7 @@
 )]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "what a test says about itself")]
 
+mod cipher;
 mod damage;
 mod golden;
 mod hostile;

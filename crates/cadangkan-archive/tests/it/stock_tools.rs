@@ -160,3 +160,38 @@ fn a_foreign_file_gets_an_index_when_its_frames_are_short() {
         assert!(crate::support::read_by_index(&index, &archive).unwrap() == raw);
     }
 }
+
+/// The script of the documentation opens what every kind of secret opens.
+#[test]
+fn the_script_of_the_documentation_decrypts() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let (script, folder) = (root.join("docs/decrypt.py"), root.join("golden/v1/encrypted"));
+    let at = |name: &str| folder.join(name).display().to_string();
+    let archive = at("statements.sql.zst.enc");
+    let manifest = format!("{archive}.meta.json");
+    let expected = std::fs::read_to_string(root.join("golden/v1/statements.sql.checksum")).unwrap();
+    for (flag, secret) in [
+        ("--passphrase-file", "passphrase-argon2id.txt"),
+        ("--passphrase-file", "passphrase-pbkdf2.txt"),
+        ("--key-file", "private-key.txt"),
+        ("--key-file", "key-file.txt"),
+    ] {
+        for more in [&[][..], &["--manifest", &manifest]] {
+            let (script, secret) = (script.display().to_string(), at(secret));
+            let arguments = [&[&script, &archive, flag, &secret][..], more].concat();
+            let Some(plain) = output("python3", &arguments, b"") else { return };
+            let Some(raw) = output("zstd", &["-dc"], &plain) else { return };
+            assert_eq!(cadangkan_archive::Checksum::of(&raw).to_string(), expected.trim_end(), "{secret}");
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut bytes = std::fs::read(&archive).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    let damaged = folder.path().join("damaged.enc").display().to_string();
+    std::fs::write(&damaged, bytes).unwrap();
+    let (script, secret) = (script.display().to_string(), at("key-file.txt"));
+    let Some(refused) = run("python3", &[&script, &damaged, "--key-file", &secret], b"") else { return };
+    assert!(!refused.status.success() && refused.stdout.is_empty());
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("damaged"));
+}

@@ -31,7 +31,7 @@ pub(crate) fn build(codec: Codec, frames: &[Vec<u8>]) -> Built {
 pub(crate) fn build_from(codec: Codec, frames: &[Frame]) -> Built {
     let mut archive = Vec::new();
     let mut encoder = codec.encoder().unwrap();
-    let mut writer = ArchiveWriter::new(codec, |bytes: &[u8]| {
+    let mut writer = ArchiveWriter::new(codec, None, |bytes: &[u8]| {
         archive.extend_from_slice(bytes);
         Ok(())
     });

@@ -29,7 +29,7 @@ fn takes_a_frame_of_one_long_row() {
 #[test]
 fn refuses_a_section_that_is_over() {
     let mut encoder = codec(CodecKind::Zstd).encoder().unwrap();
-    let mut writer = ArchiveWriter::new(codec(CodecKind::Zstd), |_| Ok(()));
+    let mut writer = ArchiveWriter::new(codec(CodecKind::Zstd), None, |_| Ok(()));
     writer.append(&encoder.encode(&frame(Section::PostData, vec![1]), Vec::new()).unwrap()).unwrap();
     let late = encoder.encode(&frame(Section::Data, vec![1]), Vec::new()).unwrap();
     assert_eq!(writer.append(&late).unwrap_err().kind(), ErrorKind::Internal);
@@ -40,7 +40,7 @@ fn after_a_failed_write_there_is_no_archive() {
     for kind in CodecKind::ALL {
         for failing in 0..3 {
             let mut writes = 0;
-            let mut writer = ArchiveWriter::new(codec(kind), |_| {
+            let mut writer = ArchiveWriter::new(codec(kind), None, |_| {
                 writes += 1;
                 if writes == failing + 1 { Err(Error::new(ErrorKind::NoSpace, "full")) } else { Ok(()) }
             });

@@ -25,7 +25,7 @@ fn restores_from_the_archive_alone() {
         std::fs::copy(stored, &alone).unwrap();
         let target = world.folder.join(format!("restored-{kind}.db"));
         world.with_context(|context| {
-            let source = Source::file(&alone, &context.control).unwrap();
+            let source = Source::file(&alone, context).unwrap();
             assert!(source.manifest().is_none());
             restore_source(context, &source, &target).unwrap();
         });
@@ -52,7 +52,7 @@ fn a_file_that_was_cut_anywhere_is_refused() {
             std::fs::write(&alone, &whole[..whole.len() * part / 20]).unwrap();
             let target = world.folder.join("restored.db");
             let error = world.with_context(|context| {
-                let source = Source::file(&alone, &context.control).unwrap();
+                let source = Source::file(&alone, context).unwrap();
                 failure(restore_source(context, &source, &target))
             });
             assert_eq!(error.kind(), ErrorKind::DamagedBackup, "{kind} {part}: {error:?}");
@@ -79,7 +79,7 @@ fn exports_are_the_same_database() {
             .unwrap();
         let target = world.folder.join(format!("from-{name}.db"));
         world.with_context(|context| {
-            let source = Source::file(&out.local_path(&key).unwrap(), &context.control).unwrap();
+            let source = Source::file(&out.local_path(&key).unwrap(), context).unwrap();
             restore_source(context, &source, &target).unwrap();
         });
         assert_eq!(fingerprints(engine(&target).as_ref()), world.fingerprints(), "{name}");

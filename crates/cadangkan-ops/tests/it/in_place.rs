@@ -194,7 +194,7 @@ fn foreign_scripts_reach_the_engine_plain_or_compressed() {
     let locks = farm.folder.path().join("locks");
     let context = farm.context(&locks, &NoReporter);
     for (path, codec) in [(script, CodecKind::None), (packed, CodecKind::Gzip)] {
-        let source = Source::file(&path, &context.control).unwrap();
+        let source = Source::file(&path, &context).unwrap();
         assert!(source.manifest().is_none() && source.codec() == codec);
         assert!(source.peek(4096).unwrap().starts_with(b"CREATE shop a\n"));
         let into = FakeServer::new();
@@ -208,6 +208,6 @@ fn foreign_scripts_reach_the_engine_plain_or_compressed() {
     // A custom-format dump is no codec of ours: its bytes come as they are.
     let custom = folder.path().join("foreign.dump");
     std::fs::write(&custom, b"PGDMP\x01\x0e\x00\x04\x08\x01").unwrap();
-    let source = Source::file(&custom, &context.control).unwrap();
+    let source = Source::file(&custom, &context).unwrap();
     assert_eq!((source.codec(), source.peek(5).unwrap()), (CodecKind::None, b"PGDMP".to_vec()));
 }

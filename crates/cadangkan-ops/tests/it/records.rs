@@ -100,7 +100,7 @@ fn files_beside_an_archive_are_used_only_when_they_fit() {
     let expected = world.fingerprints();
     world.back_up().unwrap();
     let archive = world.archive();
-    let open = || world.with_context(|context| Source::file(&archive, &context.control)).unwrap();
+    let open = || world.with_context(|context| Source::file(&archive, context)).unwrap();
     assert!(open().manifest().is_some());
     let (index, manifest) = (world.stored(".index"), world.stored(".meta.json"));
     for (file, has_manifest) in [(index, true), (manifest, false)] {
@@ -119,16 +119,15 @@ fn files_beside_an_archive_are_used_only_when_they_fit() {
 #[test]
 fn what_is_no_archive_file_is_said_plainly() {
     let world = World::new();
-    let open = |name: &str| {
-        world.with_context(|context| Source::file(&world.folder.join(name), &context.control).map(drop))
-    };
+    let open =
+        |name: &str| world.with_context(|context| Source::file(&world.folder.join(name), context).map(drop));
     std::fs::create_dir(world.folder.join("folder")).unwrap();
     assert_eq!(failure(open("folder")).kind(), ErrorKind::Usage);
     assert_eq!(failure(open("nothing")).kind(), ErrorKind::NotFound);
     std::fs::write(world.folder.join("text"), "not a database").unwrap();
     let target = world.folder.join("restored.db");
     let error = world.with_context(|context| {
-        let source = Source::file(&world.folder.join("text"), &context.control).unwrap();
+        let source = Source::file(&world.folder.join("text"), context).unwrap();
         failure(restore_source(context, &source, &target))
     });
     assert_eq!(error.kind(), ErrorKind::DamagedBackup, "{error:?}");

@@ -5,12 +5,13 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use cadangkan_archive::Identities;
 use cadangkan_core::{
     Cancel, Control, ErrorKind, Event, Fingerprint, Name, NoReporter, ObjectName, Pattern, Reporter,
     Selection,
 };
 use cadangkan_engine::Engine;
-use cadangkan_ops::backup::{BackupReport, backup};
+use cadangkan_ops::backup::{BackupReport, BackupRequest, backup};
 use cadangkan_ops::restore::{RestoreReport, RestoreRequest, Target, plan, restore};
 use cadangkan_ops::source::{Source, Wanted};
 use cadangkan_ops::{Context, Database, Place};
@@ -26,6 +27,7 @@ pub(crate) struct Farm {
     pub(crate) engine: Box<dyn Engine>,
     pub(crate) storage: Local,
     pub(crate) name: Name,
+    pub(crate) keys: Identities,
     clock: FakeClock,
     cancel: Cancel,
     pub(crate) folder: tempfile::TempDir,
@@ -41,6 +43,7 @@ impl Farm {
             server,
             storage: Local::new(folder.path().join("backups")),
             name: Name::new("farm").unwrap(),
+            keys: Identities::default(),
             clock: FakeClock::default(),
             cancel: Cancel::default(),
             folder,
@@ -57,18 +60,31 @@ impl Farm {
             initiator: "test",
             ticket: None,
             profile: None,
+            keys: &self.keys,
             holder: "the test",
         }
     }
 
     pub(crate) fn back_up(&self, reporter: &dyn Reporter) -> cadangkan_core::Result<BackupReport> {
+        self.back_up_with(reporter, &request())
+    }
+
+    pub(crate) fn back_up_with(
+        &self,
+        reporter: &dyn Reporter,
+        request: &BackupRequest,
+    ) -> cadangkan_core::Result<BackupReport> {
         let locks = self.folder.path().join("locks");
         let place = Place { name: &self.name, storage: &self.storage };
         let database = Database { name: &self.name, engine: self.engine.as_ref(), one_of: None };
-        backup(&self.context(&locks, reporter), database, &[place], &request())
+        backup(&self.context(&locks, reporter), database, &[place], request)
     }
 
-    fn restore(&self, tables: &[&str], into: &FakeServer) -> cadangkan_core::Result<RestoreReport> {
+    pub(crate) fn restore(
+        &self,
+        tables: &[&str],
+        into: &FakeServer,
+    ) -> cadangkan_core::Result<RestoreReport> {
         let locks = self.folder.path().join("locks");
         let context = self.context(&locks, &NoReporter);
         let places = [Place { name: &self.name, storage: &self.storage }];

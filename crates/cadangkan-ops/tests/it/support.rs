@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cadangkan_archive::{Codec, CodecKind, Trigger};
+use cadangkan_archive::{Codec, CodecKind, Identities, Trigger};
 use cadangkan_catalog::Catalog;
 use cadangkan_core::{Cancel, Control, Error, Name, NoReporter, ObjectReport, Reporter, Result, Selection};
 use cadangkan_engine::{DumpRequest, Engine, LoadMode};
@@ -29,6 +29,7 @@ pub(crate) struct World {
     pub(crate) catalog: Catalog,
     pub(crate) clock: FakeClock,
     pub(crate) cancel: Cancel,
+    pub(crate) keys: Identities,
     /// Last, so that all files in it are closed when it goes.
     #[allow(dead_code, reason = "kept for its drop")]
     pub(crate) temporary: Option<TempDir>,
@@ -55,6 +56,7 @@ impl World {
             catalog: Catalog::open(&folder.join("catalog.db")).unwrap(),
             clock: FakeClock::default(),
             cancel: Cancel::default(),
+            keys: Identities::default(),
             temporary: None,
         }
     }
@@ -90,6 +92,7 @@ impl World {
             initiator: "test",
             ticket: None,
             profile: None,
+            keys: &self.keys,
             holder: "the test",
         }
     }
@@ -202,6 +205,7 @@ pub(crate) fn request() -> BackupRequest {
         name: ArchiveName::InFolders(FileNameTemplate::default()),
         trigger: Trigger::Manual,
         tags: Vec::new(),
+        encryption: None,
         wait: Duration::ZERO,
     }
 }

@@ -1,7 +1,7 @@
 mod beside;
 pub(crate) mod databases;
 mod server;
-mod text;
+pub(crate) mod text;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,6 +19,7 @@ use crate::app::{App, CatalogNeed, Places, Session};
 use crate::commands::selection::SelectionArgs;
 use crate::commands::ticket::TicketArgs;
 use crate::commands::{DatabaseUrl, parse_wait};
+use crate::encryption::EncryptFlags;
 use crate::inventory::{DatabaseEntry, EffectiveOptions, Wishes};
 use crate::registry;
 use crate::ui::escape;
@@ -71,6 +72,8 @@ pub(crate) struct BackupArgs {
     databases: DatabaseArgs,
     #[command(flatten)]
     beside: BesideArgs,
+    #[command(flatten)]
+    encryption: EncryptFlags,
 }
 
 impl BackupArgs {
@@ -88,6 +91,7 @@ impl BackupArgs {
             globals: false,
             row_security: false,
             beside: BesideArgs::default(),
+            encryption: EncryptFlags::default(),
             tag: Vec::new(),
             ticket: TicketArgs::default(),
             confirm: false,
@@ -117,17 +121,18 @@ struct How {
 }
 
 impl BackupArgs {
-    fn wishes(&self) -> Wishes {
+    fn wishes(&self, app: &App) -> Result<Wishes> {
         let how = &self.how;
-        Wishes {
+        Ok(Wishes {
             storage: (!self.storage.is_empty()).then(|| self.storage.clone()),
             compression: how.compression,
             level: how.level,
             file_name: None,
             check: if how.no_check { Some(false) } else { how.check.then_some(true) },
             fingerprints: how.fingerprints.then_some(true),
+            encryption: self.encryption.settings(app)?,
             backup: self.selection.options(self.globals),
-        }
+        })
     }
 }
 
@@ -157,8 +162,8 @@ fn back_up(app: &App, session: &Session, entry: &DatabaseEntry, args: &BackupArg
     let ticket = args.ticket.of(app, session, &[&entry.name])?;
     let engine = entry.open()?;
     let places = session.places(entry, &args.storage)?;
-    let effective = session.inventory.effective(entry, &args.wishes());
-    let mut request = request(&effective, Trigger::Manual)?;
+    let effective = session.inventory.effective(entry, &args.wishes(app)?);
+    let mut request = request(entry, &effective, Trigger::Manual)?;
     select(&mut request, &effective, args);
     request.tags = entry.options.tags.iter().chain(&args.tag).cloned().collect();
     request.tags.dedup();
@@ -191,8 +196,8 @@ fn back_up_once(app: &App, session: &Session, url: &DatabaseUrl, args: &BackupAr
     let folder = args.to_dir.clone().unwrap_or_default();
     let places = Places::one(Name::new("to-dir")?, open_folder(app, &folder)?);
     let defaults = DatabaseEntry::unsaved(name.clone(), engine.descriptor());
-    let effective = session.inventory.effective(&defaults, &args.wishes());
-    let mut request = request(&effective, Trigger::Manual)?;
+    let effective = session.inventory.effective(&defaults, &args.wishes(app)?);
+    let mut request = request(&defaults, &effective, Trigger::Manual)?;
     select(&mut request, &effective, args);
     request.name = match &args.filename {
         Some(name) => ArchiveName::exact(name)?,
@@ -240,7 +245,11 @@ fn select(request: &mut BackupRequest, effective: &EffectiveOptions, args: &Back
 
 /// Makes the request that the options in effect ask for: of the whole database, since a safety backup has to hold
 /// whatever a restore may destroy.
-pub(crate) fn request(effective: &EffectiveOptions, trigger: Trigger) -> Result<BackupRequest> {
+pub(crate) fn request(
+    database: &DatabaseEntry,
+    effective: &EffectiveOptions,
+    trigger: Trigger,
+) -> Result<BackupRequest> {
     let template = effective.file_name.value.clone().map(FileNameTemplate::new).transpose()?;
     Ok(BackupRequest {
         dump: DumpRequest {
@@ -252,6 +261,7 @@ pub(crate) fn request(effective: &EffectiveOptions, trigger: Trigger) -> Result<
         name: ArchiveName::InFolders(template.unwrap_or_default()),
         trigger,
         tags: Vec::new(),
+        encryption: database.encryption(effective)?,
         wait: Duration::ZERO,
     })
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use cadangkan_archive::{Codec, CodecKind, Trigger};
+use cadangkan_archive::{Codec, CodecKind, Identities, Trigger};
 use cadangkan_catalog::Catalog;
 use cadangkan_core::{
     Error, ErrorKind, Name, ObjectReport, Result, Selection, format_bytes, format_duration,
@@ -91,7 +91,7 @@ fn tell(app: &App, args: &DemoArgs, folder: &Path) -> Result<Value> {
     let (engine, _) = open_url(app, &DatabaseUrl::of_path(&file))?;
     let catalog = Catalog::open(&folder.join("catalog.db"))?;
     let places = Places::one(Name::new("home")?, open_folder(app, &folder.join("backups"))?);
-    let locks = folder.join("locks");
+    let (locks, keys) = (folder.join("locks"), Identities::default());
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let stage = Stage {
         app,
@@ -104,6 +104,7 @@ fn tell(app: &App, args: &DemoArgs, folder: &Path) -> Result<Value> {
             initiator: "demo",
             ticket: None,
             profile: None,
+            keys: &keys,
             holder: "the demo",
         },
         database: Database { name: &name, engine: engine.as_ref(), one_of: None },
@@ -151,6 +152,7 @@ impl Stage<'_> {
             name: ArchiveName::InFolders(FileNameTemplate::default()),
             trigger: Trigger::Manual,
             tags: vec!["demo".to_owned()],
+            encryption: None,
             wait: Duration::ZERO,
         };
         let report = backup(&self.context, self.database, &self.places.list(), &request)?;

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::app::{App, CatalogNeed};
 use crate::commands::list;
+use crate::encryption::EncryptionSettings;
 use crate::inventory::Wishes;
 use crate::ui::escape;
 use crate::ui::selection::describe;
@@ -74,6 +75,18 @@ pub(crate) fn run(app: &App, args: &InfoArgs) -> Result<()> {
                 format!(
                     "{} level {} ({})",
                     effective.compression.value, effective.level.value, effective.compression.origin
+                ),
+            ),
+            (
+                "Encryption",
+                format!(
+                    "{} ({})",
+                    effective
+                        .encryption
+                        .value
+                        .as_ref()
+                        .map_or("none".to_owned(), EncryptionSettings::describe),
+                    effective.encryption.origin
                 ),
             ),
             (

@@ -13,6 +13,7 @@ pub(crate) mod fields;
 pub(crate) mod first_run;
 pub(crate) mod info;
 pub(crate) mod init;
+pub(crate) mod key;
 pub(crate) mod list;
 pub(crate) mod profile;
 pub(crate) mod remove;
@@ -54,6 +55,7 @@ pub(crate) fn dispatch(app: &App, command: &Command) -> Result<()> {
         Command::Storage(args) => storage::run(app, args),
         Command::Status(args) => status::run(app, args),
         Command::Adopt(args) => adopt::run(app, args),
+        Command::Key(args) => key::run(app, args),
         Command::Config(args) => config::run(app, args),
         Command::Completions(args) => completions::run(app, args),
         Command::Version(args) => version::run(app, args),

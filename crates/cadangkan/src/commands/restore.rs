@@ -17,6 +17,7 @@ use crate::commands::selection::SelectionArgs;
 use crate::commands::ticket::TicketArgs;
 use crate::commands::wanted::wanted;
 use crate::commands::{DatabaseUrl, backup, parse_pattern, parse_wait};
+use crate::encryption::KeyFlags;
 use crate::inventory::Wishes;
 use several::Meant;
 use target::OpenTarget;
@@ -77,6 +78,8 @@ pub(crate) struct RestoreArgs {
     selection: SelectionArgs,
     #[command(flatten)]
     how: How,
+    #[command(flatten)]
+    keys: KeyFlags,
 }
 
 /// What happens to what the target holds.
@@ -179,6 +182,7 @@ fn parse_rename(text: &str) -> Result<(String, String), String> {
 /// Restores a backup: plans, shows, asks, carries out.
 pub(crate) fn run(app: &App, args: &RestoreArgs) -> Result<()> {
     let session = app.session(CatalogNeed::Optional)?;
+    args.keys.lend(&session)?;
     let context = session.context(app);
     let places = match &args.database {
         Some(database) => session.places_for(database, &args.storage)?,
@@ -194,8 +198,9 @@ pub(crate) fn run(app: &App, args: &RestoreArgs) -> Result<()> {
             Source::stored(&context, database, wanted, &list)
                 .map_err(|error| session.no_backup_yet(database, error))?
         }
-        (None, Some(file)) => Source::file(file, &context.control)
-            .hint("name the archive itself, as `backups info` shows it")?,
+        (None, Some(file)) => {
+            Source::file(file, &context).hint("name the archive itself, as `backups info` shows it")?
+        }
         (None, None) => return Err(Error::new(ErrorKind::Usage, "no backup is named")),
     };
     let source = match several::meant(source, args)? {
@@ -358,6 +363,6 @@ fn safety<'a>(
 ) -> Result<Option<Safety<'a>>> {
     let (Some(entry), Some(places)) = (open.entry, places) else { return Ok(None) };
     let effective = session.inventory.effective(entry, &Wishes::default());
-    let request = backup::request(&effective, Trigger::Safety)?;
+    let request = backup::request(entry, &effective, Trigger::Safety)?;
     Ok(Some(Safety { places, request, one_of: open.one_of.as_deref() }))
 }

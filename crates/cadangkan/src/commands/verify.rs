@@ -4,9 +4,10 @@ use cadangkan_ops::source::Wanted;
 use cadangkan_ops::stored::locate;
 use cadangkan_ops::verify::{VerifyLevel, VerifyReport, verify};
 
-use crate::app::{App, CatalogNeed};
+use crate::app::{App, CatalogNeed, Session};
 use crate::commands::ticket::TicketArgs;
 use crate::commands::wanted::wanted;
+use crate::encryption::KeyFlags;
 
 /// Arguments of `verify`.
 #[derive(Debug, clap::Args)]
@@ -29,6 +30,8 @@ pub(crate) struct VerifyArgs {
     storage: Vec<Name>,
     #[command(flatten)]
     ticket: TicketArgs,
+    #[command(flatten)]
+    keys: KeyFlags,
 }
 
 /// How deep to look.
@@ -47,24 +50,26 @@ pub(crate) fn run(app: &App, args: &VerifyArgs) -> Result<()> {
         Level::Read => VerifyLevel::Read,
     };
     let which = (args.id, args.one_of.as_deref());
-    verify_copies(app, &args.database, which, &args.storage, level, &args.ticket)
+    let session = app.session(CatalogNeed::Required)?;
+    args.keys.lend(&session)?;
+    verify_copies(app, &session, &args.database, which, &args.storage, level, &args.ticket)
 }
 
 /// Verifies the copies of a backup in the named storages, or in all that have it: the one with an id, or the newest
 /// one, of a server that of one of its databases.
 pub(crate) fn verify_copies(
     app: &App,
+    session: &Session,
     database: &Name,
     (id, one_of): (Option<BackupId>, Option<&str>),
     storages: &[Name],
     level: VerifyLevel,
     ticket: &TicketArgs,
 ) -> Result<()> {
-    let session = app.session(CatalogNeed::Required)?;
-    let ticket = ticket.of(app, &session, &[database])?;
+    let ticket = ticket.of(app, session, &[database])?;
     let places = session.places_for(database, storages)?;
     let list = places.list();
-    let wanted = wanted(&session, session.context(app).catalog, database, id, one_of)?;
+    let wanted = wanted(session, session.context(app).catalog, database, id, one_of)?;
     let located = |wanted| {
         let copies = locate(&session.context(app), database, wanted, &list);
         copies.map_err(|error| session.no_backup_yet(database, error))

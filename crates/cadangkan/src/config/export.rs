@@ -3,8 +3,10 @@ use cadangkan_core::{Error, ErrorKind, Result};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::check::ENCRYPTION;
 use super::model::Defaults;
 use super::setting::{Setting, ValueOrigin};
+use crate::encryption::{self, EncryptionSettings};
 use crate::inventory::{
     DatabaseEntry, Inventory, Origin, StorageEntry, database_definition, storage_definition,
 };
@@ -74,6 +76,9 @@ fn defaults(defaults: &Defaults) -> Map<String, Value> {
     put(&mut map, "check", &defaults.check);
     put(&mut map, "fingerprints", &defaults.fingerprints);
     put(&mut map, "require_ticket", &defaults.require_ticket);
+    if let Some(encryption) = &defaults.encryption.value {
+        map.insert(ENCRYPTION.to_owned(), encryption_without_secrets(encryption).0);
+    }
     map
 }
 
@@ -91,7 +96,13 @@ fn storage(entry: &StorageEntry) -> Value {
 
 fn database(entry: &DatabaseEntry) -> Value {
     let settings = without_secrets(&entry.settings, entry.engine.fields);
-    database_definition(entry.engine.id, &settings, &entry.options, entry.enabled || entry.paused)
+    let mut options = entry.options.clone();
+    options.encryption = options.encryption.as_ref().map(encryption_without_secrets);
+    database_definition(entry.engine.id, &settings, &options, entry.enabled || entry.paused)
+}
+
+fn encryption_without_secrets(settings: &EncryptionSettings) -> EncryptionSettings {
+    EncryptionSettings(without_secrets(&settings.0, encryption::FIELDS))
 }
 
 /// Leaves out what is secret.

@@ -18,6 +18,7 @@ mod setting;
 mod size;
 mod variables;
 
+pub(crate) use check::ENCRYPTION;
 #[cfg(test)]
 pub(crate) use check::{DATABASE_KEYS, STORAGE_KEYS};
 pub(crate) use export::{ExportFormat, export};
@@ -27,6 +28,7 @@ pub(crate) use model::{BackupOptions, Config, DatabaseOptions, DeclaredDatabase,
 pub(crate) use place::{Sources, locate, resolve_path};
 pub(crate) use sample::sample;
 pub(crate) use setting::{Setting, ValueOrigin};
+pub(crate) use size::parse_bytes;
 
 pub(crate) use check::{check_database, check_storage};
 

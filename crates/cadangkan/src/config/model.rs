@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::place::Place;
 use super::setting::{Setting, ValueOrigin};
+use crate::encryption::EncryptionSettings;
 
 /// The configuration file, read and checked, with the chosen profile laid over it.
 #[derive(Clone, Debug)]
@@ -54,6 +55,8 @@ pub(crate) struct Defaults {
     pub(crate) fingerprints: Setting<bool>,
     /// Whether whatever is done to a database needs a ticket.
     pub(crate) require_ticket: Setting<bool>,
+    /// How backups are encrypted; none: not at all.
+    pub(crate) encryption: Setting<Option<EncryptionSettings>>,
 }
 
 /// What can be set for one database, besides where it is. One type for file and catalog.
@@ -81,6 +84,9 @@ pub(crate) struct DatabaseOptions {
     /// Whether whatever is done to it needs a ticket.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) require_ticket: Option<bool>,
+    /// How its backups are encrypted. Written by hand where it is kept, since what is shown has no secrets.
+    #[serde(skip_serializing)]
+    pub(crate) encryption: Option<EncryptionSettings>,
     /// What its backups hold, where that is not everything.
     #[serde(skip_serializing_if = "BackupOptions::is_everything")]
     pub(crate) backup: BackupOptions,
@@ -253,6 +259,7 @@ impl Default for Defaults {
             check: Setting::default_value(true),
             fingerprints: Setting::default_value(false),
             require_ticket: Setting::default_value(false),
+            encryption: Setting::default_value(None),
         }
     }
 }

@@ -1,5 +1,5 @@
 /// Reads a number of bytes: `4096`, `256MiB`, `1.5 GB`. Units are those of IEC 80000-13; case does not matter.
-pub(super) fn parse_bytes(text: &str) -> Option<u64> {
+pub(crate) fn parse_bytes(text: &str) -> Option<u64> {
     let text = text.trim();
     let digits = text.find(|character: char| !character.is_ascii_digit() && character != '.');
     let (number, unit) = text.split_at_checked(digits.unwrap_or(text.len()))?;

@@ -3,7 +3,8 @@ use std::collections::BTreeMap;
 use cadangkan_core::Name;
 use serde_json::{Map, Value, json};
 
-use crate::config::DatabaseOptions;
+use crate::config::{DatabaseOptions, ENCRYPTION};
+use crate::encryption::EncryptionSettings;
 
 /// What the catalog holds: definitions written like those of the file, and switches.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +30,9 @@ pub(crate) fn database_definition(
     map.insert(engine.to_owned(), settings.clone());
     if let Ok(Value::Object(options)) = serde_json::to_value(options) {
         map.extend(options);
+    }
+    if let Some(EncryptionSettings(settings)) = &options.encryption {
+        map.insert(ENCRYPTION.to_owned(), settings.clone());
     }
     switch_off(&mut map, enabled);
     Value::Object(map)

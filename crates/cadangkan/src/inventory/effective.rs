@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::{DatabaseEntry, Inventory};
 use crate::config::{BackupOptions, HOME_STORAGE_NAME, Setting, ValueOrigin};
+use crate::encryption::EncryptionSettings;
 
 /// What the command line asks for, this once.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +21,8 @@ pub(crate) struct Wishes {
     pub(crate) check: Option<bool>,
     /// Whether rows are counted and fingerprinted.
     pub(crate) fingerprints: Option<bool>,
+    /// How it is encrypted.
+    pub(crate) encryption: Option<EncryptionSettings>,
     /// What the backup holds.
     pub(crate) backup: BackupOptions,
 }
@@ -39,6 +42,8 @@ pub(crate) struct EffectiveOptions {
     pub(crate) check: Setting<bool>,
     /// Whether rows are counted and fingerprinted.
     pub(crate) fingerprints: Setting<bool>,
+    /// How backups are encrypted; none: not at all.
+    pub(crate) encryption: Setting<Option<EncryptionSettings>>,
     /// Whether whatever is done to it needs a ticket.
     pub(crate) require_ticket: Setting<bool>,
     /// What backups hold.
@@ -86,6 +91,11 @@ impl Inventory {
                 .clone()
                 .or_nearer(options.fingerprints, origin("fingerprints"))
                 .or_nearer(wishes.fingerprints, ValueOrigin::Flag),
+            encryption: defaults
+                .encryption
+                .clone()
+                .or_nearer(options.encryption.clone().map(Some), origin("encryption"))
+                .or_nearer(wishes.encryption.clone().map(Some), ValueOrigin::Flag),
             require_ticket: defaults
                 .require_ticket
                 .clone()

@@ -4,13 +4,16 @@ use std::path::{Path, PathBuf};
 
 use cadangkan_archive::CodecKind;
 use cadangkan_core::settings::SettingsError;
-use cadangkan_core::{Error, ErrorKind, Name, Result};
+use cadangkan_core::{Error, ErrorKind, Name, Result, ResultExt};
 use cadangkan_engine::{Descriptor, Engine, Location};
+use cadangkan_ops::encrypt::Encryption;
 use cadangkan_storage::{Storage, StorageDescriptor};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::EffectiveOptions;
 use crate::config::{self, DatabaseOptions, DeclaredDatabase, DeclaredStorage, ValueOrigin};
+use crate::encryption::encryption;
 use crate::secrets::{Keyring, Owner, without_fetching};
 
 /// Where a thing was defined.
@@ -108,6 +111,12 @@ impl DatabaseEntry {
     pub(crate) fn open(&self) -> Result<Box<dyn Engine>> {
         let owner = Owner::database(&self.name);
         self.open_with(&self.keyring.open(owner, self.engine.fields, &self.settings)?)
+    }
+
+    /// Fetches what encrypts its backups; `None` where they are not encrypted.
+    pub(crate) fn encryption(&self, effective: &EffectiveOptions) -> Result<Option<Encryption>> {
+        let Some(settings) = &effective.encryption.value else { return Ok(None) };
+        encryption(settings, Owner::database(&self.name), &self.keyring).context("database", &self.name)
     }
 
     /// Says where it is, without fetching secrets.

@@ -9,12 +9,16 @@ mod private;
 mod program;
 mod seal;
 
+pub(crate) use private::read as read_file;
+
 use std::path::{Path, PathBuf};
 
 use cadangkan_core::settings::{Field, FieldKind};
 use cadangkan_core::{Error, ErrorKind, Name, Result, ResultExt};
 use serde_json::{Value, json};
 
+use crate::config::ENCRYPTION;
+use crate::encryption;
 use crate::process::environment;
 
 /// The most bytes that a secret may have.
@@ -94,7 +98,8 @@ impl Keyring {
         Ok(opened)
     }
 
-    /// Seals every secret of a definition, whose settings stand under the word of its engine or provider.
+    /// Seals every secret of a definition: of the settings that stand under the word of its engine or provider, and of its
+    /// encryption.
     pub(crate) fn seal_definition(
         &self,
         owner: Owner<'_>,
@@ -102,8 +107,10 @@ impl Keyring {
         fields: &[Field],
         mut definition: Value,
     ) -> Result<Value> {
-        if let Some(settings) = definition.get_mut(id) {
-            *settings = self.seal(owner, fields, settings)?;
+        for (key, fields) in [(id, fields), (ENCRYPTION, encryption::FIELDS)] {
+            if let Some(settings) = definition.get_mut(key) {
+                *settings = self.seal(owner, fields, settings)?;
+            }
         }
         Ok(definition)
     }

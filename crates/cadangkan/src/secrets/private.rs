@@ -12,7 +12,7 @@ use super::{LONGEST, trimmed};
 /// Reads a secret from a file that only its owner may read.
 ///
 /// Fails with `NotFound`, and with `Denied` when others could read it.
-pub(super) fn read(path: &Path) -> Result<String> {
+pub(crate) fn read(path: &Path) -> Result<String> {
     let failed = |error| {
         Error::io("cannot read the file of a secret", error)
             .context("path", path.display())

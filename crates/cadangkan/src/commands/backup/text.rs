@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use cadangkan_archive::Manifest;
 use cadangkan_core::{format_bytes, format_duration};
 use cadangkan_ops::backup::{BackupPlan, BackupReport, FailedCopy};
 
@@ -47,6 +48,7 @@ pub(super) fn settings(plan: &BackupPlan) -> Vec<String> {
         format!("Selection:    {}", escape(describe(&plan.selection).as_deref().unwrap_or("everything"))),
         format!("Storages:     {}", plan.storages.join(", ")),
         format!("Compression:  {}", plan.codec),
+        format!("Encryption:   {}", plan.encryption.unwrap_or("none")),
         format!("Check:        {}", yes(plan.check)),
         format!("Fingerprints: {}", yes(plan.fingerprints)),
         format!("Memory:       at most {} for frames", format_bytes(plan.memory_bytes)),
@@ -55,6 +57,12 @@ pub(super) fn settings(plan: &BackupPlan) -> Vec<String> {
     lines.extend(tags.map(|tags| format!("Tags:         {}", escape(&tags))));
     lines.extend(plan.ticket.iter().map(|ticket| format!("Ticket:       {ticket}")));
     lines
+}
+
+/// Whom an encrypted backup opens for.
+pub(crate) fn opens_with(manifest: &Manifest) -> Option<String> {
+    let keys = manifest.encryption.keys.iter().map(|wrap| wrap.kind.describe());
+    manifest.encryption.is_encrypted().then(|| keys.collect::<Vec<_>>().join(", or "))
 }
 
 /// What a person wants to know of a backup that was just made.
@@ -96,6 +104,11 @@ pub(super) fn report_text(app: &App, engine: &str, report: &BackupReport, config
     lines.extend(manifest.check.iter().map(|check| format!("Checked:    {check} found no fault")));
     lines.extend(
         manifest.side_files.iter().map(|side| format!("Beside:     {} ({})", escape(&side.file), side.kind)),
+    );
+    lines.extend(
+        opens_with(manifest).map(|whom| {
+            format!("Encrypted:  {}, for {}", escape(&manifest.encryption.cipher), escape(&whom))
+        }),
     );
     lines.extend(report.copies.iter().map(|copy| format!("Location:   {}", escape(&copy.location))));
     let missing = |failed: &FailedCopy| format!("Missing in: {}", failed.storage);

@@ -12,6 +12,7 @@ use super::Which;
 use crate::app::{App, CatalogNeed};
 use crate::commands::backup::open_folder;
 use crate::commands::ticket::TicketArgs;
+use crate::encryption::KeyFlags;
 use crate::ui::escape;
 
 /// Arguments of `backups export`.
@@ -33,11 +34,14 @@ pub(super) struct ExportArgs {
     level: Option<i32>,
     #[command(flatten)]
     ticket: TicketArgs,
+    #[command(flatten)]
+    keys: KeyFlags,
 }
 
 /// Writes the plain content of a backup in another format, checked as it is read.
 pub(super) fn run(app: &App, args: &ExportArgs) -> Result<()> {
     let session = app.session(CatalogNeed::Required)?;
+    args.keys.lend(&session)?;
     let Which { database, id, storage } = &args.which;
     let format = format(args)?;
     let to = absolute(&args.to)?;

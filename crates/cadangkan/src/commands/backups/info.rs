@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 
 use super::Which;
 use crate::app::{App, CatalogNeed};
+use crate::commands::backup::text::opens_with;
 use crate::ui::escape;
 use crate::ui::selection::describe;
 use crate::ui::table::{Align, Table};
@@ -54,6 +55,7 @@ fn text(app: &App, copies: &[StoredBackup], zone: &TimeZone) -> String {
         ),
         ("Compression", format!("{} level {}, {} frames", archive.codec, archive.level, archive.frames)),
         ("Encryption", manifest.encryption.cipher.clone()),
+        ("Opens with", opens_with(manifest).unwrap_or_default()),
         (
             "Selection",
             describe(&manifest.selection).map(|it| it + ": not the whole database").unwrap_or_default(),

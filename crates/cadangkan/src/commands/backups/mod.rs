@@ -9,9 +9,10 @@ mod preserve;
 use cadangkan_core::{BackupId, Name, Result};
 use cadangkan_ops::verify::VerifyLevel;
 
-use crate::app::App;
+use crate::app::{App, CatalogNeed};
 use crate::commands::ticket::TicketArgs;
 use crate::commands::verify::verify_copies;
+use crate::encryption::KeyFlags;
 
 /// Arguments of `backups`.
 #[derive(Debug, clap::Args)]
@@ -49,6 +50,8 @@ struct ValidateArgs {
     which: Which,
     #[command(flatten)]
     ticket: TicketArgs,
+    #[command(flatten)]
+    keys: KeyFlags,
 }
 
 /// Which backup, and where.
@@ -68,8 +71,10 @@ pub(crate) fn run(app: &App, args: &BackupsArgs) -> Result<()> {
     match &args.command {
         Command::List(args) => list::run(app, args),
         Command::Info(args) => info::run(app, args),
-        Command::Validate(ValidateArgs { which: Which { database, id, storage }, ticket }) => {
-            verify_copies(app, database, (Some(*id), None), storage, VerifyLevel::Read, ticket)
+        Command::Validate(ValidateArgs { which: Which { database, id, storage }, ticket, keys }) => {
+            let session = app.session(CatalogNeed::Required)?;
+            keys.lend(&session)?;
+            verify_copies(app, &session, database, (Some(*id), None), storage, VerifyLevel::Read, ticket)
         }
         Command::Delete(args) => delete::run(app, args),
         Command::Preserve(args) => preserve::run(app, args),

@@ -18,9 +18,14 @@ impl Checker<'_> {
         }
         let ids: Vec<&str> = registry::ENGINES.iter().map(|engine| engine.id).collect();
         let chosen = self.choose(entry, "database", &ids, keys::DATABASE_KEYS);
-        let keys: Vec<&str> =
-            keys::DATABASE_KEYS.iter().copied().filter(|key| *key != keys::ENABLED).collect();
-        let options: Option<DatabaseOptions> = self.read_keys(node, &keys);
+        let keys: Vec<&str> = keys::DATABASE_KEYS
+            .iter()
+            .copied()
+            .filter(|key| ![keys::ENABLED, keys::ENCRYPTION].contains(key))
+            .collect();
+        let mut options: Option<DatabaseOptions> = self.read_keys(node, &keys);
+        let encryption = self.encryption(node);
+        options.iter_mut().for_each(|options| options.encryption = encryption.clone());
         let enabled = self.enabled(node);
         self.codec(node, outer);
         self.storage_names(node);

@@ -42,6 +42,7 @@ impl Checker<'_> {
         }
         self.known_keys(node, keys::DEFAULTS_KEYS, &[]);
         let raw: Raw = self.read_keys(node, keys::DEFAULTS_KEYS).unwrap_or_default();
+        let encryption = self.encryption(node);
         let codec = self.codec(node, defaults.compression.value);
         self.storage_names(node);
         self.file_name(node);
@@ -55,6 +56,7 @@ impl Checker<'_> {
             check: given(node, "check", defaults.check, raw.check),
             fingerprints: given(node, "fingerprints", defaults.fingerprints, raw.fingerprints),
             require_ticket: given(node, "require_ticket", defaults.require_ticket, raw.require_ticket),
+            encryption: given(node, keys::ENCRYPTION, defaults.encryption, encryption.map(Some)),
         }
     }
 }

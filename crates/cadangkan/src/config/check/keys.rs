@@ -18,6 +18,7 @@ pub(super) const DEFAULTS_KEYS: &[&str] = &[
     "check",
     "fingerprints",
     REQUIRE_TICKET,
+    ENCRYPTION,
 ];
 
 /// Keys of a storage, besides its provider.
@@ -32,6 +33,7 @@ pub(crate) const DATABASE_KEYS: &[&str] = &[
     "check",
     "fingerprints",
     REQUIRE_TICKET,
+    ENCRYPTION,
     BACKUP,
     "production",
     "tags",
@@ -40,6 +42,9 @@ pub(crate) const DATABASE_KEYS: &[&str] = &[
 
 /// The key of whether a ticket is needed.
 const REQUIRE_TICKET: &str = "require_ticket";
+
+/// The key of how backups are encrypted.
+pub(crate) const ENCRYPTION: &str = "encryption";
 
 /// The key of what backups hold.
 pub(super) const BACKUP: &str = "backup";

@@ -19,6 +19,7 @@ use super::node::{Content, Entry, Node};
 use super::place::{Place, Sources};
 use super::setting::{Setting, ValueOrigin};
 
+pub(crate) use keys::ENCRYPTION;
 pub(super) use keys::PROFILE_KEYS;
 #[cfg(test)]
 pub(crate) use keys::{DATABASE_KEYS, STORAGE_KEYS};

@@ -6,8 +6,10 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::Checker;
+use super::keys::ENCRYPTION;
 use crate::config::decode::decode;
 use crate::config::node::{Content, Node};
+use crate::encryption::{self, EncryptionSettings};
 use crate::ui::suggest;
 
 impl Checker<'_> {
@@ -71,6 +73,12 @@ impl Checker<'_> {
                 self.mistake_at(item, format!("there is no storage `{written}`"), Some(hint));
             }
         }
+    }
+
+    /// Reads how backups are encrypted.
+    pub(super) fn encryption(&mut self, node: &Node) -> Option<EncryptionSettings> {
+        let entry = node.entry(ENCRYPTION).filter(|entry| !entry.node.is_null())?;
+        self.settings(entry, encryption::FIELDS, &encryption::check).map(EncryptionSettings)
     }
 
     /// Checks the template of file names.

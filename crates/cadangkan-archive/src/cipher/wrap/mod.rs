@@ -1,0 +1,136 @@
+//! Wraps: the data key, sealed for whoever may open the backup.
+
+mod identities;
+mod kdf;
+mod keys;
+mod recipients;
+
+use std::fmt;
+
+use cadangkan_core::{Error, ErrorKind, Result};
+use ring::aead::{Aad, NONCE_LEN, Nonce};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+pub use identities::{Identities, WrongKey};
+pub use kdf::Kdf;
+pub use keys::{KeyFile, PrivateKey, PublicKey};
+pub use recipients::{Recipient, Recipients};
+
+use super::DataKey;
+use super::chunk::TAG;
+use super::data_key::{KEY_BYTES, aead_key, random};
+
+/// What a wrap is bound to, so that nothing else that is sealed under the same key can stand in its place.
+const PURPOSE: &[u8] = b"cadangkan data key";
+
+/// The data key of a backup, sealed for one recipient.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wrap {
+    /// Whom it is for.
+    #[serde(flatten)]
+    pub kind: WrapKind,
+    /// Nonce, sealed key, tag.
+    #[serde(with = "base64_bytes")]
+    sealed: [u8; NONCE_LEN + KEY_BYTES + TAG],
+}
+
+/// Whom a wrap is for, and what must be known besides the secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum WrapKind {
+    /// Who knows the passphrase.
+    Passphrase {
+        /// How a key is made of it.
+        #[serde(flatten)]
+        kdf: Kdf,
+        /// Goes into that; 22 letters and digits, so that it can be given to programs as text.
+        salt: String,
+    },
+    /// Who has the private key to this public one.
+    X25519 {
+        /// The public key.
+        key: PublicKey,
+        /// The other public key, whose private one was forgotten.
+        ephemeral: PublicKey,
+    },
+    /// Who has the key file.
+    KeyFile {
+        /// The key's id.
+        key: String,
+    },
+    /// Somebody of a kind that a newer program knows; kept as it is.
+    #[serde(untagged)]
+    Other(serde_json::Map<String, serde_json::Value>),
+}
+
+impl WrapKind {
+    /// Says whom it is for, for people: `a passphrase`, `the key age1…`.
+    pub fn describe(&self) -> String {
+        match self {
+            WrapKind::Passphrase { .. } => "a passphrase".to_owned(),
+            WrapKind::X25519 { key, .. } => format!("the private key to {key}"),
+            WrapKind::KeyFile { key } => format!("the key file with id {}", key.escape_debug()),
+            WrapKind::Other(_) => "a key of a kind that this version does not know".to_owned(),
+        }
+    }
+}
+
+impl Wrap {
+    /// Seals the data key under the recipient's key.
+    fn make(kind: WrapKind, key: &[u8; KEY_BYTES], data_key: &DataKey) -> Result<Self> {
+        let failed = |_| Error::new(ErrorKind::Internal, "the data key cannot be sealed");
+        let nonce: [u8; NONCE_LEN] = random()?;
+        let mut body = Zeroizing::new(*data_key.0);
+        let tag = aead_key(key)?
+            .seal_in_place_separate_tag(
+                Nonce::assume_unique_for_key(nonce),
+                Aad::from(PURPOSE),
+                body.as_mut_slice(),
+            )
+            .map_err(failed)?;
+        let sealed = [nonce.as_slice(), body.as_slice(), tag.as_ref()].concat();
+        let sealed = sealed.try_into();
+        let sealed =
+            sealed.map_err(|_| Error::new(ErrorKind::Internal, "a sealed key has another length"))?;
+        Ok(Wrap { kind, sealed })
+    }
+
+    /// Opens it; `None` when the key is another one.
+    fn open(&self, key: &[u8; KEY_BYTES]) -> Result<Option<DataKey>> {
+        let Some((nonce, body)) = self.sealed.split_first_chunk() else { return Ok(None) };
+        let mut body = Zeroizing::new(body.to_vec());
+        let nonce = Nonce::assume_unique_for_key(*nonce);
+        let opened = aead_key(key)?.open_in_place(nonce, Aad::from(PURPOSE), &mut body);
+        let opened = opened.ok().and_then(|key| <[u8; KEY_BYTES]>::try_from(&*key).ok());
+        Ok(opened.map(|key| DataKey(Zeroizing::new(key))))
+    }
+}
+
+/// Bytes of a fixed length as base64.
+pub(in crate::cipher) mod base64_bytes {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(in crate::cipher) fn serialize<S: Serializer, const N: usize>(
+        bytes: &[u8; N],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&STANDARD.encode(bytes))
+    }
+
+    pub(in crate::cipher) fn deserialize<'de, D: Deserializer<'de>, const N: usize>(
+        deserializer: D,
+    ) -> Result<[u8; N], D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let bytes = STANDARD.decode(text).ok().and_then(|bytes| bytes.try_into().ok());
+        bytes.ok_or_else(|| D::Error::custom(format!("not {N} bytes as base64")))
+    }
+}
+
+/// A secret that is never shown.
+fn hidden(f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
+    f.debug_struct(name).finish_non_exhaustive()
+}

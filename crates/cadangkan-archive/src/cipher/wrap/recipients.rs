@@ -1,0 +1,158 @@
+use std::fmt;
+
+use cadangkan_core::{Error, ErrorKind, Result};
+use zeroize::Zeroizing;
+
+use super::super::data_key::{derive, random};
+use super::{DataKey, KEY_BYTES, Kdf, KeyFile, PrivateKey, PublicKey, Wrap, WrapKind, hidden};
+
+/// Somebody who may open a backup.
+#[derive(Clone)]
+pub enum Recipient {
+    /// Who knows a passphrase.
+    Passphrase(Zeroizing<String>, Kdf),
+    /// Who has the private key to a public one.
+    PublicKey(PublicKey),
+    /// Who has a key file.
+    KeyFile(KeyFile),
+}
+
+impl fmt::Debug for Recipient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Recipient::PublicKey(key) => fmt::Debug::fmt(key, f),
+            Recipient::Passphrase(..) => hidden(f, "Passphrase"),
+            Recipient::KeyFile(key) => fmt::Debug::fmt(key, f),
+        }
+    }
+}
+
+/// Everybody who may open the backups of one run. What a passphrase costs was spent once.
+#[derive(Clone, Debug)]
+pub struct Recipients(Vec<Prepared>);
+
+#[derive(Clone)]
+enum Prepared {
+    Passphrase { passphrase: Zeroizing<String>, kdf: Kdf, salt: String, key: Zeroizing<[u8; KEY_BYTES]> },
+    Public(PublicKey),
+    KeyFile(KeyFile),
+}
+
+impl fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Prepared::Passphrase { .. } => hidden(f, "Passphrase"),
+            Prepared::Public(key) => fmt::Debug::fmt(key, f),
+            Prepared::KeyFile(key) => fmt::Debug::fmt(key, f),
+        }
+    }
+}
+
+impl Recipients {
+    /// Prepares the recipients.
+    ///
+    /// Fails with `Configuration` when there is none, or a cost of a passphrase is out of bounds.
+    pub fn new(recipients: &[Recipient]) -> Result<Self> {
+        if recipients.is_empty() {
+            return Err(Error::new(ErrorKind::Configuration, "nobody could open the backup again")
+                .hint("give a passphrase, a public key or a key file under `encryption:`"));
+        }
+        recipients.iter().map(prepare).collect::<Result<_>>().map(Recipients)
+    }
+
+    /// Wraps a data key for each of them.
+    pub fn wrap(&self, data_key: &DataKey) -> Result<Vec<Wrap>> {
+        let wrap = |prepared: &Prepared| match prepared {
+            Prepared::Passphrase { kdf, salt, key, .. } => {
+                Wrap::make(WrapKind::Passphrase { kdf: *kdf, salt: salt.clone() }, key, data_key)
+            }
+            Prepared::Public(key) => wrap_for(key, data_key),
+            Prepared::KeyFile(key) => {
+                Wrap::make(WrapKind::KeyFile { key: key.id() }, &*key.sealing_key()?, data_key)
+            }
+        };
+        self.0.iter().map(wrap).collect()
+    }
+
+    /// Tells whether each of them has one of these wraps. A passphrase costs what it costs to open each of its wraps.
+    pub fn are_among(&self, wraps: &[Wrap]) -> Result<bool> {
+        for prepared in &self.0 {
+            let mut found = false;
+            for wrap in wraps {
+                found |= prepared.fits(wrap)?;
+            }
+            if !found {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Tells whether wraps are for these, for each of them and nobody else.
+    pub fn are_those_of(&self, wraps: &[Wrap]) -> Result<bool> {
+        Ok(self.0.len() == wraps.len() && self.are_among(wraps)?)
+    }
+
+    /// Tells whether a wrap is for one of these.
+    pub fn have(&self, wrap: &Wrap) -> Result<bool> {
+        for prepared in &self.0 {
+            if prepared.fits(wrap)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+impl Prepared {
+    fn fits(&self, wrap: &Wrap) -> Result<bool> {
+        Ok(match (self, &wrap.kind) {
+            (Prepared::Public(own), WrapKind::X25519 { key, .. }) => own == key,
+            (Prepared::KeyFile(own), WrapKind::KeyFile { key }) => own.id() == *key,
+            (Prepared::Passphrase { passphrase, kdf: own, .. }, WrapKind::Passphrase { kdf, salt }) => {
+                own == kdf && wrap.open(&*kdf.derive(passphrase, salt)?)?.is_some()
+            }
+            _ => false,
+        })
+    }
+}
+
+fn prepare(recipient: &Recipient) -> Result<Prepared> {
+    Ok(match recipient {
+        Recipient::Passphrase(passphrase, kdf) => {
+            let salt = salt()?;
+            let key = kdf.derive(passphrase, &salt)?;
+            Prepared::Passphrase { passphrase: passphrase.clone(), kdf: *kdf, salt, key }
+        }
+        Recipient::PublicKey(key) => Prepared::Public(*key),
+        Recipient::KeyFile(file) => Prepared::KeyFile(file.clone()),
+    })
+}
+
+fn wrap_for(key: &PublicKey, data_key: &DataKey) -> Result<Wrap> {
+    let private = PrivateKey::generate()?;
+    let ephemeral = private.public();
+    let sealing = sealing_key(&private, key, &ephemeral, key)?
+        .ok_or_else(|| Error::new(ErrorKind::Configuration, "not a usable public key").context("key", key))?;
+    Wrap::make(WrapKind::X25519 { key: *key, ephemeral }, &sealing, data_key)
+}
+
+/// The key that two pairs make together, bound to both public keys.
+pub(super) fn sealing_key(
+    private: &PrivateKey,
+    other: &PublicKey,
+    ephemeral: &PublicKey,
+    key: &PublicKey,
+) -> Result<Option<Zeroizing<[u8; KEY_BYTES]>>> {
+    let Some(shared) = private.agree(other) else { return Ok(None) };
+    let salt = [ephemeral.0, key.0].concat();
+    derive(&salt, shared.as_slice(), "cadangkan x25519").map(Some)
+}
+
+/// 22 letters and digits, that hold 128 random bits.
+fn salt() -> Result<String> {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let bytes: [u8; 22] = random()?;
+    let letter = |byte: &u8| LETTERS.get(usize::from(byte % 64)).copied().map_or('A', char::from);
+    Ok(bytes.iter().map(letter).collect())
+}

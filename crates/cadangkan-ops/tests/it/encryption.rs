@@ -1,0 +1,285 @@
+//! Encrypted backups: what they show, what opens them, what they are good for without a key.
+
+use cadangkan_archive::{CipherKind, Identities, Kdf, Manifest, PrivateKey, Recipient, Recipients, Wrap};
+use cadangkan_core::{ErrorKind, NoReporter, Result};
+use cadangkan_engine::DumpRequest;
+use cadangkan_ops::adopt::adopt;
+use cadangkan_ops::backup::BackupRequest;
+use cadangkan_ops::cleanup;
+use cadangkan_ops::encrypt::{Encryption, Keys};
+use cadangkan_ops::export::{Destination, ExportFormat, export};
+use cadangkan_ops::source::Source;
+use cadangkan_ops::stored::preserve;
+use cadangkan_ops::verify::VerifyLevel;
+use cadangkan_storage::{Key, Local, Storage};
+use cadangkan_testkit::fake_engine::FakeServer;
+use zeroize::Zeroizing;
+
+use crate::servers::{Farm, content};
+use crate::support::{World, engine, failure, fingerprints, request, restore_source};
+
+/// Costs nothing, so that tests are quick.
+pub(crate) const CHEAP: Kdf = Kdf::Argon2id { memory_kib: 64, passes: 1, lanes: 1 };
+pub(crate) const PASSPHRASE: &str = "correct horse battery staple";
+
+pub(crate) fn encrypted(hide_names: bool) -> BackupRequest {
+    let passphrase = Recipient::Passphrase(Zeroizing::new(PASSPHRASE.to_owned()), CHEAP);
+    encrypted_for(&[passphrase], hide_names)
+}
+
+pub(crate) fn encrypted_for(recipients: &[Recipient], hide_names: bool) -> BackupRequest {
+    let recipients = Recipients::new(recipients).unwrap();
+    let encryption = Encryption { cipher: CipherKind::Aes256Gcm, recipients, hide_names };
+    let dump = DumpRequest { fingerprints: true, ..request().dump };
+    BackupRequest { dump, encryption: Some(encryption), ..request() }
+}
+
+pub(crate) fn knowing(passphrase: &str) -> Identities {
+    let mut keys = Identities::default();
+    keys.add_passphrase(Zeroizing::new(passphrase.to_owned()));
+    keys
+}
+
+/// A world with one encrypted backup, and the passphrase.
+fn world() -> World {
+    let mut world = World::new();
+    world.back_up_with(&encrypted(false)).unwrap();
+    world.keys = knowing(PASSPHRASE);
+    world
+}
+
+fn file(world: &World, ending: &str) -> std::path::PathBuf {
+    world.files("backups").into_iter().find(|path| path.to_string_lossy().ends_with(ending)).unwrap()
+}
+
+fn holds(bytes: &[u8], needle: &[u8]) -> bool {
+    bytes.windows(needle.len()).any(|window| window == needle)
+}
+
+#[test]
+fn it_comes_back_equal_and_shows_nothing_before() {
+    let world = world();
+    let names: Vec<_> = world.files("backups").iter().map(|path| path.display().to_string()).collect();
+    let ends = |ending: &str| names.iter().filter(|name| name.ends_with(ending)).count();
+    assert_eq!(
+        (names.len(), ends(".sqlite.zst.enc"), ends(".enc.index"), ends(".enc.meta.json")),
+        (3, 1, 1, 1)
+    );
+    for path in world.files("backups") {
+        let bytes = std::fs::read(&path).unwrap();
+        assert!(!holds(&bytes, &[0x28, 0xb5, 0x2f, 0xfd]), "{} shows a zstd frame", path.display());
+        assert!(!holds(&bytes, PASSPHRASE.as_bytes()), "{}", path.display());
+    }
+    let target = world.folder.join("restored.db");
+    let report = world.restore_to(&target).unwrap();
+    assert_eq!(fingerprints(engine(&target).as_ref()), world.fingerprints());
+    assert!(report.proofs.iter().any(|proof| proof.contains("pages read back equal")), "{:?}", report.proofs);
+    world.verify(VerifyLevel::Read).unwrap();
+}
+
+#[test]
+fn without_the_right_key_it_can_be_kept_and_compared_but_not_read() {
+    let mut world = world();
+    for keys in [Identities::default(), knowing("wrong passphrase")] {
+        world.keys = keys;
+        world.verify(VerifyLevel::Checksum).unwrap();
+        let target = world.folder.join("restored.db");
+        for error in [failure(world.verify(VerifyLevel::Read)), failure(world.restore_to(&target))] {
+            assert_eq!(error.kind(), ErrorKind::WrongKey, "{error:?}");
+            assert!(error.chain().concat().contains("a passphrase"), "{error:?}");
+        }
+        assert!(!target.exists());
+        let id = world.catalog.newest_backup(&world.name, false).unwrap().unwrap().id;
+        let good = world.catalog.newest_backup(&world.name, true).unwrap().map(|backup| backup.id);
+        assert_eq!(good, Some(id), "a missing key says nothing about the backup");
+    }
+}
+
+#[test]
+fn the_keys_are_asked_once() {
+    struct Counting(std::sync::Mutex<u32>);
+    impl Keys for Counting {
+        fn unlock(
+            &self,
+            database: Option<&cadangkan_core::Name>,
+            wraps: &[Wrap],
+        ) -> Result<cadangkan_archive::DataKey> {
+            *self.0.lock().unwrap() += 1;
+            assert_eq!(database.unwrap().as_str(), "shop");
+            Identities::default().unwrap(wraps)
+        }
+    }
+    let world = world();
+    let keys = Counting(std::sync::Mutex::new(0));
+    world.with_context(|context| {
+        let context = cadangkan_ops::Context { keys: &keys, ..*context };
+        let places = [world.place(), world.place()];
+        let wanted = cadangkan_ops::source::Wanted::Newest;
+        let error = failure(Source::stored(&context, &world.name, wanted, &places).map(drop));
+        assert_eq!(error.kind(), ErrorKind::WrongKey);
+    });
+    assert_eq!(*keys.0.lock().unwrap(), 1);
+}
+
+#[test]
+fn the_file_alone_is_enough_with_and_without_what_lies_beside() {
+    let world = world();
+    let (archive, alone) = (file(&world, ".enc"), world.folder.join("alone"));
+    std::fs::copy(&archive, &alone).unwrap();
+    for path in [alone, archive.clone()] {
+        let target = world.folder.join("restored.db");
+        world.with_context(|context| {
+            let source = Source::file(&path, context).unwrap();
+            restore_source(context, &source, &target).unwrap();
+        });
+        assert_eq!(fingerprints(engine(&target).as_ref()), world.fingerprints());
+        std::fs::remove_file(&target).unwrap();
+    }
+    std::fs::remove_file(file(&world, ".index")).unwrap();
+    let target = world.folder.join("restored.db");
+    world.restore_to(&target).unwrap();
+    assert_eq!(fingerprints(engine(&target).as_ref()), world.fingerprints());
+}
+
+#[test]
+fn damage_is_told_from_a_wrong_key_wherever_it_is() {
+    let world = world();
+    for ending in [".enc", ".index", ".meta.json"] {
+        let path = file(&world, ending);
+        let whole = std::fs::read(&path).unwrap();
+        for position in [30, whole.len() / 2, whole.len() - 100] {
+            let mut bytes = whole.clone();
+            bytes[position] ^= 1;
+            std::fs::write(&path, &bytes).unwrap();
+            let error = failure(world.verify(VerifyLevel::Read));
+            assert_eq!(error.kind(), ErrorKind::DamagedBackup, "{ending} {position}: {error:?}");
+        }
+        std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+        assert_eq!(failure(world.verify(VerifyLevel::Read)).kind(), ErrorKind::DamagedBackup);
+        std::fs::write(&path, &whole).unwrap();
+    }
+    world.verify(VerifyLevel::Read).unwrap();
+}
+
+#[test]
+fn a_table_is_restored_by_reading_its_bytes_and_side_files_are_encrypted() {
+    let mut farm = Farm::new(200_000);
+    farm.server.write_notes(b"who may do what");
+    let report = farm.back_up_with(&NoReporter, &encrypted(false)).unwrap();
+    farm.keys = knowing(PASSPHRASE);
+    let side = &report.manifest.side_files[0];
+    assert!(side.file.ends_with(".notes.txt.enc"), "{}", side.file);
+    for object in farm.storage.list("").unwrap() {
+        let path = farm.storage.local_path(&object.key).unwrap();
+        assert!(!holds(&std::fs::read(path).unwrap(), b"who may do what"), "{}", object.key);
+    }
+    let restored = FakeServer::new();
+    let whole = report.manifest.archive.raw_bytes;
+    let done = farm.restore(&["wiki_1"], &restored).unwrap();
+    assert!(done.raw_bytes < whole / 4, "{} of {whole}", done.raw_bytes);
+    let expected = &content(&farm.server)["wiki"]["wiki_1"];
+    assert_eq!(&content(&restored)["wiki"]["wiki_1"], expected);
+    let all = FakeServer::new();
+    farm.restore(&[], &all).unwrap();
+    assert_eq!(content(&all), content(&farm.server));
+}
+
+fn stored_manifest(farm: &Farm) -> (String, Manifest) {
+    let keys = farm.storage.list("").unwrap();
+    let key = keys.into_iter().map(|object| object.key).find(|key| key.as_str().ends_with(".meta.json"));
+    let bytes = std::fs::read(farm.storage.local_path(&key.unwrap()).unwrap()).unwrap();
+    let manifest = Manifest::from_bytes(&bytes).unwrap();
+    (String::from_utf8(bytes).unwrap(), manifest)
+}
+
+#[test]
+fn the_manifest_tells_nothing_of_rows_and_on_request_no_names() {
+    for hide_names in [false, true] {
+        let mut farm = Farm::new(1000);
+        farm.back_up_with(&NoReporter, &encrypted(hide_names)).unwrap();
+        farm.keys = knowing(PASSPHRASE);
+        let (text, manifest) = stored_manifest(&farm);
+        assert!(manifest.objects.iter().all(|object| object.fingerprint.is_none()));
+        assert_eq!(text.contains("wiki_1"), !hide_names);
+        assert_eq!(manifest.encryption.cipher, "aes-256-gcm");
+        assert!(manifest.encryption.plain_bytes < Some(manifest.archive.size_bytes));
+        // What is hidden is there all the same.
+        let restored = FakeServer::new();
+        farm.restore(&["wiki_1"], &restored).unwrap();
+        assert_eq!(content(&restored)["wiki"]["wiki_1"], content(&farm.server)["wiki"]["wiki_1"]);
+        let mut revealed = manifest;
+        revealed.reveal(&farm.keys.unwrap(&revealed.encryption.keys).unwrap()).unwrap();
+        let rows = |name: &str| revealed.objects.iter().find(|object| object.name.name == name).unwrap();
+        assert!(rows("wiki_1").fingerprint.is_some());
+    }
+}
+
+#[test]
+fn a_public_key_locks_out_the_host_that_made_the_backup() {
+    let mut world = World::new();
+    let private = PrivateKey::generate().unwrap();
+    world.back_up_with(&encrypted_for(&[Recipient::PublicKey(private.public())], false)).unwrap();
+    let target = world.folder.join("restored.db");
+    let error = failure(world.restore_to(&target));
+    assert_eq!(error.kind(), ErrorKind::WrongKey);
+    assert!(error.chain().concat().contains(&private.public().to_string()), "{error:?}");
+    world.keys.add_file(&private.to_text().unwrap()).unwrap();
+    world.restore_to(&target).unwrap();
+    assert_eq!(fingerprints(engine(&target).as_ref()), world.fingerprints());
+}
+
+#[test]
+fn what_needs_no_key_works_without_one() {
+    let mut world = world();
+    world.keys = Identities::default();
+    let id = world.catalog.newest_backup(&world.name, false).unwrap().unwrap().id;
+    world.with_context(|context| {
+        preserve(context, &world.name, id, &[world.place()], true).unwrap();
+        world.catalog.forget_backup(&world.name, id, &world.storage_name).unwrap();
+        assert_eq!(adopt(context, world.place()).unwrap().adopted, 1);
+    });
+    world.keys = knowing(PASSPHRASE);
+    let target = world.folder.join("restored.db");
+    world.restore_to(&target).unwrap();
+    assert_eq!(fingerprints(engine(&target).as_ref()), world.fingerprints());
+}
+
+#[test]
+fn an_export_is_not_encrypted_and_says_so_by_its_name() {
+    let world = world();
+    let out = Local::new(world.folder.join("out"));
+    for (name, format) in [("shop.db", ExportFormat::Codec(plain())), ("shop.zip", ExportFormat::Zip)] {
+        let key = Key::new(name).unwrap();
+        let destination = Destination { storage: &out, key: &key, overwrite: false };
+        world
+            .source_of_newest(|context, source| {
+                export(context, Some(&world.name), source, format, destination)
+            })
+            .unwrap();
+    }
+    assert_eq!(fingerprints(engine(&world.folder.join("out/shop.db")).as_ref()), world.fingerprints());
+    let zip = std::fs::read(world.folder.join("out/shop.zip")).unwrap();
+    assert!(holds(&zip, b".sqlite") && !holds(&zip, b".enc"));
+}
+
+fn plain() -> cadangkan_archive::Codec {
+    cadangkan_archive::Codec::new(cadangkan_archive::CodecKind::None, None).unwrap()
+}
+
+#[test]
+fn leftovers_of_encrypted_backups_are_found() {
+    let world = world();
+    std::fs::remove_file(file(&world, ".meta.json")).unwrap();
+    let found = world
+        .with_context(|context| cleanup::plan(context, world.database(), &[world.place()]).unwrap().items);
+    assert_eq!(found.len(), 2, "{found:?}");
+}
+
+#[test]
+fn no_passphrase_is_in_the_catalog() {
+    let world = world();
+    for name in ["catalog.db", "catalog.db-wal"] {
+        let bytes = std::fs::read(world.folder.join(name)).unwrap_or_default();
+        assert!(!holds(&bytes, PASSPHRASE.as_bytes()), "{name}");
+    }
+}

@@ -1,0 +1,43 @@
+mod change;
+mod generate;
+mod list;
+
+use cadangkan_core::Result;
+
+use crate::app::App;
+
+/// Arguments of `key`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  cadangkan key generate ~/backup-key.txt          # a pair: keep the file away from this machine\n  cadangkan key list shop\n  cadangkan key add shop --recipient age1…\n  cadangkan key rotate shop --passphrase-file old.txt --dry-run"
+)]
+pub(crate) struct KeyArgs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Make a new key
+    Generate(generate::GenerateArgs),
+    /// Show what backups are encrypted for
+    #[command(visible_alias = "ls")]
+    List(list::ListArgs),
+    /// Let stored backups open for another key, too
+    Add(change::AddArgs),
+    /// Let stored backups open no more for a key
+    Remove(change::RemoveArgs),
+    /// Let stored backups open for the configured keys, and for no others
+    Rotate(change::RotateArgs),
+}
+
+/// Carries out a subcommand.
+pub(crate) fn run(app: &App, args: &KeyArgs) -> Result<()> {
+    match &args.command {
+        Command::Generate(args) => generate::run(app, args),
+        Command::List(args) => list::run(app, args),
+        Command::Add(args) => change::add(app, args),
+        Command::Remove(args) => change::remove(app, args),
+        Command::Rotate(args) => change::rotate(app, args),
+    }
+}
