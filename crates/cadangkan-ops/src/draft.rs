@@ -183,6 +183,9 @@ impl<'a> Draft<'a> {
 fn check_place(context: &Context<'_>, place: Place<'_>, expected: Option<u64>) -> Result<()> {
     still_there(context, place)?;
     place.storage.check()?;
+    for note in place.storage.notes() {
+        context.control.message(Level::Warning, &format!("storage {}: {note}", place.name));
+    }
     let Some(space) = place.storage.space()? else { return Ok(()) };
     let Some(expected) = expected.filter(|expected| *expected > space.available) else { return Ok(()) };
     let size = cadangkan_core::format_bytes;

@@ -83,7 +83,9 @@ struct Trial<'a> {
 
 impl Trial<'_> {
     fn reach(&self) -> Result<String> {
-        self.storage.check().map(|()| self.storage.location())
+        self.storage.check()?;
+        let notes = self.storage.notes().into_iter();
+        Ok(std::iter::once(self.storage.location()).chain(notes).collect::<Vec<_>>().join("; "))
     }
 
     fn write(&self) -> Result<String> {

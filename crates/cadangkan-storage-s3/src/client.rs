@@ -41,6 +41,7 @@ pub(crate) struct Client {
     target: Target,
     credentials: Credentials,
     clock: Arc<dyn Clock>,
+    backoff: Backoff,
     agent: OnceLock<Agent>,
     /// Set once the server said that the bucket lies elsewhere.
     region: RwLock<Option<String>>,
@@ -67,16 +68,27 @@ pub(crate) fn header<'a>(headers: &'a http::HeaderMap, name: &str) -> Option<&'a
 }
 
 impl Client {
-    pub(crate) fn new(target: Target, credentials: Credentials, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(
+        target: Target,
+        credentials: Credentials,
+        clock: Arc<dyn Clock>,
+        backoff: Backoff,
+    ) -> Self {
         Client {
             target,
             credentials,
             clock,
+            backoff,
             agent: OnceLock::new(),
             region: RwLock::new(None),
             ahead: AtomicI64::new(0),
             plain_creation: AtomicBool::new(false),
         }
+    }
+
+    /// How long it is tried again.
+    pub(crate) fn backoff(&self) -> Backoff {
+        self.backoff
     }
 
     pub(crate) fn bucket(&self) -> &str {
@@ -150,7 +162,8 @@ impl Client {
                 corrected = true;
                 continue;
             }
-            failures += 1;
+            // A wait has been long already.
+            failures += if failure.error.kind() == ErrorKind::Timeout { 3 } else { 1 };
             let pause = backoff.pause(failures, failure.wait).filter(|_| failure.error.is_retryable());
             let Some(pause) = pause.filter(|_| !request.is_stopped()) else { return Err(failure) };
             std::thread::sleep(pause);
@@ -220,14 +233,16 @@ impl Client {
             .source(error)
         };
         let agent = self.agent()?;
-        let limit = transport::limit(self.target.stall, request.body.len() as u64);
+        let bytes = request.body.len() as u64;
+        let limit = transport::limit(self.target.stall, bytes);
+        let answer = transport::answer_limit(self.target.stall, bytes);
         Ok(if request.method == http::Method::PUT || request.method == http::Method::POST {
-            let built = built.body(request.body).map_err(unusable)?;
-            let built = agent.configure_request(built).timeout_send_body(Some(limit));
-            agent.run(built.timeout_recv_response(Some(limit)).build())
+            let built = agent.configure_request(built.body(request.body).map_err(unusable)?);
+            let built = built.timeout_send_body(Some(limit)).timeout_per_read(Some(answer));
+            agent.run(built.timeout_recv_response(Some(answer)).build())
         } else {
             let built = agent.configure_request(built.body(()).map_err(unusable)?);
-            agent.run(built.timeout_recv_response(Some(limit)).build())
+            agent.run(built.timeout_recv_response(Some(answer)).build())
         })
     }
 

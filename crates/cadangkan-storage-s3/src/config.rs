@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cadangkan_core::settings::{self, Field, FieldKind, SettingsError, mistake};
 use cadangkan_core::{Clock, Timestamp};
-use cadangkan_storage::{Key, Storage, StorageDescriptor};
+use cadangkan_storage::{Backoff, Key, Storage, StorageDescriptor};
 use serde_json::Value;
 
 use crate::client::{Client, Target};
@@ -101,12 +101,12 @@ struct Settings {
 }
 
 fn open(settings: &Value) -> Result<Box<dyn Storage>, SettingsError> {
-    Ok(Box::new(Bucket::open(settings, Arc::new(SystemClock))?))
+    Ok(Box::new(Bucket::open(settings, Arc::new(SystemClock), Backoff::PATIENT)?))
 }
 
 impl Bucket {
-    /// Makes a storage from settings, without connecting.
-    pub fn open(settings: &Value, clock: Arc<dyn Clock>) -> Result<Self, SettingsError> {
+    /// Makes a storage from settings, without connecting; what fails is tried again as `backoff` says.
+    pub fn open(settings: &Value, clock: Arc<dyn Clock>, backoff: Backoff) -> Result<Self, SettingsError> {
         let settings: Settings = settings::parse(settings)?;
         if settings.bucket.is_empty() || settings.bucket.contains(|c: char| c == '/' || c.is_whitespace()) {
             return Err(mistake(
@@ -120,7 +120,7 @@ impl Bucket {
         let credentials = settings.credentials()?;
         let options = settings.options(rules)?;
         let target = settings.target(rules)?;
-        Ok(Bucket::new(Client::new(target, credentials, clock), options))
+        Ok(Bucket::new(Client::new(target, credentials, clock, backoff), options))
     }
 }
 

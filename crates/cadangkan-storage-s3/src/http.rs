@@ -9,13 +9,20 @@ use ureq::Agent;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
 /// The slowest a body may go before it counts as stuck, in bytes per second.
-const SLOWEST: u64 = 16 << 10;
+const SLOWEST: u64 = 32 << 10;
+/// What the system may still have to send when all of a body is written, in bytes.
+const BUFFERED: u64 = 4 << 20;
 /// Longest wait for a connection.
 const CONNECT: Duration = Duration::from_secs(20);
 
 /// How long a whole request may take whose body has this size, when nothing of it may wait longer than `stall`.
 pub(crate) fn limit(stall: Duration, bytes: u64) -> Duration {
     stall.saturating_add(Duration::from_secs(bytes / SLOWEST))
+}
+
+/// How long the answer to a body of this size may be waited for: the system may still be sending the end of it.
+pub(crate) fn answer_limit(stall: Duration, bytes: u64) -> Duration {
+    limit(stall, bytes.min(BUFFERED))
 }
 
 /// Makes the agent: connections are kept, redirects are not followed, every wait is bounded.

@@ -5,7 +5,6 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use cadangkan_core::{Error, ErrorKind, Result};
-use cadangkan_storage::Backoff;
 use ureq::BodyReader;
 
 use crate::client::{Client, header};
@@ -55,7 +54,7 @@ impl Reader {
         if let Some(version) = &self.version {
             request = request.header("if-match", version);
         }
-        let (headers, body) = self.client.open(&request, Backoff::PATIENT).map_err(|mut failure| {
+        let (headers, body) = self.client.open(&request, self.client.backoff()).map_err(|mut failure| {
             if failure.status == 412 || self.version.is_some() && failure.status == 404 {
                 failure.error = Error::new(ErrorKind::Conflict, "an object was replaced while it was read")
                     .context("key", &self.key);
@@ -113,7 +112,9 @@ impl Read for Reader {
                 Err(error) => {
                     self.piece = None;
                     self.failures += 1;
-                    let Some(pause) = Backoff::PATIENT.pause(self.failures, None) else { return Err(error) };
+                    let Some(pause) = self.client.backoff().pause(self.failures, None) else {
+                        return Err(error);
+                    };
                     std::thread::sleep(pause);
                 }
             }

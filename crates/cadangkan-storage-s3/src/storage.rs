@@ -3,10 +3,11 @@
 use std::io::Read;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cadangkan_core::{Error, ErrorKind, Leftover, Result, ResultExt as _};
 use cadangkan_storage::{
-    Backoff, Key, ObjectInfo, Space, Storage, StorageCapabilities, StorageWriter, WriteOptions, check_folder,
+    Key, ObjectInfo, Space, Storage, StorageCapabilities, StorageWriter, WriteOptions, check_folder,
 };
 
 use crate::answers::{Objects, Parts, Unfinished, Uploads, parse};
@@ -107,7 +108,7 @@ impl Bucket {
     }
 
     fn ask<T: for<'a> serde::Deserialize<'a>>(&self, request: &Request<'_>) -> Result<T> {
-        let answer = self.client.send(request, Backoff::PATIENT)?;
+        let answer = self.client.send(request, self.client.backoff())?;
         parse(&answer.body).map_err(|error| {
             Error::new(ErrorKind::Io, "the server's answer cannot be understood")
                 .context("bucket", self.client.bucket())
@@ -215,6 +216,16 @@ impl Storage for Bucket {
     fn space(&self) -> Result<Option<Space>> {
         Ok(None)
     }
+
+    fn notes(&self) -> Vec<String> {
+        let ahead = self.client.seconds_ahead();
+        let side = if ahead > 0 { "behind" } else { "ahead of" };
+        let off = cadangkan_core::format_duration(Duration::from_secs(ahead.unsigned_abs()));
+        let clock = format!(
+            "this machine's clock is {off} {side} the server's, by which requests are signed; set it"
+        );
+        (ahead != 0).then_some(clock).into_iter().collect()
+    }
 }
 
 impl Bucket {
@@ -231,7 +242,7 @@ impl Bucket {
 /// Looks at an object by its whole key.
 pub(crate) fn stat(client: &Client, path: &str) -> Result<Option<Answer>> {
     let request = Request::new(http::Method::HEAD, path, "s3:GetObject");
-    match client.send(&request, Backoff::PATIENT) {
+    match client.send(&request, client.backoff()) {
         Ok(answer) => Ok(Some(answer)),
         Err(failure) if failure.status == 404 && failure.code != "NoSuchBucket" => Ok(None),
         Err(failure) => Err(failure.into()),
@@ -251,7 +262,7 @@ pub(crate) fn info(answer: &Answer, key: &Key) -> ObjectInfo {
 /// Removes an object by its whole key.
 pub(crate) fn delete(client: &Client, path: &str) -> Result<()> {
     let request = Request::new(http::Method::DELETE, path, "s3:DeleteObject");
-    match client.send(&request, Backoff::PATIENT) {
+    match client.send(&request, client.backoff()) {
         Ok(_) => Ok(()),
         Err(failure) if failure.code == "NoSuchKey" => Ok(()),
         Err(failure) => Err(failure.into()),
@@ -262,7 +273,7 @@ pub(crate) fn delete(client: &Client, path: &str) -> Result<()> {
 pub(crate) fn abort(client: &Client, path: &str, upload: &str) -> Result<()> {
     let request =
         Request::new(http::Method::DELETE, path, "s3:AbortMultipartUpload").query("uploadId", upload);
-    match client.send(&request, Backoff::PATIENT) {
+    match client.send(&request, client.backoff()) {
         Ok(_) => Ok(()),
         Err(failure) if failure.status == 404 && failure.code != "NoSuchBucket" => Ok(()),
         Err(failure) => Err(failure.into()),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use cadangkan_core::{Error, ErrorKind, Result, ResultExt as _};
-use cadangkan_storage::{Backoff, Key, ObjectInfo, StorageWriter, WriteOptions};
+use cadangkan_storage::{Key, ObjectInfo, StorageWriter, WriteOptions};
 
 use crate::answers::{Begun, Completed, parse};
 use crate::client::Client;
@@ -124,10 +124,8 @@ impl Upload {
                 "an object cannot be closed after a write to it has failed",
             ));
         }
-        if !self.object.overwrite && storage::stat(&self.object.client, &self.object.path)?.is_some() {
-            return Err(exists());
-        }
         if self.begun.is_none() {
+            self.object.refuse_taken()?;
             self.object.put(&self.buffer)?;
             return self.object.look(self.written);
         }
@@ -139,6 +137,7 @@ impl Upload {
             if parts.len() as u64 + 1 != u64::from(self.number) {
                 return Err(Error::new(ErrorKind::Internal, "parts of an upload are missing"));
             }
+            self.object.refuse_taken()?;
             self.object.complete(&id, &parts)
         });
         match ended {
@@ -157,6 +156,12 @@ impl Upload {
 }
 
 impl Object {
+    /// Refuses a name that is taken, where it can be seen before: not every server does it by itself.
+    fn refuse_taken(&self) -> Result<()> {
+        let taken = !self.overwrite && storage::stat(&self.client, &self.path)?.is_some();
+        if taken { Err(exists()) } else { Ok(()) }
+    }
+
     /// Puts the whole object by one request.
     fn put(&self, bytes: &[u8]) -> Result<()> {
         let sum = BASE64.encode(sha256(bytes).as_ref());
@@ -177,7 +182,7 @@ impl Object {
         if self.checksums {
             request = request.header("x-amz-checksum-algorithm", "SHA256");
         }
-        let answer = self.client.send(&request, Backoff::PATIENT)?;
+        let answer = self.client.send(&request, self.client.backoff())?;
         let begun: Begun = parse(&answer.body).map_err(|error| unclear(&self.path).source(error))?;
         if begun.upload_id.is_empty() { Err(unclear(&self.path)) } else { Ok(begun.upload_id) }
     }
@@ -218,7 +223,7 @@ impl Object {
         let conditional = self.conditional && !self.client.creates_plainly();
         let plain = request.clone();
         let request = if conditional { request.header("if-none-match", "*") } else { request };
-        let failure = match self.client.send(&request, Backoff::PATIENT) {
+        let failure = match self.client.send(&request, self.client.backoff()) {
             Ok(answer) => return Ok(Some(answer)),
             Err(failure) => failure,
         };
@@ -240,7 +245,7 @@ impl Object {
 
     fn head(&self) -> Result<crate::client::Answer, Failure> {
         let request = Request::new(http::Method::HEAD, self.path.as_str(), "s3:GetObject");
-        self.client.send(&request, Backoff::PATIENT)
+        self.client.send(&request, self.client.backoff())
     }
 
     /// Looks at what was made: its size must be what was written.

@@ -7,7 +7,6 @@ use std::thread::{Builder, JoinHandle};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use cadangkan_core::{Error, ErrorKind, Result};
-use cadangkan_storage::Backoff;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use ring::digest::Digest;
 
@@ -156,7 +155,7 @@ impl Shared {
             request = request.header("x-amz-checksum-sha256", sum.as_str());
         }
         request.stop = Some(&self.stop);
-        let answer = self.client.send(&request, Backoff::PATIENT)?;
+        let answer = self.client.send(&request, self.client.backoff())?;
         same_sum(answer.header("x-amz-checksum-sha256"), &sum, &self.key)?;
         let tag = answer.header("etag").unwrap_or_default().to_owned();
         Ok(Part { number, tag, digest })

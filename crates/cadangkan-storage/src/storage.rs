@@ -51,6 +51,12 @@ pub trait Storage: Send + Sync {
     /// Says how much room there is; `None` where that is not known or not limited.
     fn space(&self) -> Result<Option<Space>>;
 
+    /// Says what a person should know of it although it works, as found so far: a wrong clock, objects that stay when
+    /// they are deleted.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Where on this machine's disk an object lies, for storages whose objects are files.
     fn local_path(&self, _key: &Key) -> Option<std::path::PathBuf> {
         None

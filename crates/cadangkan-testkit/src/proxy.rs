@@ -50,7 +50,9 @@ struct Shared {
     plan: Mutex<Option<(Fault, u32)>>,
     happened: AtomicU32,
     stop: AtomicBool,
-    open: Mutex<Vec<TcpStream>>,
+    /// Both ends of each connection, with its number.
+    open: Mutex<Vec<(u32, TcpStream)>>,
+    connections: AtomicU32,
 }
 
 impl Proxy {
@@ -115,7 +117,7 @@ impl Shared {
     }
 
     fn close_all(&self) {
-        for stream in self.open.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        for (_, stream) in self.open.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             let _ = stream.shutdown(Shutdown::Both);
         }
     }
@@ -125,11 +127,14 @@ impl Shared {
     }
 
     fn serve(&self, client: TcpStream, server: u16) {
-        let _ = self.try_serve(client, server);
+        let number = self.connections.fetch_add(1, Ordering::Relaxed);
+        let _ = self.try_serve(number, client, server);
+        // A connection is closed, and so reset, only when nobody holds it.
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).retain(|(other, _)| *other != number);
     }
 
-    fn try_serve(&self, mut client: TcpStream, server: u16) -> io::Result<()> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).push(client.try_clone()?);
+    fn try_serve(&self, number: u32, mut client: TcpStream, server: u16) -> io::Result<()> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).push((number, client.try_clone()?));
         client.set_nodelay(true)?;
         let fault = self.next();
         match &fault {
@@ -152,7 +157,7 @@ impl Shared {
         }
         let server = TcpStream::connect((Ipv4Addr::LOCALHOST, server))?;
         server.set_nodelay(true)?;
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).push(server.try_clone()?);
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).push((number, server.try_clone()?));
         let (to, from) = (server.try_clone()?, client.try_clone()?);
         let (sending, receiving) = match fault {
             Some(Fault::CutSending(bytes)) => (Way::cut(bytes), Way::OPEN),
@@ -172,6 +177,10 @@ impl Shared {
         let mut left = way.cut.unwrap_or(u64::MAX);
         let mut buffer = vec![0; if way.rate.is_some() { 1 << 12 } else { 1 << 16 }];
         while let Ok(count @ 1..) = from.read(&mut buffer) {
+            if let Some(rate) = way.rate {
+                self.note();
+                std::thread::sleep(Duration::from_secs_f64(count as f64 / rate as f64));
+            }
             let passed = count.min(usize::try_from(left).unwrap_or(usize::MAX));
             if to.write_all(buffer.get(..passed).unwrap_or_default()).is_err() {
                 break;
@@ -182,10 +191,6 @@ impl Shared {
                 reset(&from);
                 reset(&to);
                 return;
-            }
-            if let Some(rate) = way.rate {
-                self.note();
-                std::thread::sleep(Duration::from_secs_f64(count as f64 / rate as f64));
             }
         }
         let _ = to.shutdown(Shutdown::Write);

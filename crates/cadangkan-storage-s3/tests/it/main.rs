@@ -9,6 +9,7 @@
 )]
 
 mod conformance;
+mod faults;
 mod permissions;
 mod settings;
 mod support;

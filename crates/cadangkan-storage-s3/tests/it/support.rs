@@ -1,8 +1,9 @@
 use std::io::Read as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cadangkan_core::{Result, Timestamp};
-use cadangkan_storage::{Key, ObjectInfo, Storage, WriteOptions};
+use cadangkan_storage::{Backoff, Key, ObjectInfo, Storage, WriteOptions};
 use cadangkan_storage_s3::Bucket;
 use cadangkan_testkit::s3::TestBucket;
 use serde_json::Value;
@@ -20,11 +21,15 @@ impl cadangkan_core::Clock for Clock {
     }
 }
 
+/// Short waits, so that tests are quick.
+pub(crate) const QUICK: Backoff =
+    Backoff { attempts: 5, first: Duration::from_millis(5), longest: Duration::from_millis(1500) };
+
 /// A storage in a bucket, with settings beside those it needs.
 pub(crate) fn open(bucket: &TestBucket, more: Value) -> Bucket {
     let mut settings = bucket.settings();
     settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    Bucket::open(&settings, Arc::new(Clock { seconds: 0 })).unwrap()
+    Bucket::open(&settings, Arc::new(Clock { seconds: 0 }), QUICK).unwrap()
 }
 
 pub(crate) fn key(name: &str) -> Key {

@@ -104,6 +104,7 @@ fn storages(session: &Session, entry: &DatabaseEntry) -> Result<(String, Value)>
         place.storage.check().map_err(|error| error.context("storage", place.name))?;
         let free = place.storage.space()?.map(|space| format!(", {} free", format_bytes(space.available)));
         parts.push(format!("{} at {}{}", place.name, place.storage.location(), free.unwrap_or_default()));
+        parts.extend(place.storage.notes());
     }
     Ok((parts.join("; "), json!(parts)))
 }
