@@ -108,9 +108,10 @@ impl BackupReport {
         for failed in &self.failed_copies {
             error = error.context("failed", format!("{}: {}", failed.storage, failed.message));
         }
+        let sync = format!("`cadangkan backups sync {}` copies what is missing", self.manifest.database_name);
         Some(error.hint(match &first.hint {
-            Some(hint) => format!("{}: {hint}", first.storage),
-            None => "the next backup goes to every storage again".to_owned(),
+            Some(hint) => format!("{}: {hint}\n{sync}", first.storage),
+            None => sync,
         }))
     }
 }
@@ -494,7 +495,7 @@ fn with_room(size: u64) -> u64 {
 }
 
 impl FailedCopy {
-    fn new((place, error): (Place<'_>, &Error)) -> Self {
+    pub(crate) fn new((place, error): (Place<'_>, &Error)) -> Self {
         FailedCopy {
             storage: place.name.to_string(),
             code: error.kind().code(),

@@ -58,8 +58,8 @@ impl<'a> CopyDraft<'a> {
     }
 
     /// Writes a small object, and makes sure that the storage gives it back.
-    pub(crate) fn put(&mut self, key: &Key, bytes: &[u8]) -> Result<()> {
-        let mut writer = self.place.storage.begin_write(key, WriteOptions::default())?;
+    pub(crate) fn put(&mut self, key: &Key, bytes: &[u8], options: WriteOptions) -> Result<()> {
+        let mut writer = self.place.storage.begin_write(key, options)?;
         writer.write(bytes)?;
         self.close_one(key.clone(), writer)?;
         let found = read_limited(self.place.storage.read(key, None)?, bytes.len())?;
@@ -130,7 +130,7 @@ fn not_begun() -> Error {
     Error::new(ErrorKind::Internal, "an archive was written that was not begun")
 }
 
-fn other_bytes(key: &Key) -> Error {
+pub(crate) fn other_bytes(key: &Key) -> Error {
     Error::new(ErrorKind::DamagedBackup, "the storage gave back other bytes than were written")
         .context("key", key)
         .hint("check the disk or the network of this storage; nothing was kept there of this backup")

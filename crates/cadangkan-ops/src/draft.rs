@@ -5,7 +5,7 @@ use std::thread::scope;
 use cadangkan_archive::Manifest;
 use cadangkan_catalog::{BackupFilter, BackupStatus};
 use cadangkan_core::{Control, Error, ErrorKind, Level, Result, ResultExt};
-use cadangkan_storage::Key;
+use cadangkan_storage::{Key, WriteOptions};
 
 use crate::copy::CopyDraft;
 use crate::naming::{INDEX_SUFFIX, MANIFEST_SUFFIX};
@@ -84,8 +84,8 @@ impl<'a> Draft<'a> {
         let index_key = archive.with_suffix(INDEX_SUFFIX)?;
         self.each(control, |copy| {
             copy.close()?;
-            copy.put(&index_key, index)?;
-            beside.iter().try_for_each(|side| copy.put(&side.key, &side.file.bytes))
+            copy.put(&index_key, index, WriteOptions::default())?;
+            beside.iter().try_for_each(|side| copy.put(&side.key, &side.file.bytes, WriteOptions::default()))
         })
     }
 
@@ -103,7 +103,7 @@ impl<'a> Draft<'a> {
     pub(crate) fn commit(&mut self, archive: &Key, manifest: &Manifest, control: &Control<'_>) -> Result<()> {
         let (key, bytes) = (archive.with_suffix(MANIFEST_SUFFIX)?, manifest.to_bytes()?);
         self.each(control, |copy| {
-            copy.put(&key, &bytes)?;
+            copy.put(&key, &bytes, WriteOptions::default())?;
             copy.committed();
             Ok(())
         })
@@ -180,7 +180,7 @@ impl<'a> Draft<'a> {
 }
 
 /// Makes sure that a storage can be written and has room for about `expected` bytes.
-fn check_place(context: &Context<'_>, place: Place<'_>, expected: Option<u64>) -> Result<()> {
+pub(crate) fn check_place(context: &Context<'_>, place: Place<'_>, expected: Option<u64>) -> Result<()> {
     still_there(context, place)?;
     place.storage.check()?;
     for note in place.storage.notes() {

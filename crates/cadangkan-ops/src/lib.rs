@@ -31,7 +31,9 @@ pub mod server;
 mod side;
 pub mod source;
 pub mod stored;
+pub mod sync;
 mod tee;
+mod transfer;
 pub mod trial;
 pub mod verify;
 

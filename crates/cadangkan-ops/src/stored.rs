@@ -134,6 +134,14 @@ fn remove(context: &Context<'_>, place: Place<'_>, copy: &StoredBackup) -> Resul
     side::keys(&archive, manifest)?.iter().try_for_each(|key| place.storage.delete(key))?;
     place.storage.delete(&archive.with_suffix(INDEX_SUFFIX)?)?;
     place.storage.delete(&archive)?;
+    // A storage may say that it has deleted what it keeps.
+    for key in [archive.with_suffix(MANIFEST_SUFFIX)?, archive.clone()] {
+        if place.storage.stat(&key)?.is_some() {
+            return Err(Error::new(ErrorKind::Io, "an object is still there after it was deleted")
+                .context("key", key)
+                .hint("look whether the storage holds it by a lock or a retention of its own, and run it again then"));
+        }
+    }
     let Some(catalog) = context.catalog else { return Ok(()) };
     catalog.forget_backup(&manifest.database_name, manifest.backup_id, place.name).map(drop)
 }

@@ -52,7 +52,7 @@ pub static S3: StorageDescriptor = StorageDescriptor {
         field("access_key", FieldKind::Text, "The access key's id; default where AWS's tools look"),
         field("secret_key", FieldKind::Secret, "The secret of the access key"),
         field("session_token", FieldKind::Secret, "The token of temporary keys"),
-        field("profile", FieldKind::Text, "A profile of ~/.aws/config and ~/.aws/credentials"),
+        field("aws_profile", FieldKind::Text, "A profile of ~/.aws/config and ~/.aws/credentials"),
         field(
             "path_style",
             FieldKind::Boolean,
@@ -90,7 +90,7 @@ struct Settings {
     access_key: Option<String>,
     secret_key: Option<String>,
     session_token: Option<String>,
-    profile: Option<String>,
+    aws_profile: Option<String>,
     path_style: Option<bool>,
     part_size_mib: Option<u32>,
     connections: Option<u8>,
@@ -127,13 +127,13 @@ impl Bucket {
 impl Settings {
     fn credentials(&self) -> Result<Credentials, SettingsError> {
         match (&self.access_key, &self.secret_key) {
-            (Some(_), _) if self.profile.is_some() => {
-                Err(mistake("profile", "there are `access_key` and `profile`; keep one of them"))
+            (Some(_), _) if self.aws_profile.is_some() => {
+                Err(mistake("aws_profile", "there are `access_key` and `aws_profile`; keep one of them"))
             }
             (Some(id), Some(secret)) => {
                 Ok(Credentials::given(id.clone(), secret.clone(), self.session_token.clone()))
             }
-            (None, None) => Ok(Credentials::found(self.profile.clone())),
+            (None, None) => Ok(Credentials::found(self.aws_profile.clone())),
             (Some(_), None) => Err(mistake("access_key", "`access_key` needs `secret_key`")),
             (None, Some(_)) => Err(mistake("secret_key", "`secret_key` needs `access_key`")),
         }

@@ -78,7 +78,7 @@ fn none(profile: Option<&str>) -> Error {
              (`aws sso login`)",
         ),
         None => error.hint(
-            "give `access_key` and `secret_key`, set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a `profile`, or \
+            "give `access_key` and `secret_key`, set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name an `aws_profile`, or \
              give the machine a role",
         ),
     }

@@ -250,6 +250,23 @@ impl Session {
         Places::open(named?)
     }
 
+    /// Opens the storages that a backup goes to at once: the one that was asked for, else those of the database whose
+    /// turn does not come later.
+    pub(crate) fn places_at_once(&self, database: &DatabaseEntry, asked: &[Name]) -> Result<Places> {
+        if !asked.is_empty() {
+            return self.places(database, asked);
+        }
+        let mut storages = self.inventory.storages_of(database)?;
+        storages.retain(|storage| database.upload_after(&storage.name).is_none());
+        if storages.is_empty() {
+            let message = "no storage gets a backup of this database at once";
+            return Err(Error::new(ErrorKind::Configuration, message)
+                .context("database", &database.name)
+                .hint("take one of its storages out of `upload_after`, or name one with --storage"));
+        }
+        Places::open(storages)
+    }
+
     /// Opens one storage by its name, enabled or not.
     pub(crate) fn open_storage(&self, name: &Name) -> Result<Places> {
         Places::open(vec![self.inventory.storage(name.as_str())?])

@@ -137,7 +137,7 @@ pub(crate) enum Command {
     Remove(commands::remove::RemoveArgs),
     /// Back up a database
     Backup(commands::backup::BackupArgs),
-    /// List, show, validate, delete, preserve and export backups
+    /// List, show, validate, copy, delete, preserve and export backups
     Backups(commands::backups::BackupsArgs),
     /// Prove that a backup is still whole
     Verify(commands::verify::VerifyArgs),

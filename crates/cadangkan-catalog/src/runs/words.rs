@@ -17,6 +17,8 @@ words! {
         Export = "export",
         /// Reads a storage's manifests into the catalog.
         Adopt = "adopt",
+        /// Copies backups to storages that lack them.
+        Sync = "sync",
     }
 }
 

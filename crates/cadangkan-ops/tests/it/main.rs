@@ -26,5 +26,6 @@ mod servers;
 mod several;
 mod side_files;
 mod support;
+mod sync;
 mod trial;
 mod whole_server;

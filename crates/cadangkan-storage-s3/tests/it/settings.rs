@@ -48,7 +48,7 @@ fn mistakes_are_named_with_their_key() {
         (json!({"prefix": "../b"}), "prefix: "),
         (json!({"secret_key": null}), "access_key: "),
         (json!({"access_key": null}), "secret_key: "),
-        (json!({"profile": "p"}), "profile: "),
+        (json!({"aws_profile": "p"}), "aws_profile: "),
         (json!({"part_size_mib": 1}), "part_size_mib: "),
         (json!({"connections": 0}), "connections: "),
         (json!({"timeout": "0s"}), "timeout: "),

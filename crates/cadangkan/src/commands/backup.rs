@@ -161,7 +161,7 @@ pub(crate) fn run(app: &App, args: &BackupArgs) -> Result<()> {
 fn back_up(app: &App, session: &Session, entry: &DatabaseEntry, args: &BackupArgs) -> Result<()> {
     let ticket = args.ticket.of(app, session, &[&entry.name])?;
     let engine = entry.open()?;
-    let places = session.places(entry, &args.storage)?;
+    let places = session.places_at_once(entry, &args.storage)?;
     let effective = session.inventory.effective(entry, &args.wishes(app)?);
     let mut request = request(entry, &effective, Trigger::Manual)?;
     select(&mut request, &effective, args);

@@ -1,13 +1,13 @@
 use std::fmt::Write;
 
 use cadangkan_catalog::{BackupFilter, Run, RunFilter};
-use cadangkan_core::{Clock, Result, format_bytes};
+use cadangkan_core::{Clock, Name, Result, format_bytes};
 use serde_json::json;
 
 use crate::app::{App, CatalogNeed};
 use crate::commands::list;
 use crate::encryption::EncryptionSettings;
-use crate::inventory::Wishes;
+use crate::inventory::{DatabaseEntry, Wishes};
 use crate::ui::escape;
 use crate::ui::selection::describe;
 use crate::ui::time::format_age;
@@ -37,13 +37,14 @@ pub(crate) fn run(app: &App, args: &InfoArgs) -> Result<()> {
     if let Some(map) = value.as_object_mut() {
         map.insert("options".into(), json!(effective));
         map.insert("tags".into(), json!(entry.options.tags));
+        map.insert("upload_after".into(), json!(entry.options.upload_after));
         map.insert("backups".into(), json!({ "count": count, "size_bytes": bytes }));
         map.insert("runs".into(), json!(runs));
     }
     app.print(&value, || {
         let mut text = String::new();
         let location = entry.location().map(|location| location.to_string()).unwrap_or_default();
-        let storage: Vec<_> = effective.storage.value.iter().map(ToString::to_string).collect();
+        let storage = storages(entry, &effective.storage.value);
         let last = newest.as_ref().map_or("never".to_owned(), |backup| {
             format!(
                 "{} ({}, {})",
@@ -69,7 +70,7 @@ pub(crate) fn run(app: &App, args: &InfoArgs) -> Result<()> {
                 .to_owned(),
             ),
             ("Production", if entry.options.production { "yes" } else { "no" }.to_owned()),
-            ("Storage", format!("{} ({})", storage.join(", "), effective.storage.origin)),
+            ("Storage", format!("{storage} ({})", effective.storage.origin)),
             (
                 "Compression",
                 format!(
@@ -117,6 +118,13 @@ pub(crate) fn run(app: &App, args: &InfoArgs) -> Result<()> {
         }
         text + &runs_text(app, &runs)
     })
+}
+
+/// The storages of a database, with how old a backup has to be for those that get it later.
+fn storages(entry: &DatabaseEntry, names: &[Name]) -> String {
+    let later = |name| entry.options.upload_after.get(name).map(|time| format!(" after {time}"));
+    let names = names.iter().map(|name| format!("{name}{}", later(name).unwrap_or_default()));
+    names.collect::<Vec<_>>().join(", ")
 }
 
 /// The last runs, newest first, with the reason of those that failed.

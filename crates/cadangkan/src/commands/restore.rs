@@ -237,7 +237,7 @@ pub(crate) fn run(app: &App, args: &RestoreArgs) -> Result<()> {
         }
     }
     let safety_entry = open.entry.filter(|_| plan.backup_first);
-    let safety_places = safety_entry.map(|entry| session.places(entry, &[])).transpose()?;
+    let safety_places = safety_entry.map(|entry| session.places_at_once(entry, &[])).transpose()?;
     let safety_list = safety_places.as_ref().map(Places::list);
     let safety = safety(&session, &open, safety_list.as_deref())?;
     let report =

@@ -90,6 +90,9 @@ pub(crate) struct DatabaseOptions {
     /// What its backups hold, where that is not everything.
     #[serde(skip_serializing_if = "BackupOptions::is_everything")]
     pub(crate) backup: BackupOptions,
+    /// How old a backup has to be before it goes to a storage, for those that do not get it at once.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) upload_after: BTreeMap<Name, String>,
     /// Whether its name must be typed before it is overwritten.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) production: bool,

@@ -130,3 +130,79 @@ fn one_of_two_storages_fails() {
     let info = home.json(&["info", "shop"]);
     assert_eq!(info["runs"][0]["status"], "partial");
 }
+
+#[test]
+fn what_is_missing_is_copied_when_the_storage_is_back() {
+    let home = Home::with_shop();
+    home.good(&["storage", "add", "local", "usb", "--path", "usb"]);
+    home.good(&["add", "sqlite", "other", "--path", "shop.db", "--storage", "home", "--storage", "usb"]);
+    home.good(&["backup", "other"]);
+    std::fs::rename(home.path("usb"), home.path("away")).unwrap();
+    assert_eq!(home.run(&["backup", "other"]).code, 15);
+    let ran = home.run(&["backups", "sync", "other"]);
+    assert_eq!(ran.code, 15, "{}", ran.stderr);
+    assert!(ran.stderr.contains("usb: ") && ran.stderr.contains("run it again"), "{}", ran.stderr);
+    std::fs::rename(home.path("away"), home.path("usb")).unwrap();
+    let planned = home.json(&["backups", "sync", "--dry-run"]);
+    let other = planned.as_array().unwrap().iter().find(|value| value["name"] == "other").unwrap();
+    assert_eq!((&other["missing"][0]["to"], &other["missing"][0]["from"]), (&json!("usb"), &json!(["home"])));
+    let synced = home.json(&["backups", "sync", "other"]);
+    assert_eq!(synced[0]["copied"].as_array().unwrap().len(), 1);
+    assert_eq!(home.json(&["backups", "list", "other", "--storage", "usb"]).as_array().unwrap().len(), 2);
+    assert_eq!(home.files("usb").len(), 6);
+    assert!(home.good(&["backups", "sync"]).contains("nothing to copy"));
+    assert_eq!(home.json(&["info", "other"])["runs"][0]["kind"], "sync");
+    home.good(&["restore", "other", "--storage", "usb", "--to", "back.db"]);
+    assert_eq!(number(&home.path("back.db"), "SELECT count(*) FROM orders"), 3);
+}
+
+#[test]
+fn one_backup_is_carried_from_storage_to_storage() {
+    let home = Home::with_shop();
+    home.good(&["storage", "add", "local", "usb", "--path", "usb"]);
+    let id = home.back_up();
+    let dry = home.good(&["backups", "upload", "shop", &id, "--to", "usb", "--dry-run"]);
+    assert!(dry.contains("to be copied: 1 backup") && home.files("usb").is_empty(), "{dry}");
+    assert_eq!(home.json(&["backups", "upload", "shop", &id, "--to", "usb"])["copied"][0]["to"], "usb");
+    assert!(home.good(&["backups", "upload", "shop", &id, "--to", "usb"]).contains("there already"));
+    assert_eq!(home.run(&["backups", "upload", "shop", "2001-01-01-000000", "--to", "usb"]).code, 4);
+    home.good(&["backups", "delete", "shop", &id, "--storage", "home", "--yes"]);
+    assert!(home.files(".cadangkan/backups").is_empty());
+    assert_eq!(home.json(&["backups", "download", "shop", &id])["copied"][0]["to"], "home");
+    assert_eq!(home.files(".cadangkan/backups").len(), 3);
+    let taken = home.json(&["backups", "download", "shop", &id, "--to-dir", "taken", "--storage", "usb"]);
+    let file = taken["file"].as_str().unwrap();
+    home.good(&["restore", "--file", file, "--to", "back.db"]);
+    assert_eq!(number(&home.path("back.db"), "SELECT count(*) FROM orders"), 3);
+    assert_eq!(home.json(&["backups", "list", "shop"]).as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_storage_of_later_gets_a_backup_by_sync_alone() {
+    let home = Home::with_shop();
+    home.good(&["storage", "add", "local", "usb", "--path", "usb"]);
+    let config = |after: &str| {
+        format!(
+            "databases:\n  other:\n    sqlite: {{ path: ../shop.db }}\n    storage: [home, usb]\n    upload_after: {{ {after} }}\n"
+        )
+    };
+    home.configure(&config("usb: 1d"));
+    let made = home.json(&["backup", "other"]);
+    assert_eq!(made["copies"].as_array().unwrap().len(), 1);
+    let synced = home.json(&["backups", "sync", "other"]);
+    assert_eq!((&synced[0]["waiting"], &synced[0]["copied"]), (&json!(1), &json!([])));
+    let planned = home.json(&["backups", "sync", "other", "--dry-run"]);
+    assert_eq!(planned[0]["waiting"][0]["backup_id"], made["backup_id"]);
+    assert_eq!(home.json(&["info", "other"])["upload_after"], json!({ "usb": "1d" }));
+    home.configure(&config("usb: 1ms"));
+    assert_eq!(home.json(&["backups", "sync", "other"])[0]["copied"].as_array().unwrap().len(), 1);
+    home.configure(&config("usb: 1d, home: 1d"));
+    assert_eq!(home.run(&["backup", "other"]).code, 3);
+    for (wrong, told) in
+        [("usb: soon", "no length of time"), ("usbb: 1d", "there is no storage"), ("usb: []", "upload_after")]
+    {
+        home.configure(&config(wrong));
+        let ran = home.run(&["config", "validate"]);
+        assert!(ran.code == 3 && ran.stderr.contains(told), "{wrong}: {}", ran.stderr);
+    }
+}

@@ -5,6 +5,8 @@ mod export;
 mod info;
 mod list;
 mod preserve;
+mod sync;
+mod transfer;
 
 use cadangkan_core::{BackupId, Name, Result};
 use cadangkan_ops::verify::VerifyLevel;
@@ -38,6 +40,12 @@ enum Command {
     Delete(delete::DeleteArgs),
     /// Mark a backup as one that is never deleted
     Preserve(preserve::PreserveArgs),
+    /// Copy what is missing to the storages where it should be
+    Sync(sync::SyncArgs),
+    /// Copy a backup to a storage
+    Upload(transfer::UploadArgs),
+    /// Copy a backup from where it is to a local storage, or into a folder
+    Download(transfer::DownloadArgs),
     /// Write a backup out as a plain dump, under another codec, or as a zip file
     Export(export::ExportArgs),
 }
@@ -78,6 +86,9 @@ pub(crate) fn run(app: &App, args: &BackupsArgs) -> Result<()> {
         }
         Command::Delete(args) => delete::run(app, args),
         Command::Preserve(args) => preserve::run(app, args),
+        Command::Sync(args) => sync::run(app, args),
+        Command::Upload(args) => transfer::upload(app, args),
+        Command::Download(args) => transfer::download(app, args),
         Command::Export(args) => export::run(app, args),
     }
 }

@@ -91,7 +91,7 @@ pub(super) fn run(
     }
     confirm(app, session, entry, &parts)?;
     if let Some(entry) = entry.filter(|_| parts.iter().any(|part| part.plan.backup_first)) {
-        safety_places = session.places(entry, &[])?;
+        safety_places = session.places_at_once(entry, &[])?;
         safety_list = safety_places.list();
         for (part, open) in parts.iter_mut().zip(&opens).filter(|(part, _)| part.plan.backup_first) {
             part.safety = safety(session, open, Some(&safety_list))?;

@@ -1,5 +1,6 @@
 use cadangkan_archive::CodecKind;
 use cadangkan_core::Name;
+use cadangkan_core::settings::parse_duration;
 use cadangkan_engine::Descriptor;
 use serde_json::Value;
 
@@ -31,6 +32,7 @@ impl Checker<'_> {
         self.storage_names(node);
         self.file_name(node);
         self.backup(node);
+        self.upload_after(node);
         let (chosen, id) = chosen?;
         let engine = registry::engine(id)?;
         self.selection_of(node, engine, options.as_ref());
@@ -45,6 +47,22 @@ impl Checker<'_> {
             origins: given.map(|entry| (entry.key.clone(), origin(entry))).collect(),
             enabled,
         })
+    }
+
+    /// Names storages that are not there, and what is no length of time.
+    fn upload_after(&mut self, node: &Node) {
+        let Some(entry) = node.entry(keys::UPLOAD_AFTER) else { return };
+        for item in entry.node.entries() {
+            if self.storages.as_ref().is_some_and(|known| !known.contains(&item.key)) {
+                let hint = format!("there is: {}", self.storages.as_deref().unwrap_or_default().join(", "));
+                let message = format!("there is no storage `{}`", item.key);
+                self.mistakes.push(Mistake::new(item.position, message).hint(hint));
+            }
+            if let Some(text) = item.node.text().filter(|text| parse_duration(text).is_none()) {
+                let message = format!("`{}` is no length of time", text.escape_debug());
+                self.mistake_at(&item.node, message, Some("write `24h` or `7d`".to_owned()));
+            }
+        }
     }
 
     /// Names what is wrong in `backup` besides the types of its values.

@@ -35,6 +35,7 @@ pub(crate) const DATABASE_KEYS: &[&str] = &[
     REQUIRE_TICKET,
     ENCRYPTION,
     BACKUP,
+    UPLOAD_AFTER,
     "production",
     "tags",
     ENABLED,
@@ -48,6 +49,9 @@ pub(crate) const ENCRYPTION: &str = "encryption";
 
 /// The key of what backups hold.
 pub(super) const BACKUP: &str = "backup";
+
+/// The key of which storages get a backup later.
+pub(super) const UPLOAD_AFTER: &str = "upload_after";
 
 /// Keys of what backups hold.
 pub(super) const BACKUP_KEYS: &[&str] = &[

@@ -1,0 +1,381 @@
+//! Copies that are missing in storages, made from those that are there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use cadangkan_archive::Manifest;
+use cadangkan_catalog::{BackupFilter, BackupStatus, RunKind};
+use cadangkan_core::{BackupId, Error, ErrorKind, Level, Name, Result, ResultExt, Timestamp};
+use cadangkan_storage::Key;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::backup::FailedCopy;
+use crate::draft::check_place;
+use crate::naming::{MANIFEST_SUFFIX, database_folder};
+use crate::run::{Outcome, RunDescription, record};
+use crate::source::{Wanted, not_found, read_manifest};
+use crate::transfer::{Fault, transfer};
+use crate::{Context, Place, index_backup};
+
+/// A storage that should hold every backup of a database.
+#[derive(Clone, Copy)]
+pub struct Goal<'a> {
+    /// The storage.
+    pub place: Place<'a>,
+    /// How old a backup has to be before it goes there.
+    pub after: Option<Duration>,
+}
+
+/// A copy that is to be made.
+#[derive(Clone, Debug, Serialize)]
+pub struct MissingCopy {
+    /// The backup.
+    pub backup_id: BackupId,
+    /// Of which database it is, where the configured name stands for many.
+    pub database: String,
+    /// The archive's key in every storage.
+    pub archive_key: String,
+    /// The storages that have it, in the order in which they are tried.
+    pub from: Vec<String>,
+    /// The storage that has not.
+    pub to: String,
+    /// Size of the archive.
+    pub size_bytes: u64,
+}
+
+/// What is missing where.
+#[derive(Debug, Default, Serialize)]
+pub struct SyncPlan {
+    /// The copies that are to be made, oldest first.
+    pub missing: Vec<MissingCopy>,
+    /// Those whose time has not come, with the moment when it will.
+    pub waiting: Vec<WaitingCopy>,
+    /// Storages that cannot be asked, and why.
+    pub failed: Vec<FailedCopy>,
+}
+
+/// A copy that is made later.
+#[derive(Clone, Debug, Serialize)]
+pub struct WaitingCopy {
+    /// The backup.
+    pub backup_id: BackupId,
+    /// The storage.
+    pub to: String,
+    /// From when on.
+    pub due_at: Timestamp,
+}
+
+/// What was copied.
+#[derive(Debug, Default, Serialize)]
+pub struct SyncReport {
+    /// The copies that were made.
+    pub copied: Vec<MissingCopy>,
+    /// How many wait for their time.
+    pub waiting: usize,
+    /// The storages that failed, and why.
+    pub failed: Vec<FailedCopy>,
+}
+
+impl SyncReport {
+    /// The error that all failures make together.
+    pub fn error(&self) -> Option<Error> {
+        let first = self.failed.first()?;
+        let message = format!("not every copy was made: {} failed", self.failed.len());
+        let mut error = Error::new(ErrorKind::Partial, message);
+        for failed in &self.failed {
+            error = error.context("failed", format!("{}: {}", failed.storage, failed.message));
+        }
+        let again = "run it again when that is repaired: what was copied is not copied again";
+        Some(error.hint(first.hint.as_deref().map_or(again.to_owned(), |hint| format!("{hint}\n{again}"))))
+    }
+}
+
+/// Looks what is missing, of one backup or of all. Writes nothing.
+pub fn plan(
+    context: &Context<'_>,
+    database: &Name,
+    sources: &[Place<'_>],
+    goals: &[Goal<'_>],
+    only: Option<BackupId>,
+) -> Result<SyncPlan> {
+    let mut plan = SyncPlan::default();
+    let held = look(context, database, sources, goals, &mut plan)?;
+    let known = known_keys(context, database, only)?;
+    let keys: BTreeSet<&String> = held.values().flatten().filter(|key| is_meant(key, &known)).collect();
+    let mut found = only.is_none();
+    for archive in keys {
+        context.control.check()?;
+        let holders: Vec<Place<'_>> =
+            sources.iter().filter(|place| holds(&held, place.name, archive)).copied().collect();
+        let lacking: Vec<&Goal<'_>> = goals
+            .iter()
+            .filter(|goal| held.contains_key(goal.place.name))
+            .filter(|goal| !holds(&held, goal.place.name, archive))
+            .collect();
+        if lacking.is_empty() && found {
+            continue;
+        }
+        let key = Key::new(archive.clone())?;
+        let Some(manifest) = first_manifest(context, &holders, &key)? else { continue };
+        if only.is_some_and(|id| id != manifest.backup_id) {
+            continue;
+        }
+        found = true;
+        let from = in_order(context, &manifest, &holders)?;
+        for goal in lacking {
+            add(&mut plan, context.control.clock.now(), goal, &manifest, archive, &from)?;
+        }
+    }
+    if let (Some(id), false) = (only, found) {
+        return Err(not_found(database, Wanted::Id(id)));
+    }
+    plan.missing.sort_by_key(|copy| copy.backup_id);
+    Ok(plan)
+}
+
+/// The archives with a manifest that each storage has, by its name. A storage that is not there yet has none.
+fn look(
+    context: &Context<'_>,
+    database: &Name,
+    sources: &[Place<'_>],
+    goals: &[Goal<'_>],
+    plan: &mut SyncPlan,
+) -> Result<BTreeMap<Name, BTreeSet<String>>> {
+    let mut held = BTreeMap::new();
+    for place in goals.iter().map(|goal| &goal.place).chain(sources) {
+        context.control.check()?;
+        if held.contains_key(place.name)
+            || plan.failed.iter().any(|failed| failed.storage == place.name.as_str())
+        {
+            continue;
+        }
+        match place.storage.list(&database_folder(database)) {
+            Ok(objects) => {
+                let keys: BTreeSet<&str> = objects.iter().map(|object| object.key.as_str()).collect();
+                let archives = keys.iter().filter_map(|key| key.strip_suffix(MANIFEST_SUFFIX));
+                let whole = archives.filter(|archive| keys.contains(archive)).map(str::to_owned).collect();
+                held.insert(place.name.clone(), whole);
+            }
+            // Before its first backup the place of a storage is not there; `sync` makes it.
+            Err(error) if error.kind() == ErrorKind::Unreachable && is_unused(context, place.name)? => {
+                held.insert(place.name.clone(), BTreeSet::new());
+            }
+            Err(error) if goals.iter().any(|goal| goal.place.name == place.name) => {
+                plan.failed.push(FailedCopy::new((*place, &error)));
+            }
+            // What only this one has shows itself when it is back.
+            Err(error) => {
+                let text = format!("storage {} cannot be looked at: {error}", place.name);
+                context.control.message(Level::Warning, &text);
+            }
+        }
+    }
+    Ok(held)
+}
+
+fn is_unused(context: &Context<'_>, storage: &Name) -> Result<bool> {
+    let Some(catalog) = context.catalog else { return Ok(false) };
+    let filter = BackupFilter { storage: Some(storage.clone()), limit: Some(1), ..BackupFilter::default() };
+    Ok(catalog.backups(&filter)?.is_empty())
+}
+
+fn holds(held: &BTreeMap<Name, BTreeSet<String>>, storage: &Name, archive: &String) -> bool {
+    held.get(storage).is_some_and(|archives| archives.contains(archive))
+}
+
+/// Where the catalog knows a backup; empty when it does not help.
+fn known_keys(context: &Context<'_>, database: &Name, only: Option<BackupId>) -> Result<Vec<String>> {
+    let (Some(catalog), Some(id)) = (context.catalog, only) else { return Ok(Vec::new()) };
+    Ok(catalog.backup_copies(database, id)?.into_iter().map(|copy| copy.archive_key).collect())
+}
+
+fn is_meant(key: &String, known: &[String]) -> bool {
+    known.is_empty() || known.contains(key)
+}
+
+/// The manifest of the first storage that gives it.
+fn first_manifest(context: &Context<'_>, holders: &[Place<'_>], key: &Key) -> Result<Option<Manifest>> {
+    for place in holders {
+        match read_manifest(*place, key) {
+            Ok(manifest) => return Ok(Some(manifest)),
+            Err(error) => {
+                context.control.message(Level::Warning, &format!("storage {}: {error}", place.name));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// The storages to copy from: first those whose copy is not known to be damaged.
+fn in_order(context: &Context<'_>, manifest: &Manifest, holders: &[Place<'_>]) -> Result<Vec<String>> {
+    let mut bad = Vec::new();
+    if let Some(catalog) = context.catalog {
+        let copies = catalog.backup_copies(&manifest.database_name, manifest.backup_id)?;
+        let not_good = copies.into_iter().filter(|copy| copy.status != BackupStatus::Good);
+        bad.extend(not_good.map(|copy| copy.storage));
+    }
+    let mut ordered: Vec<_> = holders.iter().collect();
+    ordered.sort_by_key(|place| (bad.contains(place.name), !place.storage.capabilities().local));
+    Ok(ordered.into_iter().map(|place| place.name.to_string()).collect())
+}
+
+fn add(
+    plan: &mut SyncPlan,
+    now: Timestamp,
+    goal: &Goal<'_>,
+    manifest: &Manifest,
+    archive: &str,
+    from: &[String],
+) -> Result<()> {
+    let to = goal.place.name.to_string();
+    if let Some(after) = goal.after {
+        let due_at = manifest
+            .created_at
+            .checked_add(after)
+            .map_err(|source| Error::new(ErrorKind::Usage, "`upload_after` is too long").source(source))?;
+        if due_at > now {
+            plan.waiting.push(WaitingCopy { backup_id: manifest.backup_id, to, due_at });
+            return Ok(());
+        }
+    }
+    plan.missing.push(MissingCopy {
+        backup_id: manifest.backup_id,
+        database: manifest.database.clone(),
+        archive_key: archive.to_owned(),
+        from: from.to_vec(),
+        to,
+        size_bytes: manifest.archive.size_bytes,
+    });
+    Ok(())
+}
+
+/// Copies what is missing. Each copy is compared with its manifest while it is read, read back, and counts with its
+/// manifest, which is written last; when this is stopped, what was copied by then stays.
+///
+/// A storage that fails does not end it for the others; the report names it.
+pub fn sync(
+    context: &Context<'_>,
+    database: &Name,
+    sources: &[Place<'_>],
+    goals: &[Goal<'_>],
+    only: Option<BackupId>,
+) -> Result<SyncReport> {
+    let storages: Vec<_> = goals.iter().map(|goal| goal.place.name.as_str()).collect();
+    let options = json!({ "storages": storages, "backup_id": only });
+    let description =
+        RunDescription { kind: RunKind::Sync, database: Some(database), trigger: "manual", options };
+    record(context, &description, |context, _| {
+        context.control.step("compare the storages");
+        let mut away = Vec::new();
+        for goal in goals {
+            if let Err(error) = check_place(context, goal.place, None) {
+                away.push(FailedCopy::new((goal.place, &error)));
+            }
+        }
+        let is_away = |place: &Place<'_>| away.iter().any(|failed| failed.storage == place.name.as_str());
+        let goals: Vec<_> = goals.iter().filter(|goal| !is_away(&goal.place)).copied().collect();
+        let sources: Vec<_> = sources.iter().filter(|place| !is_away(place)).copied().collect();
+        let plan = plan(context, database, &sources, &goals, only)?;
+        let mut report = SyncReport { waiting: plan.waiting.len(), ..SyncReport::default() };
+        report.failed.extend(away.into_iter().chain(plan.failed));
+        let mut given_up = BTreeSet::new();
+        for copy in plan.missing.into_iter() {
+            if !given_up.contains(&copy.to) {
+                copy_one(context, database, copy, &sources, &goals, &mut report, &mut given_up)?;
+            }
+        }
+        for failed in &report.failed {
+            let text = format!("storage {} does not get every copy: {}", failed.storage, failed.message);
+            context.control.message(Level::Warning, &text);
+        }
+        let partial = report.error();
+        Ok(Outcome { partial, ..Outcome::completed(report, only) })
+    })
+}
+
+/// Makes one copy, from the first storage that gives it whole. Fails only when somebody asked to stop.
+fn copy_one(
+    context: &Context<'_>,
+    database: &Name,
+    copy: MissingCopy,
+    sources: &[Place<'_>],
+    goals: &[Goal<'_>],
+    report: &mut SyncReport,
+    given_up: &mut BTreeSet<String>,
+) -> Result<()> {
+    let control = &context.control;
+    let Some(goal) = goals.iter().find(|goal| goal.place.name.as_str() == copy.to) else { return Ok(()) };
+    let key = Key::new(copy.archive_key.clone())?;
+    let mut failure = None;
+    for place in copy.from.iter().filter_map(|name| sources.iter().find(|place| place.name.as_str() == name))
+    {
+        control.step(&format!("copy {} to {}", copy.backup_id, copy.to));
+        // Between two copies others may have the database.
+        let _lock = context.lock(database, Duration::ZERO)?;
+        match transfer((*place, &key), (goal.place, &key), control) {
+            Ok(manifest) => {
+                if let Some(catalog) = context.catalog {
+                    catalog.record_backup(&index_backup::record(&goal.place, &key, &manifest, None))?;
+                }
+                report.copied.push(copy);
+                return Ok(());
+            }
+            Err(Fault::Target(error)) if error.kind() == ErrorKind::Cancelled => return Err(error),
+            Err(Fault::Target(error)) => {
+                given_up.insert(copy.to.clone());
+                failure = Some(error);
+                break;
+            }
+            Err(Fault::Source(error)) => {
+                note_damage(context, database, &copy, *place, &error)?;
+                failure = failure.or(Some(error));
+            }
+        }
+    }
+    let failure = failure.map(|error| error.context("backup", copy.backup_id));
+    report.failed.extend(failure.map(|error| FailedCopy::new((goal.place, &error))));
+    Ok(())
+}
+
+/// Keeps in the catalog that a copy turned out to be damaged.
+fn note_damage(
+    context: &Context<'_>,
+    database: &Name,
+    copy: &MissingCopy,
+    place: Place<'_>,
+    error: &Error,
+) -> Result<()> {
+    let Some(catalog) = context.catalog.filter(|_| error.kind() == ErrorKind::DamagedBackup) else {
+        return Ok(());
+    };
+    let now = context.control.clock.now();
+    match catalog.set_verified(database, copy.backup_id, place.name, BackupStatus::Damaged, now, "checksum") {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Copies one backup into a place that is not configured, a folder for example, as files beside each other.
+pub fn copy_out(
+    context: &Context<'_>,
+    database: &Name,
+    id: BackupId,
+    sources: &[Place<'_>],
+    to: Place<'_>,
+) -> Result<Key> {
+    let copies = crate::stored::locate(context, database, Wanted::Id(id), sources)?;
+    let mut failure = None;
+    for copy in copies {
+        let Some(place) = sources.iter().find(|place| place.name.as_str() == copy.storage) else { continue };
+        let key = Key::new(copy.archive_key)?;
+        let to_key = Key::new(key.file_name())?;
+        to.storage.check()?;
+        match transfer((*place, &key), (to, &to_key), &context.control) {
+            Ok(_) => return Ok(to_key),
+            Err(Fault::Target(error)) => return Err(error),
+            Err(Fault::Source(error)) => failure = failure.or(Some(error)),
+        }
+    }
+    Err(failure.unwrap_or_else(|| not_found(database, Wanted::Id(id)))).operation("copy a backup")
+}

@@ -1,0 +1,162 @@
+//! One backup copied from one storage to another, compared with its manifest on the way.
+
+use cadangkan_archive::{Checksum, ChecksumHasher, MAX_MANIFEST, Manifest};
+use cadangkan_core::{Control, Error, ErrorKind, Event, Progress, Result, ResultExt};
+use cadangkan_storage::{Key, WriteOptions};
+
+use crate::copy::{CopyDraft, other_bytes};
+use crate::naming::{INDEX_SUFFIX, MANIFEST_SUFFIX};
+use crate::source::read_limited;
+use crate::{Place, side};
+
+/// Bytes that are read and written at once.
+const PIECE_BYTES: usize = 1 << 20;
+
+/// Why a copy was not made: which of the two storages is at fault.
+pub(crate) enum Fault {
+    /// Another storage may give the same backup.
+    Source(Error),
+    /// No other source would help.
+    Target(Error),
+}
+
+/// Copies archive, index, side files and, last of all, the manifest. What is there already, whole, of a copy that was
+/// interrupted, is taken as it is.
+///
+/// Every byte is compared with what the manifest says, and read back; until the manifest is written nothing counts, and
+/// after an error what was written is removed.
+pub(crate) fn transfer(
+    (from, key): (Place<'_>, &Key),
+    (to, to_key): (Place<'_>, &Key),
+    control: &Control<'_>,
+) -> Result<Manifest, Fault> {
+    let (manifest, bytes) = read_manifest(from, key).map_err(Fault::Source)?;
+    let mut draft = CopyDraft::new(to);
+    let copied = copy_all((from, key), to_key, &manifest, &bytes, &mut draft, control);
+    copied.map(|()| manifest).map_err(|fault| match fault {
+        Fault::Source(error) => Fault::Source(draft.remove(error).context("storage", from.name)),
+        Fault::Target(error) => Fault::Target(draft.remove(error).context("storage", to.name)),
+    })
+}
+
+/// Reads a manifest, and its bytes as they are.
+fn read_manifest(from: Place<'_>, key: &Key) -> Result<(Manifest, Vec<u8>)> {
+    let read = || {
+        let reader = from.storage.read(&key.with_suffix(MANIFEST_SUFFIX)?, None)?;
+        let bytes = read_limited(reader, MAX_MANIFEST)?;
+        Ok((Manifest::from_bytes(&bytes)?, bytes))
+    };
+    read().context("key", key).context("storage", from.name)
+}
+
+fn copy_all(
+    (from, key): (Place<'_>, &Key),
+    to_key: &Key,
+    manifest: &Manifest,
+    bytes: &[u8],
+    draft: &mut CopyDraft<'_>,
+    control: &Control<'_>,
+) -> Result<(), Fault> {
+    copy_archive((from, key), to_key, manifest, draft, control)?;
+    let index_limit = usize::try_from(manifest.index.size_bytes).unwrap_or(usize::MAX);
+    let index = || {
+        let key = key.with_suffix(INDEX_SUFFIX)?;
+        let index = read_limited(from.storage.read(&key, None)?, index_limit)?;
+        if Checksum::of(&index) == manifest.index.checksum { Ok(index) } else { Err(damaged(&key)) }
+    };
+    let index_key = to_key.with_suffix(INDEX_SUFFIX).map_err(Fault::Target)?;
+    put(draft, &index_key, &index().map_err(Fault::Source)?)?;
+    for side in &manifest.side_files {
+        let read = || {
+            let bytes = side::read(from, &key.sibling(&side.file)?)?;
+            side::compare(side, &bytes).map(|()| bytes)
+        };
+        let side_key = to_key.sibling(&side.file).map_err(Fault::Target)?;
+        put(draft, &side_key, &read().map_err(Fault::Source)?)?;
+    }
+    control.check().map_err(Fault::Target)?;
+    let manifest_key = to_key.with_suffix(MANIFEST_SUFFIX).map_err(Fault::Target)?;
+    put(draft, &manifest_key, bytes)?;
+    draft.committed();
+    Ok(())
+}
+
+/// Writes a small object, in the place of one that is there: without a manifest it belonged to no backup.
+fn put(draft: &mut CopyDraft<'_>, key: &Key, bytes: &[u8]) -> Result<(), Fault> {
+    draft.put(key, bytes, WriteOptions { overwrite: true, ..WriteOptions::default() }).map_err(Fault::Target)
+}
+
+fn copy_archive(
+    (from, key): (Place<'_>, &Key),
+    to_key: &Key,
+    manifest: &Manifest,
+    draft: &mut CopyDraft<'_>,
+    control: &Control<'_>,
+) -> Result<(), Fault> {
+    if is_there(draft.place(), to_key, manifest, control).map_err(Fault::Target)? {
+        return Ok(());
+    }
+    let mut reader = from.storage.read(key, None).map_err(Fault::Source)?;
+    draft.begin(to_key, Some(manifest.archive.size_bytes)).map_err(Fault::Target)?;
+    let (mut checksum, mut length) = (ChecksumHasher::new(), 0);
+    let mut buffer = vec![0; PIECE_BYTES];
+    let total_bytes = Some(manifest.archive.size_bytes);
+    loop {
+        control.check().map_err(Fault::Target)?;
+        let count = reader.read(&mut buffer).map_err(|error| {
+            Fault::Source(Error::io("cannot read the archive", error).context("key", key))
+        })?;
+        let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else { break };
+        checksum.update(bytes);
+        length += count as u64;
+        draft.write(bytes).map_err(Fault::Target)?;
+        control.reporter.report(&Event::Progress(Progress {
+            bytes: length,
+            total_bytes,
+            ..Progress::default()
+        }));
+    }
+    // What is damaged is found before it is anywhere else.
+    if (length, checksum.finish()) != (manifest.archive.size_bytes, manifest.archive.checksum) {
+        return Err(Fault::Source(damaged(key)));
+    }
+    draft.close().map_err(Fault::Target)?;
+    if checksum_of(draft.place(), to_key, control).map_err(Fault::Target)? == manifest.archive.checksum {
+        return Ok(());
+    }
+    Err(Fault::Target(other_bytes(to_key)))
+}
+
+/// Tells whether the archive is there, whole, and without a manifest only because a copy was interrupted. Another one
+/// is removed, since it is no backup.
+fn is_there(place: Place<'_>, key: &Key, manifest: &Manifest, control: &Control<'_>) -> Result<bool> {
+    let Some(found) = place.storage.stat(key)? else { return Ok(false) };
+    if found.size == manifest.archive.size_bytes
+        && checksum_of(place, key, control)? == manifest.archive.checksum
+    {
+        return Ok(true);
+    }
+    place.storage.delete(&key.with_suffix(MANIFEST_SUFFIX)?)?;
+    place.storage.delete(key)?;
+    Ok(false)
+}
+
+fn checksum_of(place: Place<'_>, key: &Key, control: &Control<'_>) -> Result<Checksum> {
+    let (mut reader, mut hasher) = (place.storage.read(key, None)?, ChecksumHasher::new());
+    let mut buffer = vec![0; PIECE_BYTES];
+    loop {
+        control.check()?;
+        let count = reader.read(&mut buffer);
+        let count = count.map_err(|error| Error::io("cannot read the archive back", error))?;
+        let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else {
+            return Ok(hasher.finish());
+        };
+        hasher.update(bytes);
+    }
+}
+
+fn damaged(key: &Key) -> Error {
+    Error::new(ErrorKind::DamagedBackup, "this copy is not what its manifest says")
+        .context("key", key)
+        .hint("`cadangkan verify` says what is damaged; another storage may hold a whole copy")
+}
