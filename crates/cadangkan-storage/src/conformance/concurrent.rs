@@ -61,7 +61,7 @@ pub(super) fn folders(subject: &Subject) {
             let barrier = &barrier;
             scope.spawn(move || {
                 barrier.wait();
-                for _ in 0..20 {
+                for _ in 0..subject.races {
                     let name = format!("deep/er/folder/{number}");
                     subject.put(&name, b"bytes");
                     subject.ok(subject.storage.list(""), "list");

@@ -21,8 +21,13 @@ use crate::{Key, ObjectInfo, Storage, StorageWriter, WriteOptions};
 
 /// Runs the whole suite. `make` gives a storage without objects that nobody else uses, each time a new one.
 pub fn run(make: &dyn Fn() -> Box<dyn Storage>) {
+    run_with_races(20, make);
+}
+
+/// The same with so many rounds of each race: for storages of which a call takes a tenth of a second.
+pub fn run_with_races(races: u32, make: &dyn Fn() -> Box<dyn Storage>) {
     for (clause, test) in CLAUSES {
-        let subject = Subject { storage: make(), clause };
+        let subject = Subject { storage: make(), clause, races };
         let found = subject.storage.list("").expect("a new storage can be listed");
         assert!(found.is_empty(), "the suite needs an empty storage, but there is {found:?}");
         test(&subject);
@@ -69,6 +74,7 @@ const CLAUSES: &[Clause] = &[
 struct Subject {
     storage: Box<dyn Storage>,
     clause: &'static str,
+    races: u32,
 }
 
 impl Subject {

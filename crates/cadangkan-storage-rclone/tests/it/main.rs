@@ -1,0 +1,12 @@
+//! Tests of the storage through its public interface, against real servers.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "clippy.toml allows these in test functions, but not in what helps them"
+)]
+
+mod conformance;
+mod faults;
