@@ -11,11 +11,12 @@ use cadangkan_core::{
     RunId, Selection, Ticket, format_bytes,
 };
 use cadangkan_engine::{DumpPlan, DumpRequest, FrameSink, Unit, UnitReport};
-use cadangkan_storage::Key;
+use cadangkan_storage::{Key, WriteOptions};
 use serde::Serialize;
 use serde_json::json;
 
 use crate::content::{Content, Single};
+use crate::copy;
 use crate::draft::Draft;
 use crate::encrypt::{Encryption, Sealing};
 use crate::index_backup::{self, COMBINED_TAG};
@@ -299,7 +300,9 @@ fn make(
     control.step("begin draft");
     let sealing = request.encryption.as_ref().map(Sealing::begin).transpose()?;
     let sealing = sealing.as_ref();
-    draft.begin(&archive, expected, control)?;
+    let tags = copy::tags(database.name, request.trigger.as_str(), created_at);
+    let options = WriteOptions { expected_size: expected, tags, ..WriteOptions::default() };
+    draft.begin(&archive, &options, control)?;
     control.step("dump");
     let stored = store(context, request, sealing, content.as_ref(), &mut draft);
 

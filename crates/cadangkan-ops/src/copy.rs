@@ -1,6 +1,6 @@
 //! One copy of a backup on its way into one storage.
 
-use cadangkan_core::{Control, Error, ErrorKind, Result};
+use cadangkan_core::{Control, Error, ErrorKind, Name, Result, Timestamp};
 use cadangkan_storage::{Key, StorageWriter, WriteOptions};
 
 use crate::Place;
@@ -11,6 +11,8 @@ use crate::source::read_limited;
 pub(crate) struct CopyDraft<'a> {
     place: Place<'a>,
     writer: Option<(Key, Box<dyn StorageWriter>)>,
+    /// What all objects of this backup are about.
+    tags: Vec<(&'static str, String)>,
     /// What stands in the storage and is no backup yet.
     written: Vec<Key>,
     /// Why this storage takes no part any more.
@@ -20,7 +22,7 @@ pub(crate) struct CopyDraft<'a> {
 impl<'a> CopyDraft<'a> {
     /// Writes nothing yet.
     pub(crate) fn new(place: Place<'a>) -> Self {
-        CopyDraft { place, writer: None, written: Vec::new(), failure: None }
+        CopyDraft { place, writer: None, tags: Vec::new(), written: Vec::new(), failure: None }
     }
 
     /// The storage.
@@ -38,10 +40,10 @@ impl<'a> CopyDraft<'a> {
         self.failure.as_ref()
     }
 
-    /// Begins the archive, of about `expected` bytes where that is known.
-    pub(crate) fn begin(&mut self, archive: &Key, expected: Option<u64>) -> Result<()> {
-        let options = WriteOptions { expected_size: expected, ..WriteOptions::default() };
-        let writer = self.place.storage.begin_write(archive, options)?;
+    /// Begins the archive.
+    pub(crate) fn begin(&mut self, archive: &Key, options: &WriteOptions) -> Result<()> {
+        self.tags.clone_from(&options.tags);
+        let writer = self.place.storage.begin_write(archive, options.clone())?;
         self.writer = Some((archive.clone(), writer));
         Ok(())
     }
@@ -59,6 +61,7 @@ impl<'a> CopyDraft<'a> {
 
     /// Writes a small object, and makes sure that the storage gives it back.
     pub(crate) fn put(&mut self, key: &Key, bytes: &[u8], options: WriteOptions) -> Result<()> {
+        let options = WriteOptions { tags: self.tags.clone(), ..options };
         let mut writer = self.place.storage.begin_write(key, options)?;
         writer.write(bytes)?;
         self.close_one(key.clone(), writer)?;
@@ -124,6 +127,11 @@ impl Drop for CopyDraft<'_> {
         // Only after a panic is anything left to do here; `cleanup` names what cannot be removed.
         let _ = self.remove(not_begun());
     }
+}
+
+/// What all objects of a backup are about, for storages that can say it beside them.
+pub(crate) fn tags(database: &Name, trigger: &str, created_at: Timestamp) -> Vec<(&'static str, String)> {
+    vec![("database", database.to_string()), ("type", trigger.to_owned()), ("time", created_at.to_string())]
 }
 
 fn not_begun() -> Error {

@@ -42,14 +42,14 @@ impl<'a> Draft<'a> {
         self.each(control, |copy| keys.iter().try_for_each(|key| refuse_taken(copy.place(), key)))
     }
 
-    /// Begins an archive of about `expected` bytes in every storage.
+    /// Begins an archive in every storage; what else the backup writes there has the same tags.
     pub(crate) fn begin(
         &mut self,
         archive: &Key,
-        expected: Option<u64>,
+        options: &WriteOptions,
         control: &Control<'_>,
     ) -> Result<()> {
-        self.each(control, |copy| copy.begin(archive, expected))
+        self.each(control, |copy| copy.begin(archive, options))
     }
 
     /// Runs `run`, whose bytes make the archive in every storage.

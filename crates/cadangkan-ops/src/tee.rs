@@ -209,7 +209,7 @@ mod tests {
         let places = names.iter().zip(storages).map(|(name, storage)| Place { name, storage });
         let mut copies: Vec<_> = places.map(CopyDraft::new).collect();
         let key = Key::new("archive").unwrap();
-        copies.iter_mut().for_each(|copy| copy.begin(&key, None).unwrap());
+        copies.iter_mut().for_each(|copy| copy.begin(&key, &WriteOptions::default()).unwrap());
         let (cancel, clock) = (Cancel::default(), FakeClock::default());
         let control = Control { cancel: &cancel, reporter: &NoReporter, clock: &clock };
         let (result, written) = tee(copies.iter_mut().collect(), &control, |sink| {

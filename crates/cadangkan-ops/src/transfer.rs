@@ -4,7 +4,7 @@ use cadangkan_archive::{Checksum, ChecksumHasher, MAX_MANIFEST, Manifest};
 use cadangkan_core::{Control, Error, ErrorKind, Event, Progress, Result, ResultExt};
 use cadangkan_storage::{Key, WriteOptions};
 
-use crate::copy::{CopyDraft, other_bytes};
+use crate::copy::{self, CopyDraft, other_bytes};
 use crate::naming::{INDEX_SUFFIX, MANIFEST_SUFFIX};
 use crate::source::read_limited;
 use crate::{Place, side};
@@ -97,7 +97,10 @@ fn copy_archive(
         return Ok(());
     }
     let mut reader = from.storage.read(key, None).map_err(Fault::Source)?;
-    draft.begin(to_key, Some(manifest.archive.size_bytes)).map_err(Fault::Target)?;
+    let tags = copy::tags(&manifest.database_name, manifest.trigger.as_str(), manifest.created_at);
+    let expected_size = Some(manifest.archive.size_bytes);
+    let options = WriteOptions { expected_size, tags, ..WriteOptions::default() };
+    draft.begin(to_key, &options).map_err(Fault::Target)?;
     let (mut checksum, mut length) = (ChecksumHasher::new(), 0);
     let mut buffer = vec![0; PIECE_BYTES];
     let total_bytes = Some(manifest.archive.size_bytes);

@@ -28,6 +28,26 @@ pub(crate) struct Object {
     pub(crate) last_modified: String,
 }
 
+/// Of ListObjectVersions.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub(crate) struct Versions {
+    #[serde(rename = "Version")]
+    pub(crate) versions: Vec<Version>,
+    #[serde(rename = "DeleteMarker")]
+    pub(crate) marks: Vec<Version>,
+    pub(crate) is_truncated: bool,
+    pub(crate) next_key_marker: Option<String>,
+    pub(crate) next_version_id_marker: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub(crate) struct Version {
+    pub(crate) key: String,
+    pub(crate) version_id: String,
+}
+
 /// Of CreateMultipartUpload.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]

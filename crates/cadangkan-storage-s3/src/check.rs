@@ -8,10 +8,11 @@ use cadangkan_storage::Backoff;
 use crate::answers::{Begun, parse};
 use crate::client::Client;
 use crate::failure::Failure;
+use crate::keeping::Keeping;
 use crate::request::Request;
 
 /// Tries everything once on an object of its own, which is removed again. What is not allowed is named all at once.
-pub(crate) fn run(client: &Client, prefix: &str) -> Result<()> {
+pub(crate) fn run(client: &Client, prefix: &str, keeping: &Keeping) -> Result<()> {
     let path = format!("{prefix}cadangkan-check-{:016x}", RandomState::new().hash_one(prefix));
     let mut missing = Missing::default();
     let bytes = path.as_bytes();
@@ -27,9 +28,13 @@ pub(crate) fn run(client: &Client, prefix: &str) -> Result<()> {
         .query("prefix", prefix);
     missing.note(client, &unfinished)?;
 
-    let put = Request::new(http::Method::PUT, path.as_str(), "s3:PutObject").body(bytes);
+    let put =
+        Request::new(http::Method::PUT, path.as_str(), "s3:PutObject").headers(&keeping.probe()).body(bytes);
     if missing.note(client, &put)?.is_some() {
-        let read = missing.note(client, &Request::new(http::Method::GET, path.as_str(), "s3:GetObject"));
+        let read = missing.note(
+            client,
+            &Request::new(http::Method::GET, path.as_str(), "s3:GetObject").headers(&keeping.touch),
+        );
         let other = matches!(&read, Ok(Some(body)) if body != bytes);
         let delete = Request::new(http::Method::DELETE, path.as_str(), "s3:DeleteObject");
         missing.left |= missing.note(client, &delete)?.is_none();

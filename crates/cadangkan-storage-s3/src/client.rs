@@ -48,6 +48,7 @@ pub(crate) struct Client {
     /// Seconds that the server's clock is ahead of ours.
     ahead: AtomicI64,
     plain_creation: AtomicBool,
+    versions: AtomicBool,
 }
 
 /// An answer, with all of its body.
@@ -83,6 +84,7 @@ impl Client {
             region: RwLock::new(None),
             ahead: AtomicI64::new(0),
             plain_creation: AtomicBool::new(false),
+            versions: AtomicBool::new(false),
         }
     }
 
@@ -107,6 +109,11 @@ impl Client {
     /// Seconds that the server's clock is ahead, once that had to be corrected.
     pub(crate) fn seconds_ahead(&self) -> i64 {
         self.ahead.load(Ordering::Relaxed)
+    }
+
+    /// Whether an object that was made has turned out to be one version of several.
+    pub(crate) fn keeps_versions(&self) -> bool {
+        self.versions.load(Ordering::Relaxed)
     }
 
     /// Whether the server has turned out not to know `If-None-Match`.
@@ -210,6 +217,10 @@ impl Client {
         let response = self.exchange(built, request)?.map_err(|error| unanswered(error, &at))?;
         let status = response.status().as_u16();
         if response.status().is_success() {
+            let version = header(response.headers(), "x-amz-version-id");
+            if request.method == http::Method::PUT && version.is_some_and(|version| version != "null") {
+                self.versions.store(true, Ordering::Relaxed);
+            }
             return Ok(response);
         }
         let (parts, body) = response.into_parts();
@@ -267,7 +278,8 @@ impl Client {
         false
     }
 
-    fn now(&self) -> Timestamp {
+    /// The time of day by the server's clock, as far as it is known.
+    pub(crate) fn now(&self) -> Timestamp {
         let now = self.clock.now();
         Timestamp::from_second(now.as_second().saturating_add(self.seconds_ahead())).unwrap_or(now)
     }

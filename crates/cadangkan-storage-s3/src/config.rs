@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::client::{Client, Target};
 use crate::credentials::Credentials;
 use crate::encoding::decode;
+use crate::keeping::{self, Keeping};
 use crate::presets::{Provider, Rules};
 use crate::storage::{Bucket, Options};
 
@@ -73,13 +74,36 @@ pub static S3: StorageDescriptor = StorageDescriptor {
             "false",
             "Whether an endpoint without TLS on another machine is taken",
         ),
+        field("sse", FieldKind::Text, "Whose key encrypts on the server: s3, kms or customer"),
+        field("sse_kms_key", FieldKind::Text, "The key of the key service; default the bucket's"),
+        field("sse_customer_key", FieldKind::Secret, "Our own key for the server, 32 bytes in Base64"),
+        field("storage_class", FieldKind::Text, "The class of objects, such as STANDARD_IA or GLACIER_IR"),
+        field("lock_mode", FieldKind::Text, "Who may lift the lock of objects: governance or compliance"),
+        field("lock_days", FieldKind::Integer, "Days for which objects are locked"),
+        field_or(
+            "legal_hold",
+            FieldKind::Boolean,
+            "false",
+            "Whether objects are locked until the hold is lifted",
+        ),
+        field_or(
+            "tags",
+            FieldKind::Boolean,
+            "false",
+            "Whether objects are tagged with database, type and time",
+        ),
+        field_or(
+            "delete_versions",
+            FieldKind::Boolean,
+            "false",
+            "Whether deleting removes older versions too",
+        ),
     ],
     open,
     parse_url,
 };
 
 #[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Settings {
     bucket: String,
     provider: Option<Provider>,
@@ -107,6 +131,12 @@ fn open(settings: &Value) -> Result<Box<dyn Storage>, SettingsError> {
 impl Bucket {
     /// Makes a storage from settings, without connecting; what fails is tried again as `backoff` says.
     pub fn open(settings: &Value, clock: Arc<dyn Clock>, backoff: Backoff) -> Result<Self, SettingsError> {
+        let known = |key: &&String| S3.fields.iter().any(|field| field.name == *key);
+        let mut given = settings.as_object().into_iter().flat_map(serde_json::Map::keys);
+        if let Some(key) = given.find(|key| !known(key)) {
+            return Err(mistake(key, "a bucket has no such key"));
+        }
+        let keeping: keeping::Settings = settings::parse(settings)?;
         let settings: Settings = settings::parse(settings)?;
         if settings.bucket.is_empty() || settings.bucket.contains(|c: char| c == '/' || c.is_whitespace()) {
             return Err(mistake(
@@ -118,7 +148,7 @@ impl Bucket {
         let provider = settings.provider.unwrap_or(if given { Provider::Other } else { Provider::Aws });
         let rules = provider.rules();
         let credentials = settings.credentials()?;
-        let options = settings.options(rules)?;
+        let options = settings.options(rules, keeping.keeping()?)?;
         let target = settings.target(rules)?;
         Ok(Bucket::new(Client::new(target, credentials, clock, backoff), options))
     }
@@ -139,7 +169,7 @@ impl Settings {
         }
     }
 
-    fn options(&self, rules: Rules) -> Result<Options, SettingsError> {
+    fn options(&self, rules: Rules, keeping: Keeping) -> Result<Options, SettingsError> {
         let prefix = self.prefix.as_deref().unwrap_or_default().trim_matches('/').to_owned();
         if !prefix.is_empty() && Key::new(prefix.as_str()).is_err() {
             return Err(mistake("prefix", "a folder has no empty part, and none that begins with a dot"));
@@ -152,7 +182,7 @@ impl Settings {
         if !(1..=32).contains(&connections) {
             return Err(mistake("connections", "a number from 1 to 32 is needed"));
         }
-        Ok(Options { prefix, rules, part_size: size, connections })
+        Ok(Options { prefix, rules, part_size: size, connections, keeping })
     }
 
     fn target(self, rules: Rules) -> Result<Target, SettingsError> {

@@ -12,6 +12,7 @@ mod credentials;
 mod encoding;
 mod failure;
 mod http;
+mod keeping;
 mod parts;
 mod presets;
 mod reader;

@@ -10,10 +10,11 @@ use cadangkan_storage::{
     Key, ObjectInfo, Space, Storage, StorageCapabilities, StorageWriter, WriteOptions, check_folder,
 };
 
-use crate::answers::{Objects, Parts, Unfinished, Uploads, parse};
+use crate::answers::{Objects, Parts, Unfinished, Uploads, Versions, parse};
 use crate::check;
 use crate::client::{Answer, Client};
 use crate::encoding::decode;
+use crate::keeping::Keeping;
 use crate::presets::Rules;
 use crate::reader::Reader;
 use crate::request::Request;
@@ -28,6 +29,8 @@ pub(crate) struct Options {
     pub(crate) part_size: Option<usize>,
     /// Parts that are sent at once.
     pub(crate) connections: usize,
+    /// How the server keeps objects.
+    pub(crate) keeping: Keeping,
 }
 
 /// A bucket, or a folder in one.
@@ -132,10 +135,12 @@ impl Storage for Bucket {
     }
 
     fn check(&self) -> Result<()> {
-        check::run(&self.client, &self.begins(""))
+        self.options.keeping.usable()?;
+        check::run(&self.client, &self.begins(""), &self.options.keeping)
     }
 
     fn begin_write(&self, key: &Key, options: WriteOptions) -> Result<Box<dyn StorageWriter>> {
+        self.options.keeping.usable()?;
         let path = self.path(key.as_str());
         Ok(Box::new(Upload::new(Arc::clone(&self.client), &self.options, key, path, &options)))
     }
@@ -146,16 +151,16 @@ impl Storage for Bucket {
         let range = range.start..range.end.min(1 << 62);
         let path = self.path(key.as_str());
         if range.is_empty() {
-            let found = stat(&self.client, &path)?;
+            let found = stat(&self.client, &path, self.touch())?;
             let missing = || Error::new(ErrorKind::NotFound, "no such object").context("key", key);
             return found.map(|_| Box::new(std::io::empty()) as Box<dyn Read + Send>).ok_or_else(missing);
         }
-        let reader = Reader::open(Arc::clone(&self.client), path, Vec::new(), range);
+        let reader = Reader::open(Arc::clone(&self.client), path, self.touch().to_vec(), range);
         Ok(Box::new(reader.operation("read object")?))
     }
 
     fn stat(&self, key: &Key) -> Result<Option<ObjectInfo>> {
-        let found = stat(&self.client, &self.path(key.as_str()))?;
+        let found = stat(&self.client, &self.path(key.as_str()), self.touch())?;
         Ok(found.map(|answer| info(&answer, key)))
     }
 
@@ -186,7 +191,12 @@ impl Storage for Bucket {
     }
 
     fn delete(&self, key: &Key) -> Result<()> {
-        delete(&self.client, &self.path(key.as_str()))
+        let path = self.path(key.as_str());
+        if self.options.keeping.delete_versions {
+            self.delete_versions(&path)
+        } else {
+            delete(&self.client, &path)
+        }
     }
 
     fn leftovers(&self, prefix: &str) -> Result<Vec<Leftover>> {
@@ -224,11 +234,50 @@ impl Storage for Bucket {
         let clock = format!(
             "this machine's clock is {off} {side} the server's, by which requests are signed; set it"
         );
-        (ahead != 0).then_some(clock).into_iter().collect()
+        let versions = "the bucket keeps versions: what is deleted stays, and is paid for, until a lifecycle rule \
+            removes it or `delete_versions: true` is set";
+        let keeps = self.client.keeps_versions() && !self.options.keeping.delete_versions;
+        [(ahead != 0).then_some(clock), keeps.then(|| versions.to_owned())].into_iter().flatten().collect()
     }
 }
 
 impl Bucket {
+    fn touch(&self) -> &[(String, String)] {
+        &self.options.keeping.touch
+    }
+
+    /// Removes every version of an object, and every mark that it was deleted.
+    fn delete_versions(&self, path: &str) -> Result<()> {
+        let mut marker = None::<(String, String)>;
+        loop {
+            let mut request = Request::new(http::Method::GET, "", "s3:ListBucketVersions")
+                .query("versions", "")
+                .query("encoding-type", "url")
+                .query("prefix", path);
+            if let Some((key, version)) = &marker {
+                request =
+                    request.query("key-marker", key.as_str()).query("version-id-marker", version.as_str());
+            }
+            let page: Versions = self.ask(&request)?;
+            for version in page.versions.iter().chain(&page.marks) {
+                if decode(&version.key, true).as_deref() != Some(path) {
+                    continue;
+                }
+                let request = Request::new(http::Method::DELETE, path, "s3:DeleteObjectVersion")
+                    .query("versionId", version.version_id.as_str());
+                self.client.send(&request, self.client.backoff())?;
+            }
+            let key = page.next_key_marker.as_deref().and_then(|key| decode(key, true));
+            match (page.is_truncated, key) {
+                // Longer keys that begin alike follow all versions of this one.
+                (true, Some(key)) if key == path => {
+                    marker = Some((key, page.next_version_id_marker.unwrap_or_default()));
+                }
+                _ => return Ok(()),
+            }
+        }
+    }
+
     fn path_of_bucket(&self) -> String {
         let bucket = self.client.bucket();
         if self.options.prefix.is_empty() {
@@ -240,8 +289,8 @@ impl Bucket {
 }
 
 /// Looks at an object by its whole key.
-pub(crate) fn stat(client: &Client, path: &str) -> Result<Option<Answer>> {
-    let request = Request::new(http::Method::HEAD, path, "s3:GetObject");
+pub(crate) fn stat(client: &Client, path: &str, headers: &[(String, String)]) -> Result<Option<Answer>> {
+    let request = Request::new(http::Method::HEAD, path, "s3:GetObject").headers(headers);
     match client.send(&request, client.backoff()) {
         Ok(answer) => Ok(Some(answer)),
         Err(failure) if failure.status == 404 && failure.code != "NoSuchBucket" => Ok(None),

@@ -9,8 +9,9 @@ use cadangkan_core::{Error, ErrorKind, Result, ResultExt as _};
 use cadangkan_storage::{Key, ObjectInfo, StorageWriter, WriteOptions};
 
 use crate::answers::{Begun, Completed, parse};
-use crate::client::Client;
+use crate::client::{Answer, Client};
 use crate::failure::Failure;
+use crate::keeping::{Keeping, md5};
 use crate::parts::{MOST_PARTS, Plan};
 use crate::request::{Request, sha256};
 use crate::storage::{self, Options};
@@ -40,6 +41,8 @@ struct Object {
     overwrite: bool,
     conditional: bool,
     checksums: bool,
+    keeping: Keeping,
+    tags: Vec<(&'static str, String)>,
     /// Says which writer made the object.
     writer: String,
 }
@@ -62,6 +65,8 @@ impl Upload {
                 overwrite: how.overwrite,
                 conditional: rules.conditional && !how.overwrite,
                 checksums: rules.checksums,
+                keeping: options.keeping.clone(),
+                tags: how.tags.clone(),
                 writer,
             },
             plan: Plan::new(how.expected_size, options.part_size, rules.equal_parts),
@@ -102,7 +107,7 @@ impl Upload {
                 Arc::clone(&object.client),
                 object.path.clone(),
                 id.clone(),
-                Vec::new(),
+                object.keeping.touch.clone(),
                 object.checksums,
                 self.connections,
             );
@@ -158,7 +163,8 @@ impl Upload {
 impl Object {
     /// Refuses a name that is taken, where it can be seen before: not every server does it by itself.
     fn refuse_taken(&self) -> Result<()> {
-        let taken = !self.overwrite && storage::stat(&self.client, &self.path)?.is_some();
+        let taken =
+            !self.overwrite && storage::stat(&self.client, &self.path, &self.keeping.touch)?.is_some();
         if taken { Err(exists()) } else { Ok(()) }
     }
 
@@ -167,7 +173,11 @@ impl Object {
         let sum = BASE64.encode(sha256(bytes).as_ref());
         let mut request = Request::new(http::Method::PUT, self.path.as_str(), "s3:PutObject")
             .header(WRITER, self.writer.as_str())
+            .headers(&self.keeping.headers(self.client.now(), &self.tags))
             .body(bytes);
+        if self.keeping.needs_md5() {
+            request = request.header("content-md5", md5(bytes));
+        }
         if self.checksums {
             request = request.header("x-amz-checksum-sha256", sum.as_str());
         }
@@ -178,7 +188,8 @@ impl Object {
     fn begin_parts(&self) -> Result<String> {
         let mut request = Request::new(http::Method::POST, self.path.as_str(), "s3:PutObject")
             .query("uploads", "")
-            .header(WRITER, self.writer.as_str());
+            .header(WRITER, self.writer.as_str())
+            .headers(&self.keeping.headers(self.client.now(), &self.tags));
         if self.checksums {
             request = request.header("x-amz-checksum-algorithm", "SHA256");
         }
@@ -204,6 +215,7 @@ impl Object {
         body.push_str("</CompleteMultipartUpload>");
         let request = Request::new(http::Method::POST, self.path.as_str(), "s3:PutObject")
             .query("uploadId", id)
+            .headers(&self.keeping.touch)
             .body(body.as_bytes());
         let Some(answer) = self.create(request)? else { return Ok(()) };
         // A success of HTTP may still be a refusal: the answer begins before the work is done.
@@ -219,7 +231,7 @@ impl Object {
     }
 
     /// Sends the request that makes the object. `None` when its answer was lost, but the object is there.
-    fn create(&self, request: Request<'_>) -> Result<Option<crate::client::Answer>> {
+    fn create(&self, request: Request<'_>) -> Result<Option<Answer>> {
         let conditional = self.conditional && !self.client.creates_plainly();
         let plain = request.clone();
         let request = if conditional { request.header("if-none-match", "*") } else { request };
@@ -243,8 +255,9 @@ impl Object {
         self.head().is_ok_and(|answer| answer.header(WRITER) == Some(self.writer.as_str()))
     }
 
-    fn head(&self) -> Result<crate::client::Answer, Failure> {
-        let request = Request::new(http::Method::HEAD, self.path.as_str(), "s3:GetObject");
+    fn head(&self) -> Result<Answer, Failure> {
+        let request =
+            Request::new(http::Method::HEAD, self.path.as_str(), "s3:GetObject").headers(&self.keeping.touch);
         self.client.send(&request, self.client.backoff())
     }
 
@@ -258,6 +271,7 @@ impl Object {
             return if self.overwrite { Ok(ours) } else { Err(exists()) };
         }
         if info.size == written {
+            self.complete_keeping(&answer)?;
             return Ok(info);
         }
         let error = Error::new(ErrorKind::Io, "the server keeps another size than was written")
@@ -267,6 +281,19 @@ impl Object {
             Ok(()) => error,
             Err(problem) => error.context("not removed", problem),
         })
+    }
+
+    /// Sets what the server has not read of the headers; a lock that is not there must not be believed in.
+    fn complete_keeping(&self, answer: &Answer) -> Result<()> {
+        let header = |name: &str| answer.header(name).map(str::to_owned);
+        for (resource, body, permission) in self.keeping.left_out(header, self.client.now(), &self.tags) {
+            let request = Request::new(http::Method::PUT, self.path.as_str(), permission)
+                .query(resource, "")
+                .header("content-md5", md5(body.as_bytes()))
+                .body(body.as_bytes());
+            self.client.send(&request, self.client.backoff())?;
+        }
+        Ok(())
     }
 
     /// Gives up the parts that were sent; when even that fails, the error says that they are there.

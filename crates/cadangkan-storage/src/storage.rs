@@ -77,12 +77,14 @@ pub trait StorageWriter: Send {
 }
 
 /// How an object is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WriteOptions {
     /// Whether an object that exists under the key is replaced; otherwise closing fails with `Conflict`.
     pub overwrite: bool,
     /// About how many bytes will be written, where that is known; a hint for the size of parts.
     pub expected_size: Option<u64>,
+    /// What the object is about, for storages that can say it beside an object and were asked to.
+    pub tags: Vec<(&'static str, String)>,
 }
 
 /// An object that exists.

@@ -12,7 +12,10 @@ use crate::conformance::{configure, has_rclone, open};
 const SIZE: usize = 8 << 20;
 
 fn put(storage: &dyn Storage, bytes: &[u8]) -> Result<()> {
-    let mut writer = storage.begin_write(&Key::new("shop/archive")?, WriteOptions { overwrite: true })?;
+    let mut writer = storage.begin_write(
+        &Key::new("shop/archive")?,
+        WriteOptions { overwrite: true, ..WriteOptions::default() },
+    )?;
     bytes.chunks(1 << 16).try_for_each(|chunk| writer.write(chunk))?;
     writer.close().map(drop)
 }

@@ -10,6 +10,7 @@
 
 mod conformance;
 mod faults;
+mod keeping;
 mod permissions;
 mod settings;
 mod support;

@@ -53,6 +53,13 @@ fn mistakes_are_named_with_their_key() {
         (json!({"connections": 0}), "connections: "),
         (json!({"timeout": "0s"}), "timeout: "),
         (json!({"colour": "red"}), "colour: "),
+        (json!({"sse": "rot13"}), "sse: "),
+        (json!({"sse": "customer"}), "sse: "),
+        (json!({"sse": "s3", "sse_kms_key": "k"}), "sse_kms_key: "),
+        (json!({"sse_customer_key": "x"}), "sse_customer_key: "),
+        (json!({"storage_class": "DEEP_ARCHIVE"}), "storage_class: "),
+        (json!({"lock_mode": "governance"}), "lock_days: "),
+        (json!({"lock_mode": "governance", "lock_days": 0}), "lock_days: "),
     ] {
         let found = mistake(more.clone());
         assert!(found.starts_with(begins), "{more} gives: {found}");
