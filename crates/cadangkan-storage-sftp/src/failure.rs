@@ -22,6 +22,10 @@ impl Failure {
         matches!(self, Failure::Status { code: NO_SUCH_FILE, .. })
     }
 
+    pub(crate) fn is_unsupported(&self) -> bool {
+        matches!(self, Failure::Status { code: OP_UNSUPPORTED, .. })
+    }
+
     /// Makes an error of it.
     pub(crate) fn explain(self, what: &str, path: &str) -> Error {
         let (code, message) = match self {

@@ -123,7 +123,11 @@ impl Session {
             return Ok(None);
         }
         let (id, packet) = self.request(request::EXTENDED);
-        let reply = self.call(id, packet.text(NAME).text(path))?.reply(self)?;
+        let reply = match self.call(id, packet.text(NAME).text(path))?.reply(self) {
+            // Some servers offer it whether or not what lies behind them can tell.
+            Err(failure) if failure.is_unsupported() => return Ok(None),
+            reply => reply?,
+        };
         let mut fields = Fields(&reply);
         let [_, unit, total, _, available] = std::array::from_fn(|_| fields.long());
         let (Some(unit), Some(total), Some(available)) = (unit, total, available) else {

@@ -41,8 +41,12 @@ impl Writer {
             match session.create(&partial) {
                 Ok(handle) => break (partial, handle),
                 Err(failure) if failure.is_missing() && made < ATTEMPTS => {
-                    walk::make(&mut session, &pool.settings, folder)?;
                     made += 1;
+                    match walk::make(&mut session, &pool.settings, folder) {
+                        // Somebody removed a folder above meanwhile.
+                        Err(error) if error.kind() == ErrorKind::NotFound && made < ATTEMPTS => {}
+                        made => made?,
+                    }
                 }
                 Err(failure) => {
                     let error = explain(&mut session, failure, "cannot begin to write a file", &partial);

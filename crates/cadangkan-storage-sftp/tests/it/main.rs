@@ -11,4 +11,5 @@
 mod conformance;
 mod faults;
 mod logins;
+mod other;
 mod support;
