@@ -15,6 +15,7 @@ pub(crate) struct Tool {
 
 /// What the tests call.
 pub(crate) const FOR_TESTS: &[Tool] = &[
+    Tool { program: "age", package: "age" },
     Tool { program: "argon2", package: "argon2" },
     Tool { program: "gzip", package: "gzip" },
     Tool { program: "openssl", package: "openssl" },

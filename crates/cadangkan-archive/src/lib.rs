@@ -24,8 +24,8 @@ mod text;
 pub use archive::{ArchiveSummary, ArchiveWriter, ObjectTotals};
 pub use checksum::{Checksum, ChecksumHasher, QuickHasher};
 pub use cipher::{
-    CipherKind, DataKey, FileRole, Identities, Kdf, KeyFile, PlainReader, PrivateKey, PublicKey, Recipient,
-    Recipients, SealedFile, Sealer, Wrap, WrapKind, WrongKey, seal_bytes,
+    CipherKind, DataKey, Envelope, FileRole, Identities, Kdf, KeyFile, PlainReader, PrivateKey, PublicKey,
+    Recipient, Recipients, SealedFile, Sealer, Wrap, WrapKind, WrongKey, seal_bytes,
 };
 pub use codec::{Codec, CodecKind};
 pub use decode::{FrameDecoder, PieceInfo, SequentialReader, rebuild_index};

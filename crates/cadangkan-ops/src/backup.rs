@@ -312,7 +312,7 @@ fn make(
         let mut seen = content.end(control)?;
         let files = std::mem::take(&mut seen.start.side_files);
         if let Some(sealing) = sealing {
-            summary.index = sealing.seal(FileRole::Index, &summary.index)?;
+            summary.index = sealing.envelope.seal(FileRole::Index, &summary.index)?;
         }
         Ok((summary, objects, seen, BesideArchive::name(&archive, &extension, files, sealing)?))
     });
@@ -322,7 +322,7 @@ fn make(
         control.step("close archive");
         draft.close(&archive, &summary.index, &beside, control)?;
         control.step("read back");
-        let data_key = sealing.map(|sealing| &sealing.data_key);
+        let data_key = sealing.map(|sealing| sealing.envelope.data_key());
         draft.read_back(&archive, Expected { summary: &summary, data_key }, control)?;
         control.step("seal manifest");
         let (completed_at, duration) =
@@ -398,7 +398,7 @@ fn store(
             meter.object_done();
         })
     };
-    let sealer = sealing.map(Sealing::archive).transpose()?;
+    let sealer = sealing.map(|sealing| sealing.envelope.sealer(FileRole::Archive)).transpose()?;
     let summary = draft.stream(control, |sink| {
         pipeline::run(request.codec, sealer, limits, &meter, control, produce, |bytes| sink(bytes))
     })?;

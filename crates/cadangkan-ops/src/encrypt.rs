@@ -1,7 +1,7 @@
 //! The encryption of a backup, and who can open it again.
 
 use cadangkan_archive::{
-    CipherKind, DataKey, EncryptionInfo, FileRole, Identities, Manifest, Recipients, Sealer, Wrap, seal_bytes,
+    CipherKind, DataKey, EncryptionInfo, Envelope, Identities, Manifest, Recipients, Wrap,
 };
 use cadangkan_core::{Name, Result};
 use serde_json::Map;
@@ -33,37 +33,25 @@ impl Keys for Identities {
     }
 }
 
-/// A backup that is being encrypted: its data key, and that key wrapped.
+/// A backup that is being encrypted.
 pub(crate) struct Sealing<'a> {
     encryption: &'a Encryption,
-    pub(crate) data_key: DataKey,
-    keys: Vec<Wrap>,
+    pub(crate) envelope: Envelope,
 }
 
 impl<'a> Sealing<'a> {
     /// Begins with a new data key.
     pub(crate) fn begin(encryption: &'a Encryption) -> Result<Self> {
-        let data_key = DataKey::generate()?;
-        let keys = encryption.recipients.wrap(&data_key)?;
-        Ok(Sealing { encryption, data_key, keys })
-    }
-
-    /// Seals the archive.
-    pub(crate) fn archive(&self) -> Result<Sealer> {
-        Sealer::new(&self.data_key, FileRole::Archive, &self.keys)
-    }
-
-    /// Seals a small file that lies beside it.
-    pub(crate) fn seal(&self, role: FileRole<'_>, plain: &[u8]) -> Result<Vec<u8>> {
-        seal_bytes(&self.data_key, role, &self.keys, plain)
+        let envelope = Envelope::new(encryption.cipher, &encryption.recipients)?;
+        Ok(Sealing { encryption, envelope })
     }
 
     /// Says in the manifest how the backup is encrypted, and hides there what tells of rows.
     pub(crate) fn finish(&self, manifest: &mut Manifest, plain_bytes: u64) -> Result<()> {
         manifest.encryption = EncryptionInfo {
-            cipher: self.encryption.cipher.as_str().to_owned(),
+            cipher: self.envelope.cipher().as_str().to_owned(),
             plain_bytes: Some(plain_bytes),
-            keys: self.keys.clone(),
+            keys: self.envelope.keys().to_vec(),
             hidden: None,
             other: Map::new(),
         };
@@ -71,6 +59,6 @@ impl<'a> Sealing<'a> {
             // That it is not the whole database has to be seen by whoever cannot see what is missing.
             manifest.tags.push(SELECTION_TAG.to_owned());
         }
-        manifest.hide(&self.data_key, self.encryption.hide_names)
+        manifest.hide(self.envelope.data_key(), self.encryption.hide_names)
     }
 }

@@ -33,7 +33,7 @@ impl BesideArchive {
                         .context("file", file.kind.word));
                 }
                 if let Some(sealing) = sealing {
-                    file.bytes = sealing.seal(FileRole::Side(file.kind.word), &file.bytes)?;
+                    file.bytes = sealing.envelope.seal(FileRole::Side(file.kind.word), &file.bytes)?;
                 }
                 Ok(BesideArchive { key: side_key(archive, extension, file.kind.ending)?, file })
             })

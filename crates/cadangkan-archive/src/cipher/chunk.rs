@@ -13,20 +13,20 @@ pub(super) const SEALED_CHUNK: usize = CHUNK + TAG;
 /// Seals and opens the chunks of one file.
 pub(super) struct ChunkKey {
     key: LessSafeKey,
-    /// The hash of the file's header, which each chunk is bound to.
-    header_hash: [u8; 32],
+    /// What each chunk is bound to besides: the hash of the file's header, in our own form.
+    bound_to: Vec<u8>,
 }
 
 impl ChunkKey {
-    pub(super) fn new(key: LessSafeKey, header_hash: [u8; 32]) -> Self {
-        ChunkKey { key, header_hash }
+    pub(super) fn new(key: LessSafeKey, bound_to: Vec<u8>) -> Self {
+        ChunkKey { key, bound_to }
     }
 
     /// Seals a chunk in its place, and puts the tag behind it.
     pub(super) fn seal(&self, number: u64, is_last: bool, chunk: &mut Vec<u8>, from: usize) -> Result<()> {
         let failed = |_| Error::new(ErrorKind::Internal, "a chunk cannot be encrypted");
         let plain = chunk.get_mut(from..).unwrap_or_default();
-        let aad = Aad::from(&self.header_hash);
+        let aad = Aad::from(self.bound_to.as_slice());
         let tag = self.key.seal_in_place_separate_tag(nonce(number, is_last), aad, plain).map_err(failed)?;
         chunk.extend_from_slice(tag.as_ref());
         Ok(())
@@ -36,7 +36,8 @@ impl ChunkKey {
     ///
     /// Fails with `DamagedBackup` unless it is that chunk of that file, bit by bit.
     pub(super) fn open<'a>(&self, number: u64, is_last: bool, chunk: &'a mut [u8]) -> Result<&'a [u8]> {
-        let opened = self.key.open_in_place(nonce(number, is_last), Aad::from(&self.header_hash), chunk);
+        let opened =
+            self.key.open_in_place(nonce(number, is_last), Aad::from(self.bound_to.as_slice()), chunk);
         match opened {
             Ok(plain) => Ok(plain),
             Err(_) => Err(Error::new(ErrorKind::DamagedBackup, "an encrypted file was changed or cut")
@@ -46,7 +47,7 @@ impl ChunkKey {
     }
 }
 
-/// The number of the chunk, 11 bytes, and whether it is the last one. A key seals each number once, since each file has
+/// The number of the chunk, 11 bytes big-endian, and whether it is the last one. A key seals each number once, since each file has
 /// a key of its own.
 fn nonce(number: u64, is_last: bool) -> Nonce {
     let mut nonce = [0; NONCE_LEN];

@@ -1,12 +1,15 @@
 use std::fmt;
 
 use cadangkan_core::{Error, ErrorKind, Result};
-use ring::aead::{AES_256_GCM, LessSafeKey, UnboundKey};
+use ring::aead::{AES_256_GCM, CHACHA20_POLY1305, LessSafeKey, UnboundKey};
+
 use ring::hkdf::{HKDF_SHA256, Salt};
 use ring::rand::{SecureRandom, SystemRandom};
 use zeroize::Zeroizing;
 
-/// Length of every symmetric key, in bytes.
+/// Length of a file key of age, in bytes.
+pub(super) const AGE_KEY_BYTES: usize = 16;
+/// Length of every other symmetric key, in bytes.
 pub(super) const KEY_BYTES: usize = 32;
 
 /// The random 256-bit key of one backup. Never shown; cleared from memory when it is dropped.
@@ -17,6 +20,24 @@ impl DataKey {
     /// Takes a new one from the system's random numbers.
     pub fn generate() -> Result<Self> {
         Ok(DataKey(Zeroizing::new(random()?)))
+    }
+
+    /// Takes a new one that age can keep: its keys have 128 bits.
+    pub(super) fn generate_for_age() -> Result<Self> {
+        Ok(DataKey::of_age(&random()?))
+    }
+
+    /// The one that stands in the header of a file of age; the rest is zeros.
+    pub(super) fn of_age(file_key: &[u8; AGE_KEY_BYTES]) -> Self {
+        let mut key = Zeroizing::new([0; KEY_BYTES]);
+        let [begin @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = &mut *key;
+        *begin = *file_key;
+        DataKey(key)
+    }
+
+    /// The key as age has it.
+    pub(super) fn age_file_key(&self) -> &[u8] {
+        self.0.first_chunk::<AGE_KEY_BYTES>().map_or(&[], <[u8; AGE_KEY_BYTES]>::as_slice)
     }
 
     /// Derives the key of one file of the backup. The salt is random and stands in the file's header, so that no two
@@ -53,7 +74,15 @@ pub(super) fn derive(salt: &[u8], secret: &[u8], info: &str) -> Result<Zeroizing
 
 /// A key of AES-256-GCM.
 pub(super) fn aead_key(bytes: &[u8; KEY_BYTES]) -> Result<LessSafeKey> {
-    let key = UnboundKey::new(&AES_256_GCM, bytes);
+    key(UnboundKey::new(&AES_256_GCM, bytes))
+}
+
+/// A key of ChaCha20-Poly1305 (RFC 8439), which age uses.
+pub(super) fn chacha_key(bytes: &[u8; KEY_BYTES]) -> Result<LessSafeKey> {
+    key(UnboundKey::new(&CHACHA20_POLY1305, bytes))
+}
+
+fn key(key: Result<UnboundKey, ring::error::Unspecified>) -> Result<LessSafeKey> {
     key.map(LessSafeKey::new).map_err(|_| Error::new(ErrorKind::Internal, "a key cannot be used"))
 }
 

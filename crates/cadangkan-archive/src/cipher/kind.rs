@@ -9,16 +9,19 @@ pub enum CipherKind {
     /// AES-256-GCM in chunks, under a data key that is wrapped for each recipient.
     #[default]
     Aes256Gcm,
+    /// The form of age, which its tools open: ChaCha20-Poly1305 in chunks.
+    Age,
 }
 
 impl CipherKind {
     /// All kinds, the default first.
-    pub const ALL: [CipherKind; 1] = [CipherKind::Aes256Gcm];
+    pub const ALL: [CipherKind; 2] = [CipherKind::Aes256Gcm, CipherKind::Age];
 
     /// The word in configuration and manifest.
     pub fn as_str(self) -> &'static str {
         match self {
             CipherKind::Aes256Gcm => "aes-256-gcm",
+            CipherKind::Age => "age",
         }
     }
 
@@ -32,6 +35,7 @@ impl CipherKind {
     pub fn extension(self) -> &'static str {
         match self {
             CipherKind::Aes256Gcm => "enc",
+            CipherKind::Age => "age",
         }
     }
 }

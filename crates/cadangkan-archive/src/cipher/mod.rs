@@ -16,7 +16,7 @@ pub use data_key::DataKey;
 pub use header::FileRole;
 pub use kind::CipherKind;
 pub use open::{PlainReader, SealedFile};
-pub use seal::{Sealer, seal_bytes};
+pub use seal::{Envelope, Sealer, seal_bytes};
 pub use wrap::{
     Identities, Kdf, KeyFile, PrivateKey, PublicKey, Recipient, Recipients, Wrap, WrapKind, WrongKey,
 };

@@ -37,11 +37,11 @@ impl SealedFile {
         unlock: impl FnOnce(&[Wrap]) -> Result<DataKey>,
     ) -> Result<Self> {
         let header = Header::read(&mut reader)?;
-        let plain = plain_length(header.length as u64, stored_bytes)
+        let plain = plain_length(header.length() as u64, stored_bytes)
             .ok_or_else(|| damaged("an encrypted file has a length that it cannot have"))?;
-        let data_key = unlock(&header.text.keys)?;
+        let data_key = unlock(header.keys())?;
         let key = std::sync::Arc::new(header.chunk_key(&data_key, role)?);
-        Ok(SealedFile { key, header: header.length as u64, plain })
+        Ok(SealedFile { key, header: header.length() as u64, plain })
     }
 
     /// Its plain bytes.

@@ -1,9 +1,9 @@
 use cadangkan_core::Result;
 
-use super::DataKey;
 use super::chunk::{CHUNK, ChunkKey};
-use super::header::{FileRole, Header};
-use super::wrap::Wrap;
+use super::header::{Age, FileRole, Own};
+use super::wrap::{Recipients, Wrap};
+use super::{CipherKind, DataKey};
 
 /// Encrypts one file from its begin to its end, in 64 KiB of memory and what it was last given.
 pub struct Sealer {
@@ -20,9 +20,18 @@ pub struct Sealer {
 impl Sealer {
     /// Begins a file that the data key opens, which `keys` have.
     pub fn new(data_key: &DataKey, role: FileRole<'_>, keys: &[Wrap]) -> Result<Self> {
-        let (header, sealed) = Header::make(keys)?;
-        let key = header.chunk_key(data_key, role)?;
-        Ok(Sealer { key, number: 0, pending: Vec::with_capacity(CHUNK), sealed, given: false })
+        let (header, sealed) = Own::make(keys)?;
+        Ok(Sealer::begin_with(header.chunk_key(data_key, role)?, sealed))
+    }
+
+    /// The same in the form of age, with its stanzas.
+    fn of_age(data_key: &DataKey, stanzas: &[Wrap]) -> Result<Self> {
+        let (header, sealed) = Age::make(data_key, stanzas)?;
+        Ok(Sealer::begin_with(header.chunk_key(data_key)?, sealed))
+    }
+
+    fn begin_with(key: ChunkKey, sealed: Vec<u8>) -> Self {
+        Sealer { key, number: 0, pending: Vec::with_capacity(CHUNK), sealed, given: false }
     }
 
     /// Takes plain bytes, and gives the sealed ones that come next; none at times.
@@ -70,9 +79,66 @@ impl std::fmt::Debug for Sealer {
     }
 }
 
-/// Encrypts a small file at once.
+/// What all files of one backup are sealed with: its data key, and that key wrapped for each who may open it.
+#[derive(Debug)]
+pub struct Envelope {
+    cipher: CipherKind,
+    data_key: DataKey,
+    keys: Vec<Wrap>,
+    stanzas: Vec<Wrap>,
+}
+
+impl Envelope {
+    /// Makes a new data key, and wraps it.
+    ///
+    /// Fails with `Configuration` where the cipher cannot keep it for these recipients together.
+    pub fn new(cipher: CipherKind, recipients: &Recipients) -> Result<Self> {
+        let (data_key, stanzas) = match cipher {
+            CipherKind::Aes256Gcm => (DataKey::generate()?, Vec::new()),
+            CipherKind::Age => {
+                let data_key = DataKey::generate_for_age()?;
+                let stanzas = recipients.stanzas(&data_key)?;
+                (data_key, stanzas)
+            }
+        };
+        Ok(Envelope { cipher, keys: recipients.wrap(&data_key)?, data_key, stanzas })
+    }
+
+    /// The cipher.
+    pub fn cipher(&self) -> CipherKind {
+        self.cipher
+    }
+
+    /// The data key.
+    pub fn data_key(&self) -> &DataKey {
+        &self.data_key
+    }
+
+    /// The wraps, for the manifest.
+    pub fn keys(&self) -> &[Wrap] {
+        &self.keys
+    }
+
+    /// Begins a file.
+    pub fn sealer(&self, role: FileRole<'_>) -> Result<Sealer> {
+        match self.cipher {
+            CipherKind::Aes256Gcm => Sealer::new(&self.data_key, role, &self.keys),
+            CipherKind::Age => Sealer::of_age(&self.data_key, &self.stanzas),
+        }
+    }
+
+    /// Seals a small file at once.
+    pub fn seal(&self, role: FileRole<'_>, plain: &[u8]) -> Result<Vec<u8>> {
+        whole(self.sealer(role)?, plain)
+    }
+}
+
+/// Encrypts a small file at once, in our own form.
 pub fn seal_bytes(data_key: &DataKey, role: FileRole<'_>, keys: &[Wrap], plain: &[u8]) -> Result<Vec<u8>> {
-    let mut sealer = Sealer::new(data_key, role, keys)?;
+    whole(Sealer::new(data_key, role, keys)?, plain)
+}
+
+fn whole(mut sealer: Sealer, plain: &[u8]) -> Result<Vec<u8>> {
     let mut sealed = sealer.update(plain)?.to_vec();
     sealed.append(&mut sealer.finish()?);
     Ok(sealed)

@@ -3,8 +3,8 @@
 use std::io::Read;
 
 use cadangkan_archive::{
-    DataKey, FileRole, Identities, Kdf, KeyFile, PrivateKey, Recipient, Recipients, SealedFile, Sealer, Wrap,
-    WrapKind, WrongKey, seal_bytes,
+    CipherKind, DataKey, Envelope, FileRole, Identities, Kdf, KeyFile, PrivateKey, Recipient, Recipients,
+    SealedFile, Sealer, Wrap, WrapKind, WrongKey, seal_bytes,
 };
 use cadangkan_core::{ErrorKind, Result};
 use proptest::prelude::*;
@@ -184,6 +184,57 @@ fn a_removed_wrap_opens_no_more_and_newer_ones_do() {
     assert_eq!(newer(&new, &knowing("new passphrase")).unwrap(), b"rows");
     assert_eq!(newer(&new, &knowing("old passphrase")).unwrap_err().kind(), ErrorKind::WrongKey);
     assert!(matches!(new[0].kind, WrapKind::Passphrase { kdf, .. } if kdf == CHEAP));
+}
+
+#[test]
+fn the_form_of_age_comes_back_whole_and_in_ranges_and_damage_is_told_from_a_wrong_key() {
+    let recipients = Recipients::new(&keys_for("correct horse")).unwrap();
+    let envelope = Envelope::new(CipherKind::Age, &recipients).unwrap();
+    let identities = knowing("correct horse");
+    for length in [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 5] {
+        let plain = content(length);
+        let sealed = envelope.seal(FileRole::Archive, &plain).unwrap();
+        assert!(SealedFile::is_one(&sealed));
+        let newer = |_: &[Wrap]| identities.unwrap(envelope.keys());
+        let file =
+            SealedFile::open(sealed.as_slice(), sealed.len() as u64, FileRole::Archive, newer).unwrap();
+        assert!(file.open_bytes(&sealed).unwrap() == plain, "{length}");
+        let range = length as u64 / 3..length as u64;
+        let stored = file.stored(&range);
+        let mut read = Vec::new();
+        let stored = &sealed[stored.start as usize..stored.end as usize];
+        file.reader(stored, &range).read_to_end(&mut read).unwrap();
+        assert!(read == plain[length / 3..], "{length}");
+    }
+    // Alone, by its own header.
+    let sealed = envelope.seal(FileRole::Archive, b"rows").unwrap();
+    assert_eq!(open(&sealed, FileRole::Archive, &identities).unwrap(), b"rows");
+    assert_eq!(open(&sealed, FileRole::Archive, &knowing("wrong")).unwrap_err().kind(), ErrorKind::WrongKey);
+    let key = identities.unwrap(envelope.keys()).unwrap();
+    for position in 0..sealed.len() {
+        let mut damaged = sealed.clone();
+        damaged[position] ^= 0x04;
+        let opened =
+            SealedFile::open(
+                damaged.as_slice(),
+                damaged.len() as u64,
+                FileRole::Archive,
+                |_| Ok(key.clone()),
+            );
+        let error = opened.and_then(|file| file.open_bytes(&damaged)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::DamagedBackup, "byte {position}: {error}");
+    }
+}
+
+#[test]
+fn age_refuses_whom_it_cannot_keep_a_key_for() {
+    let file = Recipient::KeyFile(KeyFile::generate().unwrap());
+    let public = Recipient::PublicKey(PrivateKey::generate().unwrap().public());
+    for recipients in [vec![file], vec![passphrase("correct horse"), public]] {
+        let recipients = Recipients::new(&recipients).unwrap();
+        let error = Envelope::new(CipherKind::Age, &recipients).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration, "{error}");
+    }
 }
 
 /// A file of four chunks, and another one under the same data key.

@@ -4,7 +4,10 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use cadangkan_archive::{Codec, CodecKind, rebuild_index};
+use cadangkan_archive::{
+    CipherKind, Codec, CodecKind, Envelope, FileRole, Identities, PrivateKey, Recipient, Recipients,
+    SealedFile, rebuild_index,
+};
 use cadangkan_core::{ErrorKind, ObjectName, Section};
 
 use crate::support::{Built, Numbers, build, codec, read_sequentially, sample_frames};
@@ -194,4 +197,43 @@ fn the_script_of_the_documentation_decrypts() {
     let Some(refused) = run("python3", &[&script, &damaged, "--key-file", &secret], b"") else { return };
     assert!(!refused.status.success() && refused.stdout.is_empty());
     assert!(String::from_utf8_lossy(&refused.stderr).contains("damaged"));
+}
+
+fn open_with(identities: &Identities, bytes: &[u8]) -> Vec<u8> {
+    let unlock = |wraps: &[_]| identities.unwrap(wraps);
+    let file = SealedFile::open(bytes, bytes.len() as u64, FileRole::Archive, unlock).unwrap();
+    file.open_bytes(bytes).unwrap()
+}
+
+/// The tool opens our files, and we open the tool's.
+#[test]
+fn age_and_we_open_each_others_files() {
+    let private = PrivateKey::generate().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("key.txt").display().to_string();
+    std::fs::write(&key, private.to_text().unwrap().as_bytes()).unwrap();
+    let mut identities = Identities::default();
+    identities.add_file(&private.to_text().unwrap()).unwrap();
+    let other = PrivateKey::generate().unwrap();
+    let recipients = [Recipient::PublicKey(other.public()), Recipient::PublicKey(private.public())];
+    let envelope = Envelope::new(CipherKind::Age, &Recipients::new(&recipients).unwrap()).unwrap();
+    for length in [0, 1, 65_535, 65_536, 65_537, 200_000] {
+        let plain: Vec<u8> = (0..length).map(|number| (number / 3 % 251) as u8).collect();
+        let ours = envelope.seal(FileRole::Archive, &plain).unwrap();
+        let Some(opened) = output("age", &["-d", "-i", &key], &ours) else { return };
+        assert!(opened == plain, "age read {length} bytes of ours as others");
+        let public = private.public().to_string();
+        let Some(theirs) = output("age", &["-r", &public], &plain) else { return };
+        assert!(open_with(&identities, &theirs) == plain, "we read {length} bytes of age as others");
+    }
+}
+
+/// age asks for passphrases on a terminal only; this file was made by age 1.1.1.
+#[test]
+fn a_file_of_age_with_a_passphrase_opens() {
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../golden/v1/age/made-by-age-with-passphrase.age");
+    let mut identities = Identities::default();
+    identities.add_passphrase("correct horse battery staple".to_owned().into());
+    assert_eq!(open_with(&identities, &std::fs::read(path).unwrap()), b"rows of age\n");
 }

@@ -229,6 +229,26 @@ fn a_public_key_locks_out_the_host_that_made_the_backup() {
 }
 
 #[test]
+fn the_cipher_of_age_does_the_same() {
+    let mut farm = Farm::new(100_000);
+    farm.server.write_notes(b"who may do what");
+    let private = PrivateKey::generate().unwrap();
+    let mut request = encrypted_for(&[Recipient::PublicKey(private.public())], false);
+    request.encryption.as_mut().unwrap().cipher = CipherKind::Age;
+    let report = farm.back_up_with(&NoReporter, &request).unwrap();
+    assert!(report.manifest.archive.file.ends_with(".zst.age"), "{}", report.manifest.archive.file);
+    assert!(report.manifest.side_files[0].file.ends_with(".notes.txt.age"));
+    let restored = FakeServer::new();
+    assert_eq!(failure(farm.restore(&[], &restored)).kind(), ErrorKind::WrongKey);
+    farm.keys.add_file(&private.to_text().unwrap()).unwrap();
+    farm.restore(&["wiki_1"], &restored).unwrap();
+    assert_eq!(content(&restored)["wiki"]["wiki_1"], content(&farm.server)["wiki"]["wiki_1"]);
+    let all = FakeServer::new();
+    farm.restore(&[], &all).unwrap();
+    assert_eq!(content(&all), content(&farm.server));
+}
+
+#[test]
 fn what_needs_no_key_works_without_one() {
     let mut world = world();
     world.keys = Identities::default();

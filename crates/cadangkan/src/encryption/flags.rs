@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use cadangkan_archive::PublicKey;
+use cadangkan_archive::{CipherKind, PublicKey};
 use cadangkan_core::{Error, ErrorKind, Result};
 use serde_json::{Map, Value, json};
 
@@ -30,7 +30,10 @@ impl KeyFlags {
 
 /// How a backup is encrypted, this once.
 #[derive(Clone, Debug, Default, clap::Args)]
-#[command(next_help_heading = "Encryption")]
+#[command(
+    next_help_heading = "Encryption",
+    group = clap::ArgGroup::new("encrypts").multiple(true).args(["encrypt", "passphrase_file", "recipient", "key_file"])
+)]
 pub(crate) struct EncryptFlags {
     /// Encrypt with a passphrase: that of --passphrase-file, of CADANGKAN_PASSPHRASE, or one that is asked for
     #[arg(long)]
@@ -39,7 +42,7 @@ pub(crate) struct EncryptFlags {
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
     /// Take a passphrase of fewer than 12 characters
-    #[arg(long)]
+    #[arg(long, requires = "encrypts")]
     weak_passphrase: bool,
     /// Encrypt for who has the private key to this public one: age1…; may be given more than once
     #[arg(long, value_name = "KEY")]
@@ -47,11 +50,14 @@ pub(crate) struct EncryptFlags {
     /// Encrypt with the key of 32 bytes in this file
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
+    /// The cipher: aes-256-gcm, or age, whose own tools open it [default: aes-256-gcm]
+    #[arg(long, value_name = "NAME", requires = "encrypts")]
+    cipher: Option<String>,
     /// Hide names of tables in the manifest, too
-    #[arg(long)]
+    #[arg(long, requires = "encrypts")]
     hide_names: bool,
     /// Do not encrypt, whatever is configured
-    #[arg(long, conflicts_with_all = ["encrypt", "passphrase_file", "recipient", "key_file", "hide_names"])]
+    #[arg(long, conflicts_with = "encrypts")]
     no_encrypt: bool,
 }
 
@@ -67,6 +73,10 @@ impl EncryptFlags {
             return Ok(None);
         }
         let mut map = Map::new();
+        if let Some(cipher) = &self.cipher {
+            cipher.parse::<CipherKind>()?;
+            map.insert("cipher".to_owned(), Value::from(cipher.as_str()));
+        }
         if !self.recipient.is_empty() {
             let keys: Vec<_> = self.recipient.iter().map(ToString::to_string).collect();
             map.insert("recipients".to_owned(), json!(keys));

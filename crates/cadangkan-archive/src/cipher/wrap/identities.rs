@@ -6,7 +6,7 @@ use cadangkan_core::{Error, ErrorKind, Result};
 use zeroize::Zeroizing;
 
 use super::recipients::sealing_key;
-use super::{DataKey, KEY_BYTES, Kdf, KeyFile, PrivateKey, Wrap, WrapKind, hidden};
+use super::{DataKey, KEY_BYTES, Kdf, KeyFile, PrivateKey, Wrap, WrapKind, hidden, stanza};
 
 /// The secrets that somebody has, to open backups with.
 #[derive(Default)]
@@ -72,8 +72,7 @@ impl Identities {
     /// Fails with `WrongKey` when none does, with whom it is for as the cause.
     pub fn unwrap(&self, wraps: &[Wrap]) -> Result<DataKey> {
         // What costs nothing comes first.
-        let (passphrases, keys): (Vec<_>, Vec<_>) =
-            wraps.iter().partition(|wrap| matches!(wrap.kind, WrapKind::Passphrase { .. }));
+        let (passphrases, keys): (Vec<_>, Vec<_>) = wraps.iter().partition(|wrap| wrap.kind.is_passphrase());
         for wrap in keys.into_iter().chain(passphrases) {
             if let Some(data_key) = self.open(wrap)? {
                 return Ok(data_key);
@@ -99,6 +98,12 @@ impl Identities {
                     Some(sealing) => wrap.open(&sealing),
                     None => Ok(None),
                 })
+            }
+            WrapKind::AgeX25519 { share } => {
+                first(self.private_keys.iter(), |private| stanza::open_x25519(wrap, share, private))
+            }
+            WrapKind::AgeScrypt { salt, work } => {
+                first(self.passphrases.iter(), |text| stanza::open_scrypt(wrap, text, salt, *work))
             }
             WrapKind::Other(_) => Ok(None),
             WrapKind::Passphrase { kdf, salt } => {

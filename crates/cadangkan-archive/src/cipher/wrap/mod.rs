@@ -4,6 +4,7 @@ mod identities;
 mod kdf;
 mod keys;
 mod recipients;
+mod stanza;
 
 use std::fmt;
 
@@ -18,7 +19,6 @@ pub use keys::{KeyFile, PrivateKey, PublicKey};
 pub use recipients::{Recipient, Recipients};
 
 use super::DataKey;
-use super::chunk::TAG;
 use super::data_key::{KEY_BYTES, aead_key, random};
 
 /// What a wrap is bound to, so that nothing else that is sealed under the same key can stand in its place.
@@ -30,9 +30,9 @@ pub struct Wrap {
     /// Whom it is for.
     #[serde(flatten)]
     pub kind: WrapKind,
-    /// Nonce, sealed key, tag.
-    #[serde(with = "base64_bytes")]
-    sealed: [u8; NONCE_LEN + KEY_BYTES + TAG],
+    /// Nonce, sealed key, tag; of a stanza of age without the nonce, which is zero.
+    #[serde(with = "base64_text")]
+    sealed: Vec<u8>,
 }
 
 /// Whom a wrap is for, and what must be known besides the secret.
@@ -59,18 +59,39 @@ pub enum WrapKind {
         /// The key's id.
         key: String,
     },
+    /// Who has the private key, in the header of a file of age.
+    #[serde(skip)]
+    AgeX25519 {
+        /// The other public key.
+        share: [u8; KEY_BYTES],
+    },
+    /// Who knows the passphrase, in the header of a file of age.
+    #[serde(skip)]
+    AgeScrypt {
+        /// Goes into the key.
+        salt: [u8; 16],
+        /// What that costs, as a power of two.
+        work: u8,
+    },
     /// Somebody of a kind that a newer program knows; kept as it is.
     #[serde(untagged)]
     Other(serde_json::Map<String, serde_json::Value>),
 }
 
 impl WrapKind {
+    /// Tells whether it is for who knows a passphrase.
+    pub fn is_passphrase(&self) -> bool {
+        matches!(self, WrapKind::Passphrase { .. } | WrapKind::AgeScrypt { .. })
+    }
+
     /// Says whom it is for, for people: `a passphrase`, `the key age1…`.
     pub fn describe(&self) -> String {
         match self {
             WrapKind::Passphrase { .. } => "a passphrase".to_owned(),
             WrapKind::X25519 { key, .. } => format!("the private key to {key}"),
             WrapKind::KeyFile { key } => format!("the key file with id {}", key.escape_debug()),
+            WrapKind::AgeX25519 { .. } => "a private key of age".to_owned(),
+            WrapKind::AgeScrypt { .. } => "a passphrase".to_owned(),
             WrapKind::Other(_) => "a key of a kind that this version does not know".to_owned(),
         }
     }
@@ -89,11 +110,17 @@ impl Wrap {
                 body.as_mut_slice(),
             )
             .map_err(failed)?;
-        let sealed = [nonce.as_slice(), body.as_slice(), tag.as_ref()].concat();
-        let sealed = sealed.try_into();
-        let sealed =
-            sealed.map_err(|_| Error::new(ErrorKind::Internal, "a sealed key has another length"))?;
-        Ok(Wrap { kind, sealed })
+        Ok(Wrap { kind, sealed: [nonce.as_slice(), body.as_slice(), tag.as_ref()].concat() })
+    }
+
+    /// A stanza of age.
+    pub(in crate::cipher) fn of_stanza(kind: WrapKind, sealed: Vec<u8>) -> Self {
+        Wrap { kind, sealed }
+    }
+
+    /// The sealed bytes.
+    pub(in crate::cipher) fn sealed(&self) -> &[u8] {
+        &self.sealed
     }
 
     /// Opens it; `None` when the key is another one.
@@ -127,6 +154,23 @@ pub(in crate::cipher) mod base64_bytes {
         let text = String::deserialize(deserializer)?;
         let bytes = STANDARD.decode(text).ok().and_then(|bytes| bytes.try_into().ok());
         bytes.ok_or_else(|| D::Error::custom(format!("not {N} bytes as base64")))
+    }
+}
+
+/// Bytes as base64.
+mod base64_text {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&STANDARD.encode(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        STANDARD.decode(text).map_err(|_| D::Error::custom("not base64"))
     }
 }
 

@@ -4,7 +4,7 @@ use cadangkan_core::{Error, ErrorKind, Result};
 use zeroize::Zeroizing;
 
 use super::super::data_key::{derive, random};
-use super::{DataKey, KEY_BYTES, Kdf, KeyFile, PrivateKey, PublicKey, Wrap, WrapKind, hidden};
+use super::{DataKey, KEY_BYTES, Kdf, KeyFile, PrivateKey, PublicKey, Wrap, WrapKind, hidden, stanza};
 
 /// Somebody who may open a backup.
 #[derive(Clone)]
@@ -72,6 +72,28 @@ impl Recipients {
             }
         };
         self.0.iter().map(wrap).collect()
+    }
+
+    /// Wraps a data key as age does, in the header of a file.
+    ///
+    /// Fails with `Configuration` where age cannot: it knows no key files, and a passphrase stands alone.
+    pub(in crate::cipher) fn stanzas(&self, data_key: &DataKey) -> Result<Vec<Wrap>> {
+        let refused = |message: &str, hint: &str| {
+            Err(Error::new(ErrorKind::Configuration, message).hint(hint.to_owned()))
+        };
+        let stanza = |prepared: &Prepared| match prepared {
+            Prepared::Passphrase { .. } if self.0.len() > 1 => refused(
+                "a file of age has one passphrase, and then no other recipient",
+                "take the passphrase or the public keys, or the cipher aes-256-gcm",
+            ),
+            Prepared::Passphrase { passphrase, .. } => stanza::for_passphrase(passphrase, data_key),
+            Prepared::Public(key) => stanza::for_public_key(key, data_key),
+            Prepared::KeyFile(_) => refused(
+                "age knows no key files",
+                "take a key pair, `cadangkan key generate`, or the cipher aes-256-gcm",
+            ),
+        };
+        self.0.iter().map(stanza).collect()
     }
 
     /// Tells whether each of them has one of these wraps. A passphrase costs what it costs to open each of its wraps.

@@ -1,16 +1,17 @@
-//! The header of an encrypted file.
+//! The header of a file in our own form.
 
 use cadangkan_core::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::data_key::KEY_BYTES;
-use super::wrap::{Wrap, base64_bytes};
-use super::{CipherKind, DataKey};
+use super::{FileRole, damaged, take};
 use crate::cipher::chunk::ChunkKey;
+use crate::cipher::data_key::{KEY_BYTES, random};
+use crate::cipher::wrap::{Wrap, base64_bytes};
+use crate::cipher::{CipherKind, DataKey};
 
 /// The first bytes of an encrypted file.
-const MAGIC: &[u8; 16] = b"cadangkan-enc-1\n";
+pub(super) const MAGIC: &[u8; 16] = b"cadangkan-enc-1\n";
 /// Bytes of the magic and of the length behind it.
 const PREFIX: usize = MAGIC.len() + 4;
 /// The most bytes of the text between: some hundred recipients.
@@ -18,35 +19,11 @@ const LONGEST_TEXT: usize = 256 << 10;
 /// Bytes of the hash behind the text.
 const HASH: usize = 32;
 
-/// What a file is in its backup. A file that is put in the place of another does not open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileRole<'a> {
-    /// The archive.
-    Archive,
-    /// Its index.
-    Index,
-    /// A side file, by its kind: `users`.
-    Side(&'a str),
-    /// What the manifest keeps to itself.
-    Manifest,
-}
-
-impl FileRole<'_> {
-    fn word(self) -> String {
-        match self {
-            FileRole::Archive => "archive".to_owned(),
-            FileRole::Index => "index".to_owned(),
-            FileRole::Side(kind) => format!("side {kind}"),
-            FileRole::Manifest => "manifest".to_owned(),
-        }
-    }
-}
-
 /// The header, read or to be written.
-pub(super) struct Header {
+pub(in crate::cipher) struct Own {
     pub(super) text: Text,
     /// Bytes before the first chunk.
-    pub(super) length: usize,
+    pub(in crate::cipher) length: usize,
     hash: [u8; HASH],
 }
 
@@ -58,17 +35,14 @@ pub(super) struct Text {
     pub(super) keys: Vec<Wrap>,
 }
 
-impl Header {
+impl Own {
     /// The most bytes that it has.
     pub(super) const LONGEST: usize = PREFIX + LONGEST_TEXT + HASH;
 
     /// Makes the header of a new file, and its bytes.
-    pub(super) fn make(keys: &[Wrap]) -> Result<(Self, Vec<u8>)> {
-        let text = Text {
-            cipher: CipherKind::Aes256Gcm.as_str().to_owned(),
-            salt: super::data_key::random()?,
-            keys: keys.to_vec(),
-        };
+    pub(in crate::cipher) fn make(keys: &[Wrap]) -> Result<(Self, Vec<u8>)> {
+        let text =
+            Text { cipher: CipherKind::Aes256Gcm.as_str().to_owned(), salt: random()?, keys: keys.to_vec() };
         let failed = || Error::new(ErrorKind::Internal, "cannot write the header of an encrypted file");
         let json = serde_json::to_vec(&text).map_err(|error| failed().source(error))?;
         if json.len() > LONGEST_TEXT {
@@ -80,23 +54,16 @@ impl Header {
         bytes.extend_from_slice(&json);
         let hash: [u8; HASH] = Sha256::digest(&bytes).into();
         bytes.extend_from_slice(&hash);
-        Ok((Header { text, length: bytes.len(), hash }, bytes))
+        Ok((Own { text, length: bytes.len(), hash }, bytes))
     }
 
-    /// Tells whether a file that begins like this is an encrypted one.
-    pub(super) fn is_begun(first_bytes: &[u8]) -> bool {
-        first_bytes.starts_with(MAGIC)
-    }
-
-    /// Reads the header from a file's begin.
+    /// Reads the header from behind its magic.
     ///
     /// Fails with `DamagedBackup` when a bit of it is another one, and with `Unsupported` at a cipher that this program
     /// does not have.
     pub(super) fn read(reader: &mut dyn std::io::Read) -> Result<Self> {
-        let mut bytes = take(reader, PREFIX)?;
-        if !Header::is_begun(&bytes) {
-            return Err(damaged("a file is not encrypted, but should be"));
-        }
+        let mut bytes = MAGIC.to_vec();
+        bytes.append(&mut take(reader, PREFIX - MAGIC.len())?);
         let length = bytes.last_chunk().map_or(0, |length| u32::from_be_bytes(*length)) as usize;
         if length > LONGEST_TEXT {
             return Err(damaged("the header of an encrypted file is too long"));
@@ -115,25 +82,11 @@ impl Header {
                 .context("cipher", text.cipher.escape_debug())
                 .hint("update this program"));
         }
-        Ok(Header { text, length: bytes.len() + HASH, hash })
+        Ok(Own { text, length: bytes.len() + HASH, hash })
     }
 
     /// What seals or opens the chunks behind it.
-    pub(super) fn chunk_key(&self, data_key: &DataKey, role: FileRole<'_>) -> Result<ChunkKey> {
-        Ok(ChunkKey::new(data_key.of_file(&self.text.salt, &role.word())?, self.hash))
+    pub(in crate::cipher) fn chunk_key(&self, data_key: &DataKey, role: FileRole<'_>) -> Result<ChunkKey> {
+        Ok(ChunkKey::new(data_key.of_file(&self.text.salt, &role.word())?, self.hash.to_vec()))
     }
-}
-
-fn take(reader: &mut dyn std::io::Read, count: usize) -> Result<Vec<u8>> {
-    let mut bytes = vec![0; count];
-    reader.read_exact(&mut bytes).map_err(|error| match error.kind() {
-        std::io::ErrorKind::UnexpectedEof => damaged("an encrypted file ends in its header"),
-        _ => Error::io("cannot read an encrypted file", error),
-    })?;
-    Ok(bytes)
-}
-
-pub(super) fn damaged(message: &str) -> Error {
-    Error::new(ErrorKind::DamagedBackup, message)
-        .hint("restore from another storage's copy, or from another backup")
 }
