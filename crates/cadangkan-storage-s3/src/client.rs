@@ -156,7 +156,7 @@ impl Client {
         backoff: Backoff,
         read: impl Fn(http::Response<Body>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let body_hash = sha256(request.body);
+        let body_hash = request.digest.unwrap_or_else(|| sha256(request.body));
         let body_hash = hex(body_hash.as_ref());
         let mut failures = 0;
         let mut corrected = false;

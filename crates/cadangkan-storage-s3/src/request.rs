@@ -17,6 +17,8 @@ pub(crate) struct Request<'a> {
     /// In lower case.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: &'a [u8],
+    /// The body's SHA-256, where it is known already.
+    pub(crate) digest: Option<digest::Digest>,
     /// The permission that it needs, in Amazon's words.
     pub(crate) permission: &'static str,
     /// Says that nobody waits for the answer any more.
@@ -26,7 +28,16 @@ pub(crate) struct Request<'a> {
 impl<'a> Request<'a> {
     pub(crate) fn new(method: http::Method, key: impl Into<String>, permission: &'static str) -> Self {
         let key = key.into();
-        Request { method, key, query: Vec::new(), headers: Vec::new(), body: &[], permission, stop: None }
+        Request {
+            method,
+            key,
+            query: Vec::new(),
+            headers: Vec::new(),
+            body: &[],
+            digest: None,
+            permission,
+            stop: None,
+        }
     }
 
     pub(crate) fn query(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -46,6 +57,12 @@ impl<'a> Request<'a> {
 
     pub(crate) fn body(mut self, body: &'a [u8]) -> Self {
         self.body = body;
+        self
+    }
+
+    /// Says what the body's SHA-256 is, so that it is not made again.
+    pub(crate) fn digest(mut self, digest: digest::Digest) -> Self {
+        self.digest = Some(digest);
         self
     }
 

@@ -170,11 +170,13 @@ impl Object {
 
     /// Puts the whole object by one request.
     fn put(&self, bytes: &[u8]) -> Result<()> {
-        let sum = BASE64.encode(sha256(bytes).as_ref());
+        let digest = sha256(bytes);
+        let sum = BASE64.encode(digest.as_ref());
         let mut request = Request::new(http::Method::PUT, self.path.as_str(), "s3:PutObject")
             .header(WRITER, self.writer.as_str())
             .headers(&self.keeping.headers(self.client.now(), &self.tags))
-            .body(bytes);
+            .body(bytes)
+            .digest(digest);
         if self.keeping.needs_md5() {
             request = request.header("content-md5", md5(bytes));
         }

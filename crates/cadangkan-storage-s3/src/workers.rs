@@ -150,7 +150,8 @@ impl Shared {
             .query("partNumber", number.to_string())
             .query("uploadId", self.upload.as_str())
             .headers(&self.headers)
-            .body(bytes);
+            .body(bytes)
+            .digest(digest);
         if self.checksums {
             request = request.header("x-amz-checksum-sha256", sum.as_str());
         }
