@@ -19,6 +19,7 @@ mod feed;
 mod index_backup;
 pub mod lock;
 mod manifest;
+mod manifests;
 mod measured;
 pub mod naming;
 pub mod pipeline;

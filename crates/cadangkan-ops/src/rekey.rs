@@ -7,8 +7,8 @@ use cadangkan_core::{BackupId, Error, ErrorKind, Event, Level, Name, Progress, R
 use cadangkan_storage::{Key, WriteOptions};
 use serde::Serialize;
 
+use crate::manifests::manifests;
 use crate::naming::{MANIFEST_SUFFIX, database_folder};
-use crate::source::manifests;
 use crate::stored::audit;
 use crate::{Context, Place};
 

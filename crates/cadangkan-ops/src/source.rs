@@ -1,5 +1,6 @@
 //! Where a backup is read from: a storage, or a file alone.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
@@ -10,12 +11,13 @@ use cadangkan_archive::{
     Manifest, SealedFile, SequentialReader, SideFileInfo, Wrap,
 };
 use cadangkan_catalog::{BackupFilter, BackupStatus};
-use cadangkan_core::{BackupId, Control, Error, ErrorKind, Level, Name, Result, ResultExt};
+use cadangkan_core::{BackupId, Control, Error, ErrorKind, Level, Name, Result};
 use cadangkan_storage::Key;
 
 use crate::cover::{Cover, HashedArchive, StoredBytes, known_cipher, open_beside};
 use crate::feed::Seen;
 use crate::index_backup::COMBINED_TAG;
+use crate::manifests::{manifests, read_manifest, read_manifests};
 use crate::measured::Measured;
 use crate::naming::{INDEX_SUFFIX, MANIFEST_SUFFIX, database_folder};
 use crate::{Context, Place, side};
@@ -149,6 +151,40 @@ impl<'a> Source<'a> {
         let cover = if manifest.encryption.is_encrypted() { Cover::Closed } else { Cover::Plain };
         let (bytes, codec) = (Bytes::Stored { place, key }, manifest.archive.codec);
         Ok(Source { bytes, size, cover, codec, manifest: Some(manifest), index: None, is_part: false })
+    }
+
+    /// Opens the newest backup in a storage of which nothing is known: of one database, or of the only one there.
+    pub fn newest_in(context: &Context<'_>, place: Place<'a>, database: Option<&Name>) -> Result<Self> {
+        let found = read_manifests(place, &place.storage.list("")?, &|_| context.control.check())?;
+        let mut good = Vec::new();
+        for (key, manifest) in found {
+            match manifest {
+                Ok(manifest) => good.push((key, manifest)),
+                Err(error) => {
+                    let text = format!("a manifest is passed over: {error}");
+                    context.control.message(Level::Warning, &text);
+                }
+            }
+        }
+        let names: BTreeSet<_> = good.iter().map(|(_, manifest)| manifest.database_name.clone()).collect();
+        if names.len() > 1 && database.is_none() {
+            let names = names.iter().map(Name::as_str).collect::<Vec<_>>().join(", ");
+            return Err(Error::new(ErrorKind::Usage, "there are backups of several databases")
+                .context("databases", names)
+                .hint("name one of them before --from"));
+        }
+        good.retain(|(_, manifest)| database.is_none_or(|name| *name == manifest.database_name));
+        let newest = good.into_iter().max_by_key(|(_, manifest)| manifest.backup_id);
+        let (key, manifest) = newest.ok_or_else(|| {
+            Error::new(ErrorKind::NotFound, "there is no such backup").context("in", place.storage.location())
+        })?;
+        Source::open_stored(place, key, manifest, context)
+    }
+
+    /// Opens the backup whose archive lies under a key; its manifest must lie beside it.
+    pub fn at(context: &Context<'_>, place: Place<'a>, key: Key) -> Result<Self> {
+        let manifest = read_manifest(place, &key)?;
+        Source::open_stored(place, key, manifest, context)
     }
 
     /// Opens an archive file, with the manifest and index beside it if they are there and fit.
@@ -509,28 +545,6 @@ fn known_key(
     let copies = catalog.backup_copies(database, id)?;
     let copy = copies.into_iter().find(|copy| copy.storage == *place.name);
     copy.map(|copy| Key::new(copy.archive_key)).transpose()
-}
-
-/// Reads all manifests in a folder of a storage, with the keys of their archives; damaged ones as errors.
-pub(crate) fn manifests(place: Place<'_>, folder: &str) -> Result<Vec<(Key, Result<Manifest>)>> {
-    let listed = place.storage.list(folder)?;
-    let archives = listed.iter().filter_map(|info| info.key.as_str().strip_suffix(MANIFEST_SUFFIX));
-    archives.map(|archive| Key::new(archive).map(|key| (key.clone(), read_manifest(place, &key)))).collect()
-}
-
-/// Reads the manifest that belongs to an archive's key.
-pub(crate) fn read_manifest(place: Place<'_>, archive: &Key) -> Result<Manifest> {
-    let key = archive.with_suffix(MANIFEST_SUFFIX)?;
-    let read = || {
-        let manifest = Manifest::from_bytes(&read_limited(place.storage.read(&key, None)?, MAX_MANIFEST)?)?;
-        if manifest.archive.file == archive.file_name() {
-            return Ok(manifest);
-        }
-        Err(Error::new(ErrorKind::DamagedBackup, "the manifest belongs to another archive")
-            .context("archive", &manifest.archive.file)
-            .hint("an archive and its manifest keep their names together"))
-    };
-    read().context("key", &key)
 }
 
 pub(crate) fn read_limited(reader: Box<dyn Read + Send>, limit: usize) -> Result<Vec<u8>> {

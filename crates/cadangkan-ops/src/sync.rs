@@ -12,9 +12,10 @@ use serde_json::json;
 
 use crate::backup::FailedCopy;
 use crate::draft::check_place;
+use crate::manifests::read_manifest;
 use crate::naming::{MANIFEST_SUFFIX, database_folder};
 use crate::run::{Outcome, RunDescription, record};
-use crate::source::{Wanted, not_found, read_manifest};
+use crate::source::{Wanted, not_found};
 use crate::transfer::{Fault, transfer};
 use crate::{Context, Place, index_backup};
 

@@ -71,6 +71,13 @@ pub(crate) fn parse_url(url: &str) -> Option<(&'static Descriptor, Result<Value,
     ENGINES.iter().find_map(|engine| (engine.parse_url)(url).map(|settings| (*engine, settings)))
 }
 
+/// Reads a URL or a path into a storage and its settings.
+pub(crate) fn parse_storage_url(
+    url: &str,
+) -> Option<(&'static StorageDescriptor, Result<Value, SettingsError>)> {
+    STORAGES.iter().find_map(|storage| (storage.parse_url)(url).map(|settings| (*storage, settings)))
+}
+
 /// A command that adds a storage, to show where somebody may need it.
 pub(crate) fn example_add_storage() -> String {
     let example = STORAGES.first().map(|storage| example_add_storage_of(storage, "usb"));

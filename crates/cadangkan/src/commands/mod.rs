@@ -4,6 +4,7 @@ pub(crate) mod add;
 pub(crate) mod adopt;
 pub(crate) mod backup;
 pub(crate) mod backups;
+mod by_url;
 pub(crate) mod cleanup;
 pub(crate) mod completions;
 pub(crate) mod config;
@@ -70,6 +71,11 @@ impl DatabaseUrl {
     /// A path that was not typed.
     pub(crate) fn of_path(path: &std::path::Path) -> Self {
         DatabaseUrl(path.to_string_lossy().into_owned())
+    }
+
+    /// What was typed, or made of it.
+    pub(crate) fn of_text(text: &str) -> Self {
+        DatabaseUrl(text.to_owned())
     }
 
     /// What was typed.

@@ -16,7 +16,7 @@ use crate::app::{App, CatalogNeed, Places, Session};
 use crate::commands::selection::SelectionArgs;
 use crate::commands::ticket::TicketArgs;
 use crate::commands::wanted::wanted;
-use crate::commands::{DatabaseUrl, backup, parse_pattern, parse_wait};
+use crate::commands::{DatabaseUrl, StorageUrl, backup, by_url, parse_pattern, parse_wait};
 use crate::encryption::KeyFlags;
 use crate::inventory::Wishes;
 use several::Meant;
@@ -31,11 +31,11 @@ pub(crate) use text::report_text;
 )]
 pub(crate) struct RestoreArgs {
     /// The database whose backup is restored
-    #[arg(required_unless_present = "file")]
+    #[arg(required_unless_present_any = ["file", "from"])]
     database: Option<Name>,
-    /// The backup [default: the newest]
-    #[arg(long, value_name = "ID")]
-    from: Option<BackupId>,
+    /// The backup: its id, or the URL or path of its archive or of a folder with backups [default: the newest]
+    #[arg(long, value_name = "ID|URL", value_parser = parse_from)]
+    from: Option<From>,
     /// Which of a server's databases; the newest backup that has it is taken [default: all of the newest combined backup]
     #[arg(long = "database", value_name = "NAME")]
     one_of: Option<String>,
@@ -80,6 +80,33 @@ pub(crate) struct RestoreArgs {
     how: How,
     #[command(flatten)]
     keys: KeyFlags,
+}
+
+/// Which backup.
+#[derive(Clone, Debug)]
+enum From {
+    Id(BackupId),
+    Url(StorageUrl),
+}
+
+fn parse_from(text: &str) -> Result<From, String> {
+    match text.parse::<BackupId>() {
+        Ok(id) => Ok(From::Id(id)),
+        Err(_) if by_url::is_url(text) => Ok(From::Url(StorageUrl::of_text(text))),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+impl RestoreArgs {
+    /// The id of the backup, where one was given.
+    fn backup_id(&self) -> Option<BackupId> {
+        if let Some(From::Id(id)) = self.from { Some(id) } else { None }
+    }
+
+    /// Where the backup is, where that was given.
+    fn backup_url(&self) -> Option<&StorageUrl> {
+        if let Some(From::Url(url)) = &self.from { Some(url) } else { None }
+    }
 }
 
 /// What happens to what the target holds.
@@ -184,24 +211,27 @@ pub(crate) fn run(app: &App, args: &RestoreArgs) -> Result<()> {
     let session = app.session(CatalogNeed::Optional)?;
     args.keys.lend(&session)?;
     let context = session.context(app);
+    let opened = args.backup_url().map(|url| by_url::open_backups(app, url)).transpose()?;
     let places = match &args.database {
-        Some(database) => session.places_for(database, &args.storage)?,
-        None => Places::none(),
+        Some(database) if opened.is_none() => session.places_for(database, &args.storage)?,
+        _ => Places::none(),
     };
-    let list = places.list();
-    let source = match (&args.database, &args.file) {
-        (Some(database), _) => {
-            let wanted = match args.databases.is_empty() || args.from.is_some() {
-                true => wanted(&session, context.catalog, database, args.from, args.one_of.as_deref())?,
+    let list = opened.as_ref().map_or_else(|| places.list(), by_url::Opened::list);
+    let source = match (&args.database, &args.file, &opened) {
+        (database, None, Some(opened)) => opened.source(&context, &list, database.as_ref())?,
+        (Some(database), _, _) => {
+            let id = args.backup_id();
+            let wanted = match args.databases.is_empty() || id.is_some() {
+                true => wanted(&session, context.catalog, database, id, args.one_of.as_deref())?,
                 false => Wanted::NewestCombined,
             };
             Source::stored(&context, database, wanted, &list)
                 .map_err(|error| session.no_backup_yet(database, error))?
         }
-        (None, Some(file)) => {
+        (None, Some(file), _) => {
             Source::file(file, &context).hint("name the archive itself, as `backups info` shows it")?
         }
-        (None, None) => return Err(Error::new(ErrorKind::Usage, "no backup is named")),
+        (None, None, None) => return Err(Error::new(ErrorKind::Usage, "no backup is named")),
     };
     let source = match several::meant(source, args)? {
         Meant::One(source) => source,

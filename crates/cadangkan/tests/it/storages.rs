@@ -206,3 +206,74 @@ fn a_storage_of_later_gets_a_backup_by_sync_alone() {
         assert!(ran.code == 3 && ran.stderr.contains(told), "{wrong}: {}", ran.stderr);
     }
 }
+
+#[test]
+fn a_bare_folder_is_a_working_set_up_again() {
+    let home = Home::with_shop();
+    let id = home.back_up();
+    home.good(&["add", "sqlite", "other", "--path", "shop.db"]);
+    home.good(&["backup", "other"]);
+    std::fs::rename(home.path(".cadangkan/backups"), home.path("disk")).unwrap();
+    std::fs::remove_dir_all(home.path(".cadangkan")).unwrap();
+    std::fs::remove_file(home.path("shop.db")).unwrap();
+
+    let planned = home.json(&["adopt", "./disk", "--dry-run"]);
+    assert_eq!((&planned["adopted"], &planned["defined"]), (&json!(2), &json!(["other", "shop"])));
+    assert_eq!(home.json(&["list"]), json!([]));
+    let adopted = home.json(&["adopt", "./disk"]);
+    assert_eq!((&adopted["storage"], &adopted["databases"]), (&json!("disk"), &json!(["other", "shop"])));
+    assert_eq!(
+        home.json(&["storage", "info", "disk"])["location"],
+        json!(home.path("disk").display().to_string())
+    );
+    assert_eq!(home.json(&["list"]).as_array().unwrap().len(), 2);
+    home.good(&["restore", "shop", "--from", &id]);
+    assert_eq!(number(&home.path("shop.db"), "SELECT count(*) FROM orders"), 3);
+    let made = home.json(&["backup", "shop"]);
+    assert_eq!(made["copies"][0]["storage"], "disk");
+    // Once more it is known, under its name and under its path.
+    assert_eq!(home.json(&["adopt", "disk"])["adopted"], 3);
+    assert_eq!(home.json(&["adopt", "disk/"])["defined"], json!([]));
+    assert_eq!(home.json(&["storage", "list"]).as_array().unwrap().len(), 2);
+    for (wrong, code) in [("nowhere", 4), ("./nowhere", 7), ("tape://host/x", 2)] {
+        assert_eq!(home.run(&["adopt", wrong]).code, code, "{wrong}");
+    }
+    assert_eq!(home.json(&["storage", "list"]).as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_restore_needs_nothing_but_the_place_of_the_backups() {
+    let home = Home::with_shop();
+    let old = home.back_up();
+    home.back_up();
+    std::fs::rename(home.path(".cadangkan/backups"), home.path("disk")).unwrap();
+    std::fs::remove_dir_all(home.path(".cadangkan")).unwrap();
+    std::fs::remove_file(home.path("shop.db")).unwrap();
+    let restored = |arguments: &[&str]| {
+        home.good(&[&["restore"][..], arguments, &["--to", "back.db"]].concat());
+        assert_eq!(number(&home.path("back.db"), "SELECT count(*) FROM orders"), 3, "{arguments:?}");
+        std::fs::remove_file(home.path("back.db")).unwrap();
+    };
+    let at = home.path("disk").display().to_string();
+    restored(&["--from", &at]);
+    restored(&["--from", "disk/shop"]);
+    restored(&["shop", "--from", &format!("file:{}{at}", "//")]);
+    let files = home.files("disk");
+    let is_old = |path: &&std::path::PathBuf| {
+        std::fs::read_to_string(path.with_extension("zst.meta.json"))
+            .is_ok_and(|manifest| manifest.contains(&format!("\"{old}\"")))
+    };
+    let archive = files.iter().find(is_old).unwrap();
+    let plan =
+        home.json(&["restore", "--from", &archive.display().to_string(), "--to", "back.db", "--dry-run"]);
+    assert_eq!(plan["backup"]["backup_id"], json!(old));
+    restored(&["--from", &archive.display().to_string()]);
+    for (wrong, code) in [
+        (&["nobody", "--from", at.as_str()][..], 4),
+        (&["--from", "./nowhere"], 7),
+        (&["--from", "nonsense"], 2),
+    ] {
+        let ran = home.run(&[&["restore"][..], wrong, &["--to", "back.db"]].concat());
+        assert_eq!(ran.code, code, "{wrong:?}: {}", ran.stderr);
+    }
+}

@@ -249,7 +249,7 @@ fn about_backup(app: &App, session: &Session, plan: &RestorePlan) -> String {
 
 /// Says where single databases have newer backups than the one that was found.
 fn warn_of_newer(app: &App, context: &Context<'_>, source: &Source<'_>, args: &RestoreArgs) -> Result<()> {
-    let (Some(catalog), Some(database), None) = (context.catalog, &args.database, args.from) else {
+    let (Some(catalog), Some(database), None) = (context.catalog, &args.database, &args.from) else {
         return Ok(());
     };
     let newest = catalog.newest_backup(database, true)?.map(|newest| newest.id);
