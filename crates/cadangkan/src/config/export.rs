@@ -48,7 +48,7 @@ fn to_value(inventory: &Inventory) -> Value {
     insert_map(
         &mut root,
         "storages",
-        storages.map(|entry| (entry.name.to_string(), storage(entry))).collect(),
+        storages.map(|entry| (entry.name.to_string(), storage_without_secrets(entry))).collect(),
     );
     let databases = inventory.databases().iter();
     insert_map(
@@ -89,7 +89,8 @@ fn put<T: Serialize>(map: &mut Map<String, Value>, key: &str, setting: &Setting<
     }
 }
 
-fn storage(entry: &StorageEntry) -> Value {
+/// A storage as the file declares it, without secrets.
+pub(crate) fn storage_without_secrets(entry: &StorageEntry) -> Value {
     let settings = without_secrets(&entry.settings, entry.provider.fields);
     storage_definition(entry.provider.id, &settings, entry.enabled || entry.paused)
 }

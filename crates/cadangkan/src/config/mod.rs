@@ -21,7 +21,7 @@ mod variables;
 pub(crate) use check::ENCRYPTION;
 #[cfg(test)]
 pub(crate) use check::{DATABASE_KEYS, STORAGE_KEYS};
-pub(crate) use export::{ExportFormat, export};
+pub(crate) use export::{ExportFormat, export, storage_without_secrets};
 pub(crate) use load::{load, validate};
 pub(crate) use mistake::{Mistake, Mistakes};
 pub(crate) use model::{BackupOptions, Config, DatabaseOptions, DeclaredDatabase, DeclaredStorage, Defaults};

@@ -46,6 +46,33 @@ pub(crate) fn encryption(
     }))
 }
 
+impl EncryptionSettings {
+    /// Fetches what opens the backups, each with what it is.
+    pub(crate) fn opening_secrets(
+        &self,
+        owner: Owner<'_>,
+        keyring: &Keyring,
+    ) -> Result<Vec<(&'static str, Zeroizing<String>)>> {
+        let raw = read(&keyring.open(owner, FIELDS, &self.0)?).map_err(wrong)?;
+        let mut secrets = Vec::new();
+        for (what, path) in [("the private key", &raw.identity_file), ("the key file", &raw.key_file)] {
+            if let Some(path) = path {
+                secrets.push((what, Zeroizing::new(read_file(Path::new(path))?)));
+            }
+        }
+        let passphrase = raw.passphrase.or_else(|| {
+            let nobody = raw.recipients.is_empty() && raw.key_file.is_none();
+            nobody.then(|| environment(VARIABLE)).flatten()
+        });
+        secrets.extend(passphrase.map(|passphrase| ("the passphrase", Zeroizing::new(passphrase))));
+        if secrets.is_empty() {
+            return Err(Error::new(ErrorKind::NotFound, "nothing that opens the backups is on this machine")
+                .hint("leave out --with-secrets, and keep the private key with the kit"));
+        }
+        Ok(secrets)
+    }
+}
+
 /// Reads a key that encrypts and opens.
 pub(crate) fn read_key_file(path: &Path) -> Result<KeyFile> {
     let text = Zeroizing::new(read_file(path)?);

@@ -11,10 +11,11 @@ use cadangkan_ops::encrypt::Encryption;
 use cadangkan_storage::{Storage, StorageDescriptor};
 use serde::Serialize;
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use super::EffectiveOptions;
 use crate::config::{self, DatabaseOptions, DeclaredDatabase, DeclaredStorage, ValueOrigin};
-use crate::encryption::encryption;
+use crate::encryption::{EncryptionSettings, encryption};
 use crate::secrets::{Keyring, Owner, without_fetching};
 
 /// Where a thing was defined.
@@ -118,6 +119,14 @@ impl DatabaseEntry {
     pub(crate) fn encryption(&self, effective: &EffectiveOptions) -> Result<Option<Encryption>> {
         let Some(settings) = &effective.encryption.value else { return Ok(None) };
         encryption(settings, Owner::database(&self.name), &self.keyring).context("database", &self.name)
+    }
+
+    /// Fetches the secrets that open its backups, each with what it is.
+    pub(crate) fn opening_secrets(
+        &self,
+        settings: &EncryptionSettings,
+    ) -> Result<Vec<(&'static str, Zeroizing<String>)>> {
+        settings.opening_secrets(Owner::database(&self.name), &self.keyring)
     }
 
     /// Says where it is, without fetching secrets.

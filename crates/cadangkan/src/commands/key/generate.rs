@@ -1,7 +1,7 @@
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use cadangkan_archive::{KeyFile, PrivateKey};
 use cadangkan_core::{Clock, Error, ErrorKind, Result};
@@ -38,7 +38,7 @@ pub(super) fn run(app: &App, args: &GenerateArgs) -> Result<()> {
         }
     };
     if !app.global.dry_run {
-        write(args, text.as_bytes())?;
+        write_secret(&args.file, text.as_bytes())?;
     }
     let name = if args.symmetric { "id" } else { "public_key" };
     let value = json!({ "file": args.file, name: public, "dry_run": app.global.dry_run });
@@ -56,18 +56,17 @@ pub(super) fn run(app: &App, args: &GenerateArgs) -> Result<()> {
     })
 }
 
-fn write(args: &GenerateArgs, bytes: &[u8]) -> Result<()> {
-    let failed = |error| Error::io("cannot write the key", error).context("file", args.file.display());
-    let mut file =
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&args.file).map_err(|error| {
-            match error.kind() {
-                std::io::ErrorKind::AlreadyExists => {
-                    Error::new(ErrorKind::Conflict, "there is a file of this name already")
-                        .context("file", args.file.display())
-                        .hint("choose another name: a key is never written over")
-                }
-                _ => failed(error),
-            }
-        })?;
+/// Writes a new file that nobody else can read; never over another one.
+pub(super) fn write_secret(path: &Path, bytes: &[u8]) -> Result<()> {
+    let failed = |error| Error::io("cannot write the file", error).context("file", path.display());
+    let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let mut file = opened.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            Error::new(ErrorKind::Conflict, "there is a file of this name already")
+                .context("file", path.display())
+                .hint("choose another name: a key is never written over")
+        }
+        _ => failed(error),
+    })?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)
 }

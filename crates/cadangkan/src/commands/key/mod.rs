@@ -1,5 +1,6 @@
 mod change;
 mod generate;
+mod kit;
 mod list;
 
 use cadangkan_core::Result;
@@ -29,6 +30,8 @@ enum Command {
     Remove(change::RemoveArgs),
     /// Let stored backups open for the configured keys, and for no others
     Rotate(change::RotateArgs),
+    /// Write the page for the safe: storages, commands, and on request what opens the backups
+    Kit(kit::KitArgs),
 }
 
 /// Carries out a subcommand.
@@ -39,5 +42,6 @@ pub(crate) fn run(app: &App, args: &KeyArgs) -> Result<()> {
         Command::Add(args) => change::add(app, args),
         Command::Remove(args) => change::remove(app, args),
         Command::Rotate(args) => change::rotate(app, args),
+        Command::Kit(args) => kit::run(app, args),
     }
 }
