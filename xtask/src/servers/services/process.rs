@@ -53,6 +53,8 @@ pub(in crate::servers) fn start(kind: &Kind, planned: Service) -> Result<Service
         if listens(port, &mut child).with_context(|| log(&home.front))? {
             return Ok(Service { port, settings: launch.settings, ..planned });
         }
+        // The server ended; what it had started may not have.
+        stop(&home.front)?;
     }
     bail!("it does not start; {}", log(&home.front))
 }
@@ -89,20 +91,25 @@ fn log(folder: &Path) -> String {
 
 /// Stops a server, checks that its processes are gone, and removes what it kept.
 pub(in crate::servers) fn end(service: &Service) -> Result<()> {
+    stop(&service.front)?;
+    Home::remove(&service.installation, &service.home)
+}
+
+fn stop(folder: &Path) -> Result<()> {
     for signal in ["-TERM", "-KILL"] {
         let begun = Instant::now();
-        let mut pids = processes(&service.front);
+        let mut pids = processes(folder);
         process::succeeds(Command::new("kill").arg(signal).args(pids.iter().map(u32::to_string)));
         while !pids.is_empty() && begun.elapsed() < END {
             std::thread::sleep(PAUSE);
-            pids = processes(&service.front);
+            pids = processes(folder);
         }
     }
-    let pids = processes(&service.front);
+    let pids = processes(folder);
     if !pids.is_empty() {
         bail!("processes do not end: {pids:?}");
     }
-    Home::remove(&service.installation, &service.home)
+    Ok(())
 }
 
 /// Returns the process of a server, if it runs.
@@ -199,6 +206,20 @@ mod tests {
         let kind = Kind { name: "none", obtain: installation, prepare: nothing };
         let error = start(&kind, planned(&kind, installation().unwrap(), &folder)).unwrap_err();
         assert!(format!("{error:#}").contains("does not start; its log:\nwhy\n"), "{error:#}");
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    fn one_that_stays(_: &Place<'_>) -> Result<Launch> {
+        Ok(Launch::new("sh", &["-c", "sleep 1234 & exit 1"], &[]))
+    }
+
+    #[test]
+    fn what_a_failed_start_began_is_ended() {
+        let folder = new_folder().unwrap();
+        let begun = || Command::new("pgrep").args(["-f", "^sleep 1234$"]).output().unwrap().stdout;
+        let kind = Kind { name: "stays", obtain: installation, prepare: one_that_stays };
+        start(&kind, planned(&kind, installation().unwrap(), &folder)).unwrap_err();
+        assert_eq!(String::from_utf8_lossy(&begun()), "");
         fs::remove_dir_all(folder).unwrap();
     }
 
