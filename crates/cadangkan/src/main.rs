@@ -49,7 +49,8 @@ fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         cancel: Cancel::default(),
         clock: SystemClock,
     };
-    let result = process::stop_on_signals(&app.cancel).and_then(|()| match &cli.command {
+    let begun = process::keep_no_cores().and_then(|()| process::stop_on_signals(&app.cancel));
+    let result = begun.and_then(|()| match &cli.command {
         Some(command) => commands::dispatch(&app, command),
         None => commands::first_run::run(&app),
     });

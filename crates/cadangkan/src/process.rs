@@ -58,6 +58,18 @@ impl Clock for SystemClock {
     }
 }
 
+/// Sees to it that a crash leaves no image of the memory, where secrets are: not of this process, nor of those it starts.
+pub(crate) fn keep_no_cores() -> Result<()> {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let failed = |error: rustix::io::Errno| Error::io("cannot switch core dumps off", error.into());
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    setrlimit(Resource::Core, none).map_err(failed)?;
+    // The limit does not count where the system hands cores to a program, and others of this user could look in.
+    #[cfg(target_os = "linux")]
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable).map_err(failed)?;
+    Ok(())
+}
+
 /// Makes SIGINT, SIGTERM and SIGHUP stop the run cleanly; a second one ends the process at once.
 pub(crate) fn stop_on_signals(cancel: &Cancel) -> Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};

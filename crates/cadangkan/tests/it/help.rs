@@ -27,6 +27,20 @@ fn collect(home: &Home, words: &[String], texts: &mut String) {
     }
 }
 
+/// All commands that have none below them, as words.
+pub(crate) fn leaves(home: &Home) -> Vec<Vec<String>> {
+    let (mut found, mut open) = (Vec::new(), vec![Vec::new()]);
+    while let Some(words) = open.pop() {
+        let below = subcommands(&home.good(&[&words[..], &["--help".to_owned()]].concat()));
+        if below.is_empty() {
+            found.push(words);
+        } else {
+            open.extend(below.into_iter().map(|name| [&words[..], &[name]].concat()));
+        }
+    }
+    found
+}
+
 #[test]
 fn all_help_texts() {
     let home = Home::empty();

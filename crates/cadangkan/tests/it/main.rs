@@ -22,6 +22,7 @@ mod postgres_server;
 mod profile_import;
 mod pty;
 mod scan;
+mod secrets;
 mod signals;
 mod storages;
 mod story;
