@@ -61,6 +61,34 @@ impl Catalog {
             .hint("choose another name, or change the existing one with `cadangkan edit`"))
     }
 
+    /// Replaces the settings of definitions that were read, all of them or none; when one was changed or removed since,
+    /// it is none, and a `Conflict`.
+    pub fn redefine(&self, changed: &[Definition], at: Timestamp) -> Result<()> {
+        let done = self.transaction("cannot save definitions", |transaction| {
+            let same = "SELECT count(*) FROM definitions WHERE kind = $1 AND name = $2 AND changed_at = $3";
+            for Definition { kind, name, changed_at, .. } in changed {
+                let parameters = params![kind.as_str(), name.as_str(), convert::micros(*changed_at)];
+                let found: i64 = transaction.query_row(same, parameters, |row| row.get(0))?;
+                if found == 0 {
+                    return Ok(false);
+                }
+            }
+            let sql = "UPDATE definitions SET settings = $1, changed_at = $2 WHERE kind = $3 AND name = $4";
+            for Definition { kind, name, settings, .. } in changed {
+                let parameters =
+                    params![settings.to_string(), convert::micros(at), kind.as_str(), name.as_str()];
+                transaction.execute(sql, parameters)?;
+            }
+            Ok(true)
+        })?;
+        let message = "a definition was changed meanwhile";
+        if done {
+            Ok(())
+        } else {
+            Err(Error::new(ErrorKind::Conflict, message).hint("do the same once more"))
+        }
+    }
+
     /// A definition by its name.
     pub fn definition(&self, kind: DefinitionKind, name: &Name) -> Result<Option<Definition>> {
         let sql = "SELECT kind, name, settings, created_at, changed_at FROM definitions WHERE kind = $1 AND name = $2";

@@ -1,3 +1,4 @@
+use cadangkan_catalog::Definition;
 use cadangkan_catalog::DefinitionKind::{self, Database, Storage};
 use cadangkan_core::ErrorKind;
 use serde_json::json;
@@ -62,4 +63,29 @@ fn a_pause_needs_no_definition_and_goes_with_it() {
     assert!(catalog.pauses(Storage).unwrap().is_empty());
     catalog.undefine(Database, &added).unwrap();
     assert_eq!(catalog.pauses(Database).unwrap(), [(declared, true)].into());
+}
+
+#[test]
+fn definitions_are_replaced_together_or_not_at_all() {
+    let (_place, catalog) = catalog();
+    for (kind, text) in [(Database, "a"), (Database, "b"), (Storage, "a")] {
+        catalog.define(kind, &name(text), &json!({ "old": text }), at(0), false).unwrap();
+    }
+    let read = || [catalog.definitions(Database).unwrap(), catalog.definitions(Storage).unwrap()].concat();
+    let new = |mut list: Vec<Definition>| {
+        list.iter_mut().for_each(|definition| definition.settings = json!({ "new": 1 }));
+        list
+    };
+    let changed = new(read());
+    catalog.define(Storage, &name("a"), &json!({ "meanwhile": 1 }), at(1), true).unwrap();
+    let before = read();
+    assert_eq!(catalog.redefine(&changed, at(2)).unwrap_err().kind(), ErrorKind::Conflict);
+    assert_eq!(read(), before);
+    catalog.redefine(&new(before), at(3)).unwrap();
+    for definition in read() {
+        assert_eq!((&definition.settings, definition.changed_at), (&json!({ "new": 1 }), at(3)));
+    }
+    let changed = read();
+    catalog.undefine(Database, &name("b")).unwrap();
+    assert_eq!(catalog.redefine(&changed, at(4)).unwrap_err().kind(), ErrorKind::Conflict);
 }

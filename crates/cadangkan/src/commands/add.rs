@@ -66,8 +66,14 @@ pub(crate) fn save(
     let (line, _) = test::database(app, &entry).map_err(|error| error.context("not saved", name))?;
     if !app.global.dry_run {
         let owner = Owner::database(name);
-        let definition = entry.keyring.seal_definition(owner, engine.id, engine.fields, definition)?;
-        session.catalog()?.define(DefinitionKind::Database, name, &definition, app.clock.now(), replace)?;
+        let sealed = entry.keyring.seal_definition(owner, engine.id, engine.fields, definition)?;
+        session.catalog()?.define(
+            DefinitionKind::Database,
+            name,
+            &sealed.definition,
+            app.clock.now(),
+            replace,
+        )?;
     }
     Ok(line)
 }

@@ -11,7 +11,7 @@ use crate::commands::{StorageUrl, by_url};
 use crate::config::DatabaseOptions;
 use crate::inventory::{DatabaseEntry, Origin, StorageEntry, database_definition, storage_definition};
 use crate::registry;
-use crate::secrets::{Owner, secret_fields};
+use crate::secrets::{Owner, SealedDefinition, secret_fields};
 use crate::ui::count::count;
 use crate::ui::escape;
 
@@ -41,7 +41,7 @@ pub(crate) fn run(app: &App, args: &AdoptArgs) -> Result<()> {
         false => {
             // What is there is looked at before anything is saved.
             place.storage.list("").context("storage", place.name)?;
-            if let Some(definition) = &definition {
+            if let Some(SealedDefinition { definition, .. }) = &definition {
                 let (catalog, now) = (session.catalog()?, app.clock.now());
                 catalog.define(DefinitionKind::Storage, place.name, definition, now, false)?;
             }
@@ -74,7 +74,7 @@ pub(crate) fn run(app: &App, args: &AdoptArgs) -> Result<()> {
 }
 
 /// Opens the storage; with its definition where it has to be made.
-fn storage(app: &App, session: &Session, args: &AdoptArgs) -> Result<(Option<Value>, Places)> {
+fn storage(app: &App, session: &Session, args: &AdoptArgs) -> Result<(Option<SealedDefinition>, Places)> {
     let text = args.storage.as_str();
     let is_known = session.inventory.storage(text).is_ok();
     if is_known || !by_url::is_url(text) {

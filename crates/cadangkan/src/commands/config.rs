@@ -222,9 +222,8 @@ fn import(app: &App, file: &std::path::Path, replace: bool) -> Result<()> {
         }
         if !app.global.dry_run {
             let keyring = Keyring::of(session.home());
-            let definition =
-                keyring.seal_definition(found.owner, found.id, found.fields, found.definition)?;
-            catalog.define(found.kind, found.name, &definition, app.clock.now(), true)?;
+            let sealed = keyring.seal_definition(found.owner, found.id, found.fields, found.definition)?;
+            catalog.define(found.kind, found.name, &sealed.definition, app.clock.now(), true)?;
         }
         taken.push(found.name.to_string());
     }

@@ -161,7 +161,7 @@ fn change(
         let (owner, engine) = (Owner::database(&entry.name), checked.engine);
         let sealed = checked.keyring.seal_definition(owner, engine.id, engine.fields, changed)?;
         let catalog = session.catalog()?;
-        catalog.define(DefinitionKind::Database, &entry.name, &sealed, app.clock.now(), true)?;
+        catalog.define(DefinitionKind::Database, &entry.name, &sealed.definition, app.clock.now(), true)?;
     }
     app.print(&json!({ "name": entry.name, "changed": true }), || {
         format!("{} {} is changed\n", app.style.good_mark(), entry.name)

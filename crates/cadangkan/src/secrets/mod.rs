@@ -7,10 +7,13 @@
 mod key;
 mod private;
 mod program;
+mod rotate;
 mod seal;
 
 pub(crate) use private::read as read_file;
+pub(crate) use rotate::Rotation;
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use cadangkan_core::settings::{Field, FieldKind};
@@ -85,9 +88,8 @@ impl Keyring {
             let command = map.shift_remove(&format!("{}{COMMAND}", field.name));
             let text = |value: Option<Value>| value.as_ref().and_then(Value::as_str).map(str::to_owned);
             let secret = match (sealed(map.get(field.name)), text(file), text(command)) {
-                (Some(sealed), _, _) => {
-                    seal::open(sealed, owner, field.name, || key::read(&self.home, self.variable.as_deref()))
-                }
+                (Some(sealed), _, _) => key::read(&self.home, self.variable.as_deref())
+                    .and_then(|keys| seal::open(sealed, owner, field.name, &keys)),
                 (None, Some(path), _) => private::read(Path::new(&path)).context("of", field.name),
                 (None, None, Some(command)) => program::run(&command).context("of", field.name),
                 (None, None, None) => continue,
@@ -99,20 +101,21 @@ impl Keyring {
     }
 
     /// Seals every secret of a definition: of the settings that stand under the word of its engine or provider, and of its
-    /// encryption.
+    /// encryption. The key is not rotated before the definition is saved and dropped.
     pub(crate) fn seal_definition(
         &self,
         owner: Owner<'_>,
         id: &str,
         fields: &[Field],
         mut definition: Value,
-    ) -> Result<Value> {
+    ) -> Result<SealedDefinition> {
+        let held = rotate::hold(&self.home, File::try_lock_shared)?;
         for (key, fields) in [(id, fields), (ENCRYPTION, encryption::FIELDS)] {
             if let Some(settings) = definition.get_mut(key) {
                 *settings = self.seal(owner, fields, settings)?;
             }
         }
-        Ok(definition)
+        Ok(SealedDefinition { definition, _held: held })
     }
 
     /// Seals every secret that stands there as plain text.
@@ -120,17 +123,37 @@ impl Keyring {
         let mut kept = settings.clone();
         for field in secret_fields(fields) {
             let Some(slot) = kept.get_mut(field.name) else { continue };
-            let Some(plain) = slot.as_str() else { continue };
-            let key = key::read_or_make(&self.home, self.variable.as_deref())?;
-            let text = seal::seal(plain, owner, field.name, &key)?;
-            // What cannot be opened again is not kept.
-            if seal::open(&text, owner, field.name, || Ok(Some(key)))? != plain {
-                return Err(Error::new(ErrorKind::Internal, "a sealed secret does not open again"));
-            }
-            *slot = json!({ SEALED: text });
+            let Some(plain) = slot.as_str() else {
+                self.refuse_rotated(slot, field)?;
+                continue;
+            };
+            let keys = key::read_or_make(&self.home, self.variable.as_deref())?;
+            let missing = || Error::new(ErrorKind::Internal, "the new master key is not there");
+            let key = keys.first().ok_or_else(missing)?;
+            *slot = json!({ SEALED: seal::seal_and_open(plain, owner, field.name, key)? });
         }
         Ok(kept)
     }
+}
+
+impl Keyring {
+    /// What was sealed before the key was rotated, and is saved after it, would open no more.
+    fn refuse_rotated(&self, slot: &Value, field: &Field) -> Result<()> {
+        let Some(id) = sealed(Some(slot)).and_then(seal::key_id) else { return Ok(()) };
+        let keys = key::read(&self.home, self.variable.as_deref())?;
+        if keys.is_empty() || keys.iter().any(|key| key.id() == id) {
+            return Ok(());
+        }
+        let message = format!("the {} is sealed with a key that is not the master key any more", field.name);
+        Err(Error::new(ErrorKind::Conflict, message).hint("nothing was saved; do the same once more"))
+    }
+}
+
+/// A definition whose secrets are sealed. The key is not rotated as long as it lives.
+pub(crate) struct SealedDefinition {
+    /// To be saved.
+    pub(crate) definition: Value,
+    _held: File,
 }
 
 /// The fields that hold secrets.

@@ -23,34 +23,35 @@ pub(super) fn seal(plain: &str, owner: Owner<'_>, field: &str, key: &Key) -> Res
     Ok(format!("{VERSION}:{}:{}", key.id(), STANDARD.encode(bytes)))
 }
 
-/// Opens what [`seal`] made. `key` is only looked for once the text is known to be one of ours.
-pub(super) fn open(
-    sealed: &str,
-    owner: Owner<'_>,
-    field: &str,
-    key: impl FnOnce() -> Result<Option<Key>>,
-) -> Result<String> {
+/// Seals a secret, and opens it again: what cannot be opened is not kept.
+pub(super) fn seal_and_open(plain: &str, owner: Owner<'_>, field: &str, key: &Key) -> Result<String> {
+    let text = seal(plain, owner, field, key)?;
+    if open(&text, owner, field, std::slice::from_ref(key))? == plain {
+        return Ok(text);
+    }
+    Err(Error::new(ErrorKind::Internal, "a sealed secret does not open again"))
+}
+
+/// Opens what [`seal`] made, with the one of the keys that it was sealed with.
+pub(super) fn open(sealed: &str, owner: Owner<'_>, field: &str, keys: &[Key]) -> Result<String> {
     let again = format!("`cadangkan edit {} --{}-stdin`", owner.name, field.replace('_', "-"));
     let (id, bytes) = parts(sealed).ok_or_else(|| {
         let message = format!("the sealed {field} is of a kind that this program cannot read");
         Error::new(ErrorKind::Configuration, message)
             .hint(format!("use the version of the program that sealed it, or give it again: {again}"))
     })?;
-    let other_key = |found: Option<String>| {
-        let message = match found {
-            None => format!("the {field} is sealed, and the master key is not there"),
-            Some(_) => format!("the {field} is sealed with another master key"),
+    let other_key = || {
+        let message = match keys {
+            [] => format!("the {field} is sealed, and the master key is not there"),
+            _ => format!("the {field} is sealed with another master key"),
         };
         let error = Error::new(ErrorKind::Configuration, message).context("sealed with key", id);
-        let error = found.into_iter().fold(error, |error, found| error.context("present key", found));
+        let error = keys.iter().fold(error, |error, key| error.context("present key", key.id()));
         error.hint(format!(
             "bring back the master.key that has the id {id} from a backup of the home folder, or put it into {KEY_VARIABLE}\nor give the secret again: {again}"
         ))
     };
-    let key = key()?.ok_or_else(|| other_key(None))?;
-    if key.id() != id {
-        return Err(other_key(Some(key.id())));
-    }
+    let key = keys.iter().find(|key| key.id() == id).ok_or_else(other_key)?;
     let changed = || {
         let message = format!("the sealed {field} was changed, or belongs to something else");
         Error::new(ErrorKind::Configuration, message).hint(format!("give it again: {again}"))
@@ -59,8 +60,13 @@ pub(super) fn open(
     let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| changed())?;
     let mut text = text.to_vec();
     let plain =
-        cipher(&key)?.open_in_place(nonce, bound_to(owner, field), &mut text).map_err(|_| changed())?;
+        cipher(key)?.open_in_place(nonce, bound_to(owner, field), &mut text).map_err(|_| changed())?;
     String::from_utf8(plain.to_vec()).map_err(|_| changed())
+}
+
+/// The id of the key that something was sealed with.
+pub(super) fn key_id(sealed: &str) -> Option<&str> {
+    parts(sealed).map(|(id, _)| id)
 }
 
 fn parts(sealed: &str) -> Option<(&str, Vec<u8>)> {
@@ -76,7 +82,7 @@ fn bound_to(owner: Owner<'_>, field: &str) -> Aad<Vec<u8>> {
 }
 
 fn cipher(key: &Key) -> Result<LessSafeKey> {
-    UnboundKey::new(&AES_256_GCM, &key.0).map(LessSafeKey::new).map_err(|_| broken())
+    UnboundKey::new(&AES_256_GCM, key.0.as_slice()).map(LessSafeKey::new).map_err(|_| broken())
 }
 
 fn broken() -> Error {

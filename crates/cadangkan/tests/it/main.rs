@@ -7,6 +7,7 @@ mod environment;
 mod first_run;
 mod help;
 mod json;
+mod master_key;
 mod mysql;
 mod mysql_combined;
 mod mysql_databases;

@@ -348,6 +348,8 @@ fn of_all(world: &mut World) {
     world.good(&["key", "add", "shop", "--for-key-file", "new.key", "--passphrase-file", "phrase"]);
     world.good(&["key", "remove", "shop", "--for-passphrase-file", "phrase"]);
     world.good(&["key", "rotate", "byfile"]);
+    world.good(&["key", "rotate-master", "--new-key-file", "new.key"]);
+    world.good(&["backup", "imported"]);
     let cloud = world.bucket.is_some();
     for words in [
         &["list"][..],

@@ -2,6 +2,7 @@ mod change;
 mod generate;
 mod kit;
 mod list;
+mod rotate_master;
 
 use cadangkan_core::Result;
 
@@ -32,6 +33,8 @@ enum Command {
     Rotate(change::RotateArgs),
     /// Write the page for the safe: storages, commands, and on request what opens the backups
     Kit(kit::KitArgs),
+    /// Seal the secrets in the catalog with a new master key
+    RotateMaster(rotate_master::RotateMasterArgs),
 }
 
 /// Carries out a subcommand.
@@ -43,5 +46,6 @@ pub(crate) fn run(app: &App, args: &KeyArgs) -> Result<()> {
         Command::Remove(args) => change::remove(app, args),
         Command::Rotate(args) => change::rotate(app, args),
         Command::Kit(args) => kit::run(app, args),
+        Command::RotateMaster(args) => rotate_master::run(app, args),
     }
 }

@@ -83,9 +83,15 @@ pub(super) fn save_entry(
     app.finish_progress();
     if !app.global.dry_run {
         let owner = Owner::storage(name);
-        let definition =
+        let sealed =
             entry.keyring.seal_definition(owner, entry.provider.id, entry.provider.fields, definition)?;
-        session.catalog()?.define(DefinitionKind::Storage, name, &definition, app.clock.now(), replace)?;
+        session.catalog()?.define(
+            DefinitionKind::Storage,
+            name,
+            &sealed.definition,
+            app.clock.now(),
+            replace,
+        )?;
     }
     entry.location()
 }
