@@ -45,19 +45,20 @@ impl Key {
 
 /// Reads the keys that are there: the first one seals, each of them opens. The file has more than one while the key is
 /// rotated, and one to a line.
-pub(super) fn read(home: &Path, variable: Option<&str>) -> Result<Vec<Key>> {
+pub(super) fn read(file: &Path, variable: Option<&str>) -> Result<Vec<Key>> {
     if let Some(text) = variable {
         let key = Key::parse(text)
             .ok_or_else(|| wrong(KEY_VARIABLE).hint("write 32 bytes as base64, or as 64 hexadecimal digits"));
         return Ok(vec![key?]);
     }
-    let path = home.join(FILE_NAME);
-    match private::read(&path) {
+    match private::read(file) {
         Ok(text) => {
             let text = Zeroizing::new(text);
             let keys: Option<Vec<Key>> = text.lines().map(Key::parse).collect();
             keys.ok_or_else(|| {
-                wrong("master.key").context("path", path.display()).hint("bring it back from a backup")
+                wrong("what is in the file")
+                    .context("path", file.display())
+                    .hint("bring it back from a backup")
             })
         }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
@@ -66,24 +67,21 @@ pub(super) fn read(home: &Path, variable: Option<&str>) -> Result<Vec<Key>> {
 }
 
 /// Reads the keys, and makes one where there is none.
-pub(super) fn read_or_make(home: &Path, variable: Option<&str>) -> Result<Vec<Key>> {
-    let keys = read(home, variable)?;
+pub(super) fn read_or_make(file: &Path, variable: Option<&str>) -> Result<Vec<Key>> {
+    let keys = read(file, variable)?;
     if !keys.is_empty() {
         return Ok(keys);
     }
-    make(home)?;
+    make(file)?;
     // Another process may have made it first: then that one is the key.
-    read(home, variable)
+    read(file, variable)
 }
 
 /// Puts keys in the place of those in the file: whole and on the disk before they have its name.
-pub(super) fn replace(home: &Path, keys: &[&Key]) -> Result<()> {
-    let file = write(home, keys)?;
-    file.persist(home.join(FILE_NAME)).map_err(|lost| failed(home, lost.error))?;
-    keep(home)
+pub(super) fn replace(file: &Path, keys: &[&Key]) -> Result<()> {
+    write(file, keys)?.persist(file).map_err(|lost| failed(file, lost.error))?;
+    keep(file)
 }
-
-const FILE_NAME: &str = "master.key";
 
 fn from_hex(text: &str) -> Option<Vec<u8>> {
     let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
@@ -92,33 +90,37 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
 }
 
 /// Makes a key that is whole and on the disk before it has its name.
-fn make(home: &Path) -> Result<()> {
-    let file = write(home, &[&Key::random()?])?;
-    match file.persist_noclobber(home.join(FILE_NAME)) {
+fn make(file: &Path) -> Result<()> {
+    match write(file, &[&Key::random()?])?.persist_noclobber(file) {
         Err(lost) if lost.error.kind() == std::io::ErrorKind::AlreadyExists => {}
-        Err(other) => return Err(failed(home, other.error)),
+        Err(other) => return Err(failed(file, other.error)),
         Ok(_) => {}
     }
-    keep(home)
+    keep(file)
 }
 
-/// Made with O_EXCL and mode 0600.
-fn write(home: &Path, keys: &[&Key]) -> Result<NamedTempFile> {
-    let failed = |error| failed(home, error);
-    let mut file = tempfile::Builder::new().prefix(".master-key-").tempfile_in(home).map_err(failed)?;
+/// Made with O_EXCL and mode 0600, under another name in the same folder.
+fn write(file: &Path, keys: &[&Key]) -> Result<NamedTempFile> {
+    let failed = |error| failed(file, error);
+    let mut made =
+        tempfile::Builder::new().prefix(".master-key-").tempfile_in(folder_of(file)).map_err(failed)?;
     let lines = keys.iter().map(|key| STANDARD.encode(key.0.as_slice()) + "\n");
     let text = Zeroizing::new(lines.collect::<String>());
-    file.write_all(text.as_bytes()).map_err(failed)?;
-    file.as_file().sync_all().map_err(failed)?;
-    Ok(file)
+    made.write_all(text.as_bytes()).map_err(failed)?;
+    made.as_file().sync_all().map_err(failed)?;
+    Ok(made)
 }
 
-fn keep(home: &Path) -> Result<()> {
-    File::open(home).and_then(|folder| folder.sync_all()).map_err(|error| failed(home, error))
+fn keep(file: &Path) -> Result<()> {
+    File::open(folder_of(file)).and_then(|folder| folder.sync_all()).map_err(|error| failed(file, error))
 }
 
-fn failed(home: &Path, error: std::io::Error) -> Error {
-    Error::io("cannot write the master key", error).context("folder", home.display())
+fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."))
+}
+
+fn failed(file: &Path, error: std::io::Error) -> Error {
+    Error::io("cannot write the master key", error).context("path", file.display())
 }
 
 fn wrong(what: &str) -> Error {

@@ -23,12 +23,16 @@ use serde_json::{Value, json};
 use crate::config::ENCRYPTION;
 use crate::encryption;
 use crate::process::environment;
+use key::Key;
 
 /// The most bytes that a secret may have.
 pub(crate) const LONGEST: usize = 64 * 1024;
 
 /// The variable that holds the key, where no file does.
 const KEY_VARIABLE: &str = "CADANGKAN_MASTER_KEY";
+
+/// The variable that names the file with the key, where it is not that of the home folder.
+const KEY_FILE_VARIABLE: &str = "CADANGKAN_MASTER_KEY_FILE";
 
 /// Ends the key of the file that a secret is read from.
 const FILE: &str = "_file";
@@ -56,11 +60,12 @@ impl<'a> Owner<'a> {
     }
 }
 
-/// Seals and opens secrets with the master key: that of the variable, else that of `master.key` in the home folder,
-/// which is made when the first secret is sealed.
+/// Seals and opens secrets with the master key: that of the variable, else that of the file, `master.key` in the home
+/// folder unless another variable names it, which is made when the first secret is sealed.
 #[derive(Clone, Default)]
 pub(crate) struct Keyring {
     home: PathBuf,
+    key_file: PathBuf,
     variable: Option<String>,
 }
 
@@ -73,8 +78,13 @@ impl std::fmt::Debug for Keyring {
 impl Keyring {
     /// The keyring of a home folder.
     pub(crate) fn of(home: &Path) -> Self {
-        let variable = environment(KEY_VARIABLE).filter(|text| !text.is_empty());
-        Keyring { home: home.to_owned(), variable }
+        let set = |name| environment(name).filter(|text| !text.is_empty());
+        let key_file = set(KEY_FILE_VARIABLE).map_or_else(|| home.join("master.key"), PathBuf::from);
+        Keyring { home: home.to_owned(), key_file, variable: set(KEY_VARIABLE) }
+    }
+
+    fn keys(&self) -> Result<Vec<Key>> {
+        key::read(&self.key_file, self.variable.as_deref())
     }
 
     /// Puts every secret in its place: opens sealed ones, reads files, runs commands.
@@ -88,8 +98,9 @@ impl Keyring {
             let command = map.shift_remove(&format!("{}{COMMAND}", field.name));
             let text = |value: Option<Value>| value.as_ref().and_then(Value::as_str).map(str::to_owned);
             let secret = match (sealed(map.get(field.name)), text(file), text(command)) {
-                (Some(sealed), _, _) => key::read(&self.home, self.variable.as_deref())
-                    .and_then(|keys| seal::open(sealed, owner, field.name, &keys)),
+                (Some(sealed), _, _) => {
+                    self.keys().and_then(|keys| seal::open(sealed, owner, field.name, &keys))
+                }
                 (None, Some(path), _) => private::read(Path::new(&path)).context("of", field.name),
                 (None, None, Some(command)) => program::run(&command).context("of", field.name),
                 (None, None, None) => continue,
@@ -127,7 +138,7 @@ impl Keyring {
                 self.refuse_rotated(slot, field)?;
                 continue;
             };
-            let keys = key::read_or_make(&self.home, self.variable.as_deref())?;
+            let keys = key::read_or_make(&self.key_file, self.variable.as_deref())?;
             let missing = || Error::new(ErrorKind::Internal, "the new master key is not there");
             let key = keys.first().ok_or_else(missing)?;
             *slot = json!({ SEALED: seal::seal_and_open(plain, owner, field.name, key)? });
@@ -140,7 +151,7 @@ impl Keyring {
     /// What was sealed before the key was rotated, and is saved after it, would open no more.
     fn refuse_rotated(&self, slot: &Value, field: &Field) -> Result<()> {
         let Some(id) = sealed(Some(slot)).and_then(seal::key_id) else { return Ok(()) };
-        let keys = key::read(&self.home, self.variable.as_deref())?;
+        let keys = self.keys()?;
         if keys.is_empty() || keys.iter().any(|key| key.id() == id) {
             return Ok(());
         }

@@ -19,7 +19,7 @@ const POLL: Duration = Duration::from_millis(20);
 
 /// A rotation that has begun. Meanwhile nobody seals anything.
 pub(crate) struct Rotation {
-    home: PathBuf,
+    file: PathBuf,
     old: Vec<Key>,
     new: Key,
     /// Whether the key stands in the file, and not in the variable.
@@ -35,7 +35,7 @@ impl Keyring {
     /// nobody would know, and with `Locked` when secrets are sealed for 10 seconds.
     pub(crate) fn rotate(&self, given: Option<&str>) -> Result<Rotation> {
         let held = hold(&self.home, File::try_lock)?;
-        let old = key::read(&self.home, self.variable.as_deref())?;
+        let old = self.keys()?;
         let Some(present) = old.first() else {
             return Err(Error::new(ErrorKind::NotFound, "there is no master key")
                 .hint("it is made when the first secret is sealed"));
@@ -58,7 +58,7 @@ impl Keyring {
             return Err(Error::new(ErrorKind::Usage, "that is the present master key"));
         }
         let in_file = self.variable.is_none();
-        Ok(Rotation { home: self.home.clone(), old, new, in_file, sealed: 0, _held: held })
+        Ok(Rotation { file: self.key_file.clone(), old, new, in_file, sealed: 0, _held: held })
     }
 }
 
@@ -88,12 +88,12 @@ impl Rotation {
     /// Puts the new key beside the old one; only then may anything be saved that is sealed with it.
     pub(crate) fn keep_both(&self) -> Result<()> {
         let both: Vec<_> = std::iter::once(&self.new).chain(&self.old).collect();
-        if self.in_file { key::replace(&self.home, &both) } else { Ok(()) }
+        if self.in_file { key::replace(&self.file, &both) } else { Ok(()) }
     }
 
     /// Takes the old key away; everything that was sealed with it must be saved by now.
     pub(crate) fn end(self) -> Result<()> {
-        if self.in_file { key::replace(&self.home, &[&self.new]) } else { Ok(()) }
+        if self.in_file { key::replace(&self.file, &[&self.new]) } else { Ok(()) }
     }
 
     /// The variable that must be given the new key, where it is not in the file.

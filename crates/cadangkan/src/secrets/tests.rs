@@ -16,7 +16,11 @@ impl Home {
     }
 
     fn keyring(&self, variable: Option<&str>) -> Keyring {
-        Keyring { home: self.0.path().to_owned(), variable: variable.map(str::to_owned) }
+        Keyring {
+            home: self.0.path().to_owned(),
+            key_file: self.key_file(),
+            variable: variable.map(str::to_owned),
+        }
     }
 
     fn key_file(&self) -> PathBuf {

@@ -174,3 +174,38 @@ fn killed_at_any_moment_nothing_is_lost() {
     assert_eq!(key(&home).lines().count(), 1);
     println!("killed {kills} times, {both} of them with both keys");
 }
+
+/// As a service of systemd, whose credentials others may read.
+#[test]
+fn a_key_and_a_passphrase_come_from_credentials() {
+    let home = sealed_shop();
+    let credentials = home.path("credentials");
+    std::fs::create_dir(&credentials).unwrap();
+    let give = |name: &str, text: &str, mode: u32| {
+        let path = credentials.join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+    };
+    give("master-key", &key(&home), 0o440);
+    give("phrase", PHRASE, 0o444);
+    std::fs::remove_file(home.path(".cadangkan/master.key")).unwrap();
+    home.configure(
+        "databases:\n  other: { sqlite: { path: ../shop.db }, encryption: { passphrase_file: \"${CREDENTIALS_DIRECTORY}/phrase\" } }\n",
+    );
+    let run = |words: &[&str]| {
+        let mut command = home.command(words);
+        command.env("CREDENTIALS_DIRECTORY", &credentials);
+        command.env("CADANGKAN_MASTER_KEY_FILE", credentials.join("master-key"));
+        crate::support::Ran::of(&mut command)
+    };
+    for (database, copy) in [("shop", "a.db"), ("other", "b.db")] {
+        let ran = run(&["backup", database]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let ran = run(&["restore", database, "--to", copy, "--yes"]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+    }
+    give("phrase", PHRASE, 0o664);
+    let ran = run(&["backup", "other"]);
+    assert!(ran.code != 0 && ran.stderr.contains("others may read or change"), "{}", ran.stderr);
+    assert!(!home.path(".cadangkan/master.key").exists());
+}

@@ -191,7 +191,8 @@ impl World {
             let found = self.found_in(&std::fs::read(file).unwrap());
             assert!(found.is_none(), "{found:?} in {}", file.display());
         }
-        assert_eq!(self.home.files("temporary"), [PathBuf::new(); 0], "something temporary was left");
+        let left = self.home.files("temporary");
+        assert!(left.is_empty(), "something temporary was left: {left:?}");
         let Some(bucket) = &self.bucket else { return };
         let list = bucket.request("GET", "?list-type=2", &[], b"");
         let keys: Vec<&str> = list.split("<Key>").skip(1).filter_map(|rest| rest.split('<').next()).collect();
@@ -284,7 +285,10 @@ fn no_secret_is_printed_written_or_handed_on() {
             leaf.truncate(2);
         }
         let leaf = format!("{} ", leaf.join(" "));
-        assert!(done.iter().any(|words| words.starts_with(&leaf)), "`cadangkan {leaf}` is not run: add it here");
+        assert!(
+            done.iter().any(|words| words.starts_with(&leaf)),
+            "`cadangkan {leaf}` is not run: add it here"
+        );
     }
 }
 
@@ -332,6 +336,10 @@ fn of_a_database(world: &mut World, name: &str) {
     let file = format!("{name}.export");
     world.good(&["backups", "export", name, &id, "--to", &file]);
     std::fs::remove_file(world.home.path(&file)).unwrap();
+    let folder = format!("{name}-download");
+    world.good(&["backups", "download", name, &id, "--to-dir", &folder]);
+    world.good(&["backups", "upload", name, &id]);
+    world.good(&["backups", "sync", name]);
     world.good(&["backups", "preserve", name, &id]);
     if name == "bykey" {
         world.good(&["restore", name, "--to", "copy.db", "--yes"]);
