@@ -7,14 +7,14 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use cadangkan_core::{Clock, Error, ErrorKind, Result, Timestamp};
-use cadangkan_storage::Backoff;
+use cadangkan_storage::encoding::encode_path;
+use cadangkan_storage::{Backoff, http as transport};
 use ureq::{Agent, Body};
 
 use crate::credentials::Credentials;
-use crate::encoding::encode_path;
 use crate::failure::{Failure, Where, refused, unanswered};
 use crate::request::{Request, hex, sha256};
-use crate::{http as transport, sign};
+use crate::sign;
 
 /// Largest answer that is read into memory: a list of 1,000 long keys is far smaller.
 const LARGEST_ANSWER: u64 = 32 << 20;

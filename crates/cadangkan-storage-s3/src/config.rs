@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use cadangkan_core::settings::{self, Field, FieldKind, SettingsError, mistake};
 use cadangkan_core::{Clock, Timestamp};
+use cadangkan_storage::encoding::decode;
+use cadangkan_storage::http::is_loopback;
 use cadangkan_storage::{Backoff, Key, Storage, StorageDescriptor};
 use serde_json::Value;
 
 use crate::client::{Client, Target};
 use crate::credentials::Credentials;
-use crate::encoding::decode;
 use crate::keeping::{self, Keeping};
 use crate::presets::{Provider, Rules};
 use crate::storage::{Bucket, Options};
@@ -241,12 +242,6 @@ fn split(endpoint: &str) -> Result<(&str, &str), SettingsError> {
     let plain = !host.is_empty() && !host.contains(['/', '@', '?', '#', ' ']);
     let known = matches!(scheme, "https" | "http") && host.parse::<http::uri::Authority>().is_ok();
     if plain && known { Ok((scheme, host)) } else { Err(wrong()) }
-}
-
-fn is_loopback(host: &str) -> bool {
-    let Ok(authority) = host.parse::<http::uri::Authority>() else { return false };
-    let name = authority.host().trim_matches(['[', ']']);
-    name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// Reads `s3://bucket/folder?region=…`; settings that are no secrets may stand behind the question mark.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use cadangkan_core::{Error, ErrorKind, Timestamp};
+use cadangkan_storage::http::is_of_certificate;
 use jiff::fmt::rfc2822::DateTimeParser;
 
 use crate::answers::{Refusal, parse};
@@ -203,14 +204,4 @@ pub(crate) fn unanswered(error: ureq::Error, at: &Where<'_>) -> Failure {
     };
     let error = Error::new(kind, message).context("endpoint", at.endpoint).hint(hint).source(error);
     (if certificate { error } else { error.retryable() }).into()
-}
-
-fn is_of_certificate(error: &ureq::Error) -> bool {
-    match error {
-        ureq::Error::Rustls(_) | ureq::Error::Tls(_) => true,
-        ureq::Error::Io(error) => {
-            error.get_ref().is_some_and(|inner| inner.downcast_ref::<rustls::Error>().is_some())
-        }
-        _ => false,
-    }
 }

@@ -4,9 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use cadangkan_core::settings::{SettingsError, mistake};
 use cadangkan_core::{Error, ErrorKind, Result, Timestamp};
+use cadangkan_storage::encoding::encode;
 use md5::{Digest as _, Md5};
-
-use crate::encoding::encode;
 
 /// Classes that cannot be read at once, so that a backup could not be proved.
 const ARCHIVES: &[&str] = &["GLACIER", "DEEP_ARCHIVE"];

@@ -3,9 +3,8 @@
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use cadangkan_storage::encoding;
 use ring::digest;
-
-use crate::encoding;
 
 /// What is asked of the bucket, or of an object in it.
 #[derive(Clone, Debug)]

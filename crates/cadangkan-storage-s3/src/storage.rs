@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cadangkan_core::{Error, ErrorKind, Leftover, Result, ResultExt as _};
+use cadangkan_storage::encoding::decode;
 use cadangkan_storage::{
     Key, ObjectInfo, Space, Storage, StorageCapabilities, StorageWriter, WriteOptions, check_folder,
 };
@@ -13,7 +14,6 @@ use cadangkan_storage::{
 use crate::answers::{Objects, Parts, Unfinished, Uploads, Versions, parse};
 use crate::check;
 use crate::client::{Answer, Client};
-use crate::encoding::decode;
 use crate::keeping::Keeping;
 use crate::presets::Rules;
 use crate::reader::Reader;

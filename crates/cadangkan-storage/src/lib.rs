@@ -7,8 +7,11 @@ mod backoff;
 #[cfg(feature = "testing")]
 pub mod conformance;
 mod descriptor;
+pub mod encoding;
 #[cfg(feature = "testing")]
 pub mod faulty;
+#[cfg(feature = "http")]
+pub mod http;
 mod key;
 mod providers;
 mod storage;

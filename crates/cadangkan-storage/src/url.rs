@@ -1,5 +1,7 @@
 use cadangkan_core::settings::{SettingsError, mistake};
 
+use crate::encoding;
+
 /// The parts of a URL such as `sftp://user:password@host:22/folder`, with what is escaped by `%` read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Url {
@@ -26,6 +28,7 @@ impl Url {
     }
 
     fn parse_rest(rest: &str) -> Option<Self> {
+        let decode = |text| encoding::decode(text, false);
         let split = rest.find('/').unwrap_or(rest.len());
         let (place, path) = rest.split_at_checked(split)?;
         let (login, place) = match place.rsplit_once('@') {
@@ -58,25 +61,6 @@ impl Url {
     pub fn expect_host(self) -> Result<Self, SettingsError> {
         if self.host.is_empty() { Err(mistake("host", "the URL has no host")) } else { Ok(self) }
     }
-}
-
-/// Reads what is escaped by `%` (RFC 3986, section 2.1).
-fn decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, more)) = rest.split_first() {
-        rest = more;
-        if *first != b'%' {
-            bytes.push(*first);
-            continue;
-        }
-        let (digits, more) = rest.split_first_chunk::<2>()?;
-        rest = more;
-        let mut digits = digits.iter().map(|digit| char::from(*digit).to_digit(16));
-        let byte = digits.next()??.checked_mul(16)?.checked_add(digits.next()??)?;
-        bytes.push(u8::try_from(byte).ok()?);
-    }
-    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]

@@ -1,21 +1,21 @@
-//! Percent-encoding, as signatures want it.
+//! Percent-encoding (RFC 3986, section 2.1), as signatures want it too.
 
 use std::fmt::Write as _;
 
 /// Encodes a value of a query: all but letters, digits and `-._~`.
-pub(crate) fn encode(text: &str) -> String {
+pub fn encode(text: &str) -> String {
     encode_but(text, "-._~")
 }
 
 /// Encodes a path, whose slashes stay.
-pub(crate) fn encode_path(text: &str) -> String {
+pub fn encode_path(text: &str) -> String {
     encode_but(text, "-._~/")
 }
 
 /// Decodes what a listing or a URL has encoded; `None` when it is no text.
 ///
 /// Where `plus` says so, a `+` is a space, as servers write them in lists.
-pub(crate) fn decode(text: &str, plus: bool) -> Option<String> {
+pub fn decode(text: &str, plus: bool) -> Option<String> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {

@@ -1,9 +1,10 @@
-//! The HTTP below: TLS, addresses, and how long each wait may be.
+//! What storages behind HTTP share: TLS, addresses, and how long each wait may be.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::http::uri::Authority;
 use cadangkan_core::{Error, ErrorKind, Result};
 use ureq::Agent;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
@@ -16,19 +17,20 @@ const BUFFERED: u64 = 4 << 20;
 const CONNECT: Duration = Duration::from_secs(20);
 
 /// How long a whole request may take whose body has this size, when nothing of it may wait longer than `stall`.
-pub(crate) fn limit(stall: Duration, bytes: u64) -> Duration {
+pub fn limit(stall: Duration, bytes: u64) -> Duration {
     stall.saturating_add(Duration::from_secs(bytes / SLOWEST))
 }
 
 /// How long the answer to a body of this size may be waited for: the system may still be sending the end of it.
-pub(crate) fn answer_limit(stall: Duration, bytes: u64) -> Duration {
+pub fn answer_limit(stall: Duration, bytes: u64) -> Duration {
     limit(stall, bytes.min(BUFFERED))
 }
 
 /// Makes the agent: connections are kept, redirects are not followed, every wait is bounded.
-pub(crate) fn agent(stall: Duration, tls: bool, authorities: Option<&Path>) -> Result<Agent> {
+pub fn agent(stall: Duration, tls: bool, authorities: Option<&Path>) -> Result<Agent> {
     let mut config = Agent::config_builder()
         .http_status_as_error(false)
+        .allow_non_standard_methods(true)
         .max_redirects(0)
         .max_redirects_will_error(false)
         .user_agent(concat!("cadangkan/", env!("CARGO_PKG_VERSION")))
@@ -50,6 +52,24 @@ pub(crate) fn agent(stall: Duration, tls: bool, authorities: Option<&Path>) -> R
         config = config.tls_config(config_of_tls);
     }
     Ok(config.build().new_agent())
+}
+
+/// Tells whether a host, with or without a port, is this machine, so that nobody in between reads what is sent.
+pub fn is_loopback(host: &str) -> bool {
+    let Ok(authority) = host.parse::<Authority>() else { return false };
+    let name = authority.host().trim_matches(['[', ']']);
+    name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Tells whether a request failed since the server's certificate is not trusted.
+pub fn is_of_certificate(error: &ureq::Error) -> bool {
+    match error {
+        ureq::Error::Rustls(_) | ureq::Error::Tls(_) => true,
+        ureq::Error::Io(error) => {
+            error.get_ref().is_some_and(|inner| inner.downcast_ref::<rustls::Error>().is_some())
+        }
+        _ => false,
+    }
 }
 
 fn roots(authorities: Option<&Path>) -> Result<Vec<Certificate<'static>>> {
