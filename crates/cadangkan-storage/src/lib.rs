@@ -15,6 +15,7 @@ pub mod http;
 mod key;
 mod providers;
 mod storage;
+mod throttled;
 mod url;
 
 pub use backoff::Backoff;
@@ -23,4 +24,5 @@ pub use key::{Key, PARTIAL, check_folder, is_path, new_partial_name};
 pub use providers::local::{LOCAL, Local};
 pub use providers::memory::Memory;
 pub use storage::{ObjectInfo, Space, Storage, StorageCapabilities, StorageWriter, WriteOptions};
+pub use throttled::Throttled;
 pub use url::Url;

@@ -165,6 +165,7 @@ fn home_storage(home: &Path) -> Result<Option<StorageEntry>> {
         origin: Origin::Implicit,
         provider,
         settings,
+        bandwidth: None,
         enabled: true,
         paused: false,
         keyring: Keyring::default(),

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use cadangkan_core::ErrorKind;
 use cadangkan_storage::faulty::{Fault, Faulty, Operation};
-use cadangkan_storage::{Local, Memory, conformance};
+use cadangkan_storage::{Local, Memory, Throttled, conformance};
 
 #[test]
 fn memory() {
@@ -24,6 +24,11 @@ fn local() {
 #[test]
 fn faulty_without_a_script() {
     conformance::run(&|| Box::new(Faulty::new(Arc::new(Memory::new()), [])));
+}
+
+#[test]
+fn throttled() {
+    conformance::run(&|| Box::new(Throttled::new(Box::new(Memory::new()), 1 << 32)));
 }
 
 fn run_with(fault: Fault) {

@@ -94,7 +94,7 @@ fn storage(app: &App, session: &Session, args: &AdoptArgs) -> Result<(Option<Sea
             .context("defined in", &entry.origin)
             .hint("choose another name with --name"));
     }
-    let definition = storage_definition(provider.id, &settings, true);
+    let definition = storage_definition(provider.id, &settings, None, true);
     let entry = StorageEntry::from_definition(&name, &definition, session.home())?;
     let storage: Box<dyn Storage> = entry.open()?;
     let owner = Owner::storage(&name);

@@ -253,7 +253,12 @@ fn imports<'a>(imported: &'a Config, inventory: &'a Inventory) -> Vec<Import<'a>
         name: &storage.name,
         id: storage.provider.id,
         fields: storage.provider.fields,
-        definition: storage_definition(storage.provider.id, &storage.settings, storage.enabled),
+        definition: storage_definition(
+            storage.provider.id,
+            &storage.settings,
+            storage.bandwidth,
+            storage.enabled,
+        ),
         origin: inventory.storage(storage.name.as_str()).map(|entry| &entry.origin).ok(),
     });
     let databases = imported.databases.iter().map(|database| Import {

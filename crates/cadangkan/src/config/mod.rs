@@ -18,7 +18,7 @@ mod setting;
 mod size;
 mod variables;
 
-pub(crate) use check::ENCRYPTION;
+pub(crate) use check::{BANDWIDTH, ENCRYPTION};
 #[cfg(test)]
 pub(crate) use check::{DATABASE_KEYS, STORAGE_KEYS};
 pub(crate) use export::{ExportFormat, export, storage_without_secrets};

@@ -231,6 +231,8 @@ pub(crate) struct DeclaredStorage {
     pub(crate) provider: &'static StorageDescriptor,
     /// The provider's settings, with absolute paths.
     pub(crate) settings: Value,
+    /// The most bytes a second that pass, both ways together.
+    pub(crate) bandwidth: Option<u64>,
     /// Whether it takes part.
     pub(crate) enabled: bool,
 }

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use cadangkan_core::Name;
 use serde_json::{Map, Value, json};
 
-use crate::config::{DatabaseOptions, ENCRYPTION};
+use crate::config::{BANDWIDTH, DatabaseOptions, ENCRYPTION};
 use crate::encryption::EncryptionSettings;
 
 /// What the catalog holds: definitions written like those of the file, and switches.
@@ -39,9 +39,15 @@ pub(crate) fn database_definition(
 }
 
 /// Writes a storage the way the file and the catalog keep it.
-pub(crate) fn storage_definition(provider: &str, settings: &Value, enabled: bool) -> Value {
+pub(crate) fn storage_definition(
+    provider: &str,
+    settings: &Value,
+    bandwidth: Option<u64>,
+    enabled: bool,
+) -> Value {
     let mut map = Map::new();
     map.insert(provider.to_owned(), settings.clone());
+    map.extend(bandwidth.map(|limit| (BANDWIDTH.to_owned(), json!(limit))));
     switch_off(&mut map, enabled);
     Value::Object(map)
 }

@@ -8,7 +8,7 @@ use cadangkan_core::settings::{SettingsError, parse_duration};
 use cadangkan_core::{Error, ErrorKind, Name, Result, ResultExt};
 use cadangkan_engine::{Descriptor, Engine, Location};
 use cadangkan_ops::encrypt::Encryption;
-use cadangkan_storage::{Storage, StorageDescriptor};
+use cadangkan_storage::{Storage, StorageDescriptor, Throttled};
 use serde::Serialize;
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -69,6 +69,8 @@ pub(crate) struct StorageEntry {
     pub(crate) provider: &'static StorageDescriptor,
     /// The provider's settings, with absolute paths.
     pub(crate) settings: Value,
+    /// The most bytes a second that pass, both ways together.
+    pub(crate) bandwidth: Option<u64>,
     /// Whether it takes part; false also when it is paused.
     pub(crate) enabled: bool,
     /// Whether the file declares it enabled, and the catalog switches it off.
@@ -212,7 +214,11 @@ impl StorageEntry {
     /// Makes the storage with its secrets, without connecting.
     pub(crate) fn open(&self) -> Result<Box<dyn Storage>> {
         let owner = Owner::storage(&self.name);
-        self.open_with(&self.keyring.open(owner, self.provider.fields, &self.settings)?)
+        let storage = self.open_with(&self.keyring.open(owner, self.provider.fields, &self.settings)?)?;
+        Ok(match self.bandwidth {
+            Some(limit) => Box::new(Throttled::new(storage, limit)),
+            None => storage,
+        })
     }
 
     /// Says where it is, without fetching secrets.
@@ -245,9 +251,9 @@ impl StorageEntry {
     }
 
     fn new(from: DeclaredStorage, origin: Origin, keyring: &Keyring) -> Self {
-        let DeclaredStorage { name, provider, settings, enabled, .. } = from;
+        let DeclaredStorage { name, provider, settings, bandwidth, enabled, .. } = from;
         let keyring = keyring.clone();
-        StorageEntry { name, origin, provider, settings, enabled, paused: false, keyring }
+        StorageEntry { name, origin, provider, settings, bandwidth, enabled, paused: false, keyring }
     }
 
     pub(super) fn pause(&mut self, switch: Option<bool>) {

@@ -63,7 +63,7 @@ pub(super) fn save(
     settings: &Value,
     replace: bool,
 ) -> Result<String> {
-    let definition = storage_definition(provider.id, settings, true);
+    let definition = storage_definition(provider.id, settings, None, true);
     let entry = StorageEntry::from_definition(name, &definition, session.home())?;
     save_entry(app, session, &entry, definition, replace)
 }

@@ -22,7 +22,10 @@ pub(super) const DEFAULTS_KEYS: &[&str] = &[
 ];
 
 /// Keys of a storage, besides its provider.
-pub(crate) const STORAGE_KEYS: &[&str] = &[ENABLED];
+pub(crate) const STORAGE_KEYS: &[&str] = &[BANDWIDTH, ENABLED];
+
+/// The key of how fast a storage may be.
+pub(crate) const BANDWIDTH: &str = "bandwidth";
 
 /// Keys of a database, besides its engine.
 pub(crate) const DATABASE_KEYS: &[&str] = &[

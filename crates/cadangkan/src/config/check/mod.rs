@@ -19,8 +19,8 @@ use super::node::{Content, Entry, Node};
 use super::place::{Place, Sources};
 use super::setting::{Setting, ValueOrigin};
 
-pub(crate) use keys::ENCRYPTION;
 pub(super) use keys::PROFILE_KEYS;
+pub(crate) use keys::{BANDWIDTH, ENCRYPTION};
 #[cfg(test)]
 pub(crate) use keys::{DATABASE_KEYS, STORAGE_KEYS};
 

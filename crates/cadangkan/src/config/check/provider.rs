@@ -8,7 +8,11 @@ use crate::config::mistake::Mistake;
 use crate::config::model::DeclaredStorage;
 use crate::config::node::{Entry, Node};
 use crate::config::place::resolve_path;
+use crate::config::size::parse_bytes;
 use crate::{registry, secrets};
+
+/// The least that a storage may be limited to: slower ones could not be stopped within seconds.
+const LEAST_BANDWIDTH: u64 = 100_000;
 
 impl Checker<'_> {
     /// Reads one storage.
@@ -21,14 +25,29 @@ impl Checker<'_> {
         let (chosen, id) = self.choose(entry, "storage", &ids, keys::STORAGE_KEYS)?;
         let provider = registry::storage(id)?;
         let enabled = self.enabled(node);
+        let bandwidth = self.bandwidth(node);
         let settings = self.settings(chosen, provider.fields, &|value| (provider.open)(value).map(drop));
         Some(DeclaredStorage {
             name: Name::new(entry.key.as_str()).ok()?,
             line: entry.position.line,
             provider,
             settings: settings?,
+            bandwidth,
             enabled,
         })
+    }
+
+    /// Reads how fast a storage may be, in bytes a second.
+    fn bandwidth(&mut self, node: &Node) -> Option<u64> {
+        let entry = node.entry(keys::BANDWIDTH).filter(|entry| !entry.node.is_null())?;
+        let value = entry.node.to_value();
+        let bytes = value.as_u64().or_else(|| parse_bytes(value.as_str()?));
+        let usable = bytes.filter(|bytes| *bytes >= LEAST_BANDWIDTH);
+        if usable.is_none() {
+            let hint = "write what may pass in a second, such as 10MB; at least 100kB";
+            self.mistake_at(&entry.node, "`bandwidth` is not a usable limit", Some(hint.to_owned()));
+        }
+        usable
     }
 
     /// Finds the one key of a map that says which engine or provider it is, and names keys that are unknown.

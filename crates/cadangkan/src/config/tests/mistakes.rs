@@ -79,3 +79,17 @@ fn loading_fails_with_all_of_them() {
     let shown = crate::ui::error::render(&error, crate::ui::Style::default());
     assert!(shown.contains("    2 | level: 3\n      | ^^^^^\n"), "{shown}");
 }
+
+#[test]
+fn a_limit_that_is_none_is_refused_and_others_are_read() {
+    let text =
+        |limit: &str| format!("storages: {{ usb: {{ local: {{ path: /usb }}, bandwidth: {limit} }} }}\n");
+    for wrong in ["fast", "0", "99kB", "-1", "[]", "1.5"] {
+        let machine = Machine::new(&text(wrong));
+        assert!(machine.mistakes().contains("config.yaml:1:"), "{wrong}: {}", machine.mistakes());
+    }
+    for (right, bytes) in [("10MB", 10_000_000), ("1MiB", 1 << 20), ("250000", 250_000)] {
+        let config = Machine::new(&text(right)).load().unwrap();
+        assert_eq!(config.storages[0].bandwidth, Some(bytes), "{right}");
+    }
+}
