@@ -43,6 +43,8 @@ Usage: cargo xtask <command>
                          beside pg_dump and pg_restore; --peers measures those alone
   bench mysql [--size 2G] [--runs 5] [--name <text>] [--peers]
                          beside mariadb-dump, mariadb, mydumper and myloader, on MariaDB
+  bench storage [--size 500M] [--runs 5] [--name <text>] [--peers]
+                         an S3 server on this machine beside a folder, rclone and the AWS command line
   servers up [--all | --storages] | down | status
                          PostgreSQL 15, 17 and 18, MariaDB 10.11 and 11.8, MySQL 9.7 to test with by hand; --all
                          adds PostgreSQL 12, 13, 14 and 16

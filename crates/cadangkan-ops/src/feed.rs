@@ -136,21 +136,31 @@ fn feed_entries(
     Ok(feeding.bytes())
 }
 
-/// Reads frames where they are; neighbours are read on, a gap is jumped over. No byte is asked for behind the last
-/// neighbour.
+/// Bytes between two frames that are read over, and not jumped: a request costs more, and where the archive is encrypted
+/// each begins and ends with a whole chunk.
+const GAP: u64 = 128 << 10;
+
+/// Reads frames where they are; those that lie near each other are read on, a gap is jumped over. No byte is asked for
+/// behind the last of them.
 fn by_range<'s>(
     source: &'s Source<'_>,
     entries: &[&IndexEntry],
 ) -> impl FnMut(&IndexEntry) -> Result<Vec<u8>> + 's {
     let end = |entry: &IndexEntry| entry.offset.saturating_add(entry.stored_len);
-    let runs = entries.chunk_by(|one, next| end(one) == next.offset);
+    let is_near = move |position: u64, offset: u64| offset.checked_sub(position).filter(|gap| *gap <= GAP);
+    let runs = entries.chunk_by(|one, next| is_near(end(one), next.offset).is_some());
     let runs: BTreeMap<u64, u64> =
         runs.filter_map(|run| Some((run.first()?.offset, end(run.last()?)))).collect();
     let mut open: Option<(u64, Box<dyn Read + Send>)> = None;
     move |entry| {
-        let mut reader = match open.take() {
-            Some((position, reader)) if position == entry.offset => reader,
-            _ => {
+        let near =
+            open.take().and_then(|(position, reader)| Some((is_near(position, entry.offset)?, reader)));
+        let mut reader = match near {
+            Some((gap, mut reader)) => {
+                skip(&mut reader, gap)?;
+                reader
+            }
+            None => {
                 let run = runs.range(..=entry.offset).next_back();
                 source.read(Some(entry.offset..run.map_or(end(entry), |(_, end)| *end)))?
             }
@@ -296,7 +306,7 @@ fn read_frame(stored: &mut dyn Read, entry: &IndexEntry) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn skip(stored: &mut HashedArchive, bytes: u64) -> Result<()> {
+fn skip(stored: &mut impl Read, bytes: u64) -> Result<()> {
     let skipped = std::io::copy(&mut stored.take(bytes), &mut std::io::sink()).map_err(unreadable)?;
     if skipped == bytes { Ok(()) } else { Err(cut()) }
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask bench sqlite`, `bench postgres` and `bench mysql`: our program beside the stock tools, whole processes,
+//! `cargo xtask bench sqlite`, `bench postgres`, `bench mysql` and `bench storage`: our program beside the stock tools, whole processes,
 //! in turn, medians.
 
 mod contest;
@@ -6,6 +6,7 @@ mod mysql;
 mod postgres;
 mod report;
 mod sqlite;
+mod storage;
 mod tpch;
 
 use std::fs;
@@ -42,7 +43,10 @@ pub(crate) fn run(arguments: &mut lexopt::Parser) -> Result<()> {
         "sqlite" => (sqlite::run, "1G"),
         "postgres" => (postgres::run, "2G"),
         "mysql" => (mysql::run, "2G"),
-        _ => bail!("say what to measure: `cargo xtask bench sqlite`, `bench postgres` or `bench mysql`"),
+        "storage" => (storage::run, "500M"),
+        _ => bail!(
+            "say what to measure: `cargo xtask bench sqlite`, `bench postgres`, `bench mysql` or `bench storage`"
+        ),
     };
     let options = parse(arguments, size)?;
     workplace::install(workplace::FOR_BENCH)?;

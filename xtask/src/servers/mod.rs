@@ -48,6 +48,9 @@ impl Choice {
     /// Those of storages alone.
     pub(crate) const STORAGES: Self = Self { postgres: &[], mysql: &[], services: services::ALL };
 
+    /// The most complete server of S3 alone.
+    pub(crate) const S3: Self = Self { postgres: &[], mysql: &[], services: &[services::CEPH] };
+
     /// PostgreSQL alone.
     pub(crate) const fn postgres(versions: &'static [u32]) -> Self {
         Self { postgres: versions, mysql: &[], services: &[] }

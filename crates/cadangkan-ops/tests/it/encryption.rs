@@ -1,7 +1,11 @@
 //! Encrypted backups: what they show, what opens them, what they are good for without a key.
 
+use std::io::Read;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use cadangkan_archive::{CipherKind, Identities, Kdf, Manifest, PrivateKey, Recipient, Recipients, Wrap};
-use cadangkan_core::{ErrorKind, NoReporter, Result};
+use cadangkan_core::{ErrorKind, Leftover, NoReporter, Result};
 use cadangkan_engine::DumpRequest;
 use cadangkan_ops::adopt::adopt;
 use cadangkan_ops::backup::BackupRequest;
@@ -11,7 +15,9 @@ use cadangkan_ops::export::{Destination, ExportFormat, export};
 use cadangkan_ops::source::Source;
 use cadangkan_ops::stored::preserve;
 use cadangkan_ops::verify::VerifyLevel;
-use cadangkan_storage::{Key, Local, Storage};
+use cadangkan_storage::{
+    Key, Local, ObjectInfo, Space, Storage, StorageCapabilities, StorageWriter, WriteOptions,
+};
 use cadangkan_testkit::fake_engine::FakeServer;
 use zeroize::Zeroizing;
 
@@ -226,6 +232,79 @@ fn a_public_key_locks_out_the_host_that_made_the_backup() {
     world.keys.add_file(&private.to_text().unwrap()).unwrap();
     world.restore_to(&target).unwrap();
     assert_eq!(fingerprints(engine(&target).as_ref()), world.fingerprints());
+}
+
+/// A storage that counts what is read of it.
+struct Counting<'a>(&'a dyn Storage, AtomicU64);
+
+impl Storage for Counting<'_> {
+    fn location(&self) -> String {
+        self.0.location()
+    }
+
+    fn capabilities(&self) -> StorageCapabilities {
+        self.0.capabilities()
+    }
+
+    fn check(&self) -> Result<()> {
+        self.0.check()
+    }
+
+    fn begin_write(&self, key: &Key, options: WriteOptions) -> Result<Box<dyn StorageWriter>> {
+        self.0.begin_write(key, options)
+    }
+
+    fn read(&self, key: &Key, range: Option<Range<u64>>) -> Result<Box<dyn Read + Send>> {
+        // What was asked for counts: a server sends it, whether it is taken or not.
+        let size = self.0.stat(key)?.map_or(0, |info| info.size);
+        let range = range.unwrap_or(0..size);
+        self.1.fetch_add(range.end.min(size).saturating_sub(range.start), Ordering::Relaxed);
+        self.0.read(key, Some(range))
+    }
+
+    fn stat(&self, key: &Key) -> Result<Option<ObjectInfo>> {
+        self.0.stat(key)
+    }
+
+    fn list(&self, prefix: &str) -> Result<Vec<ObjectInfo>> {
+        self.0.list(prefix)
+    }
+
+    fn delete(&self, key: &Key) -> Result<()> {
+        self.0.delete(key)
+    }
+
+    fn leftovers(&self, prefix: &str) -> Result<Vec<Leftover>> {
+        self.0.leftovers(prefix)
+    }
+
+    fn discard(&self, leftover: &Leftover) -> Result<()> {
+        self.0.discard(leftover)
+    }
+
+    fn space(&self) -> Result<Option<Space>> {
+        self.0.space()
+    }
+}
+
+#[test]
+fn a_table_asks_for_no_byte_twice() {
+    let mut farm = Farm::new(1_000_000);
+    for request in [encrypted(false), request()] {
+        farm.keys = Identities::default();
+        let report = farm.back_up_with(&NoReporter, &request).unwrap().manifest;
+        farm.keys = knowing(PASSPHRASE);
+        let storage = Counting(&farm.storage, AtomicU64::new(0));
+        let restored = FakeServer::new();
+        farm.restore_from(&storage, &["wiki_1"], &restored).unwrap();
+        assert_eq!(content(&restored)["wiki"]["wiki_1"], content(&farm.server)["wiki"]["wiki_1"]);
+        // Its frames are small, and lie between those of others: more than all that lies there is too much. Besides: the
+        // header, which is asked for as long as it may be, and the manifest.
+        let most = report.archive.size_bytes + report.index.size_bytes + (512 << 10);
+        let read = storage.1.into_inner();
+        assert!(read <= most, "{read} bytes were asked for, of {most}");
+        farm.clock.advance(1);
+    }
 }
 
 #[test]

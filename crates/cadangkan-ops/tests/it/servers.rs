@@ -28,7 +28,7 @@ pub(crate) struct Farm {
     pub(crate) storage: Local,
     pub(crate) name: Name,
     pub(crate) keys: Identities,
-    clock: FakeClock,
+    pub(crate) clock: FakeClock,
     cancel: Cancel,
     pub(crate) folder: tempfile::TempDir,
 }
@@ -85,9 +85,18 @@ impl Farm {
         tables: &[&str],
         into: &FakeServer,
     ) -> cadangkan_core::Result<RestoreReport> {
+        self.restore_from(&self.storage, tables, into)
+    }
+
+    pub(crate) fn restore_from(
+        &self,
+        storage: &dyn Storage,
+        tables: &[&str],
+        into: &FakeServer,
+    ) -> cadangkan_core::Result<RestoreReport> {
         let locks = self.folder.path().join("locks");
         let context = self.context(&locks, &NoReporter);
-        let places = [Place { name: &self.name, storage: &self.storage }];
+        let places = [Place { name: &self.name, storage }];
         let source = Source::stored(&context, &self.name, Wanted::Newest, &places)?;
         let tables = tables.iter().map(|table| Pattern((*table).to_owned())).collect();
         let selection = Selection { tables, ..Selection::default() };

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::EncryptionSettings;
 use crate::app::{App, Session};
 use crate::process::environment;
+use crate::secrets::PASSPHRASE_VARIABLE;
 
 /// What opens an encrypted backup, besides what is configured for its database.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -83,8 +84,7 @@ impl EncryptFlags {
         }
         if let Some(path) = &self.passphrase_file {
             map.insert("passphrase_file".to_owned(), Value::from(path.display().to_string()));
-        } else if self.encrypt && environment(super::recipients::VARIABLE).is_none_or(|text| text.is_empty())
-        {
+        } else if self.encrypt && environment(PASSPHRASE_VARIABLE).is_none_or(|text| text.is_empty()) {
             map.insert("passphrase".to_owned(), Value::from(ask_twice(app)?));
         }
         if let Some(path) = &self.key_file {

@@ -8,10 +8,7 @@ use zeroize::Zeroizing;
 
 use super::settings::{EncryptionSettings, FIELDS, read};
 use crate::process::environment;
-use crate::secrets::{Keyring, Owner, read_file};
-
-/// The variable with the passphrase, where no other one is given.
-pub(super) const VARIABLE: &str = "CADANGKAN_PASSPHRASE";
+use crate::secrets::{Keyring, Owner, PASSPHRASE_VARIABLE, read_file};
 
 /// The fewest characters of a passphrase that is taken without further words.
 const SHORTEST: usize = 12;
@@ -33,7 +30,8 @@ pub(crate) fn encryption(
         recipients.push(Recipient::KeyFile(read_key_file(Path::new(path))?));
     }
     let nobody = recipients.is_empty();
-    let passphrase = raw.passphrase.clone().or_else(|| nobody.then(|| environment(VARIABLE)).flatten());
+    let passphrase =
+        raw.passphrase.clone().or_else(|| nobody.then(|| environment(PASSPHRASE_VARIABLE)).flatten());
     if let Some(passphrase) = passphrase.filter(|text| !text.is_empty()) {
         let passphrase = Zeroizing::new(passphrase);
         refuse_weak(&passphrase, raw.weak_passphrase)?;
@@ -62,7 +60,7 @@ impl EncryptionSettings {
         }
         let passphrase = raw.passphrase.or_else(|| {
             let nobody = raw.recipients.is_empty() && raw.key_file.is_none();
-            nobody.then(|| environment(VARIABLE)).flatten()
+            nobody.then(|| environment(PASSPHRASE_VARIABLE)).flatten()
         });
         secrets.extend(passphrase.map(|passphrase| ("the passphrase", Zeroizing::new(passphrase))));
         if secrets.is_empty() {

@@ -8,11 +8,11 @@ use cadangkan_core::{ErrorKind, Name, Result, ResultExt};
 use cadangkan_ops::encrypt::Keys;
 use zeroize::Zeroizing;
 
-use super::recipients::{VARIABLE, wrong};
+use super::recipients::wrong;
 use super::settings::{FIELDS, read};
 use crate::app::Session;
 use crate::process::environment;
-use crate::secrets::{Keyring, Owner, read_file};
+use crate::secrets::{Keyring, Owner, PASSPHRASE_VARIABLE, read_file};
 use crate::ui::Style;
 use crate::ui::prompt::{Answers, Prompter};
 
@@ -32,7 +32,7 @@ impl KeyHolder {
     /// Begins with what the environment has; `asks` where somebody can answer.
     pub(crate) fn new(asks: Option<Style>) -> Self {
         let mut lent = Identities::default();
-        if let Some(passphrase) = environment(VARIABLE).filter(|text| !text.is_empty()) {
+        if let Some(passphrase) = environment(PASSPHRASE_VARIABLE).filter(|text| !text.is_empty()) {
             lent.add_passphrase(Zeroizing::new(passphrase));
         }
         KeyHolder { lent: Mutex::new(lent), configured: Mutex::default(), asks }
@@ -111,7 +111,7 @@ impl Keys for Session {
         match self.keys.asks.filter(|_| has_passphrase) {
             Some(style) => self.keys.ask(style, wraps),
             None => Err(error.hint(format!(
-                "give what opens it with --passphrase-file or --key-file, or the passphrase in {VARIABLE}"
+                "give what opens it with --passphrase-file or --key-file, or the passphrase in {PASSPHRASE_VARIABLE}"
             ))),
         }
     }

@@ -34,6 +34,9 @@ const KEY_VARIABLE: &str = "CADANGKAN_MASTER_KEY";
 /// The variable that names the file with the key, where it is not that of the home folder.
 const KEY_FILE_VARIABLE: &str = "CADANGKAN_MASTER_KEY_FILE";
 
+/// The variable with the passphrase of backups, where no other one is given.
+pub(crate) const PASSPHRASE_VARIABLE: &str = "CADANGKAN_PASSPHRASE";
+
 /// Ends the key of the file that a secret is read from.
 const FILE: &str = "_file";
 /// Ends the key of the command that prints a secret.

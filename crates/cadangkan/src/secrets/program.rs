@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use cadangkan_core::{Error, ErrorKind, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::{KEY_VARIABLE, LONGEST, trimmed};
+use super::{KEY_VARIABLE, LONGEST, PASSPHRASE_VARIABLE, trimmed};
 
 /// How long a command may take.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -25,7 +25,9 @@ fn run_within(command: &str, limit: Duration) -> Result<String> {
     let deadline = Instant::now() + limit;
     let mut child = Command::new("sh")
         .args(["-c", command])
+        // It prints one secret, and needs no other.
         .env_remove(KEY_VARIABLE)
+        .env_remove(PASSPHRASE_VARIABLE)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

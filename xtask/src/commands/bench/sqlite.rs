@@ -118,7 +118,7 @@ fn restore() -> Vec<Contender> {
 }
 
 /// Returns the database to measure on, made once and kept in the cache folder.
-fn data(folder: &Path, options: &Options) -> Result<PathBuf> {
+pub(super) fn data(folder: &Path, options: &Options) -> Result<PathBuf> {
     let script = project::root()?.join("bench/generate_sqlite.py");
     let kept = folder.join(format!("shop-{}.sqlite", options.size));
     let current = folder.join(format!("shop-{}.py", options.size));

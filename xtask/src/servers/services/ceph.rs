@@ -8,7 +8,7 @@ use super::{ACCESS_KEY, Kind, Launch, Place, SECRET_KEY};
 use crate::servers::Installation;
 use crate::servers::roots::{self, Suite};
 
-pub(super) const CEPH: Kind = Kind { name: "ceph", obtain, prepare };
+pub(in crate::servers) const CEPH: Kind = Kind { name: "ceph", obtain, prepare };
 
 fn obtain() -> Result<Installation> {
     let root = roots::obtain(Suite::Trixie, &["ceph-mon", "ceph-osd", "ceph-common", "radosgw"])?;

@@ -14,12 +14,13 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::{Home, Installation};
+pub(super) use ceph::CEPH;
 pub(crate) use process::running;
 pub(super) use process::{end, planned, start};
 
 /// Every kind there is; every run of the tests has all of them.
 pub(crate) const ALL: &[Kind] =
-    &[sshd::SFTP, rclone::WEBDAV, rclone::OTHER_SFTP, pyftpdlib::FTP, ceph::CEPH, moto::MOTO];
+    &[sshd::SFTP, rclone::WEBDAV, rclone::OTHER_SFTP, pyftpdlib::FTP, CEPH, moto::MOTO];
 
 /// Of the key to every server of S3.
 const ACCESS_KEY: &str = "cadangkan";

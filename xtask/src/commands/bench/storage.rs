@@ -1,0 +1,189 @@
+//! An S3 server on this machine beside a local folder, rclone and the AWS command line; and what encryption costs.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+
+use super::contest::{Contender, Discipline, Place};
+use super::report::{Bar, Subject};
+use super::{Options, sqlite};
+use crate::servers::{Choice, FOR_TESTS, Raised, State};
+use crate::{process, project, workplace};
+
+const FOLDER: &str = "cadangkan, to a folder";
+const SEALED: &str = "cadangkan, to a folder, encrypted";
+const S3: &str = "cadangkan, to S3";
+const THREE: &str = "cadangkan, to two folders and S3, encrypted";
+const RCLONE: &str = "rclone, the finished file to S3";
+const AWS: &str = "aws s3 cp, the finished file";
+const DOWN: &str = "cadangkan restore, from S3";
+const SEALED_DOWN: &str = "cadangkan restore, from S3, encrypted";
+const RCLONE_DOWN: &str = "rclone, zstd -d";
+
+const AWSCLI_VERSION: &str = "1.46.3";
+
+/// 0.9 times the rate is 1.11 times as long.
+const SUBJECT: Subject = Subject {
+    title: "Storage",
+    bars: &[
+        Bar::Time { ours: S3, theirs: FOLDER, at_most: 1.111 },
+        Bar::Time { ours: S3, theirs: RCLONE, at_most: 1.0 },
+        Bar::Time { ours: S3, theirs: AWS, at_most: 1.0 },
+        Bar::Time { ours: SEALED, theirs: FOLDER, at_most: 1.05 },
+    ],
+    peak_mb: 150.0,
+    bound: None,
+    programs: &[&["zstd", "--version"], &["rclone", "version"], &["aws", "--version"]],
+};
+
+pub(super) fn run(options: &Options, folder: &Path, work: PathBuf) -> Result<()> {
+    workplace::install(workplace::FOR_WEBDAV)?;
+    let data = sqlite::data(folder, options)?;
+    let bytes = fs::metadata(&data)?.len();
+    let servers = Raised::up(Choice::S3, FOR_TESTS, true)?;
+    let state = State::read(servers.state().parent().context("the list is in a folder")?)?;
+    let service = state.services.first().context("one server was started")?;
+    let key = |name: &str| service.settings.get(name).cloned().unwrap_or_default();
+    let place = Place {
+        work,
+        programs: vec![project::target()?.join(super::SHIPPED), awscli()?.join("bin")],
+        environment: vec![
+            ("DATA", data.into_os_string()),
+            ("ENDPOINT", format!("http://127.0.0.1:{}", service.port).into()),
+            ("AWS_ACCESS_KEY_ID", key("access_key").into()),
+            ("AWS_SECRET_ACCESS_KEY", key("secret_key").into()),
+            ("AWS_DEFAULT_REGION", "us-east-1".into()),
+            ("PYTHONPATH", awscli()?.into_os_string()),
+        ],
+        settle: "cat $DATA > /dev/null",
+        verify: "cmp $DATA $OUTPUT",
+        server: None,
+    };
+    process::run(&mut place.shell("sh", &["-ec", PREPARE]))?;
+    let contenders = super::taking_part(backup().into_iter().chain(restore()), options);
+    super::measure(&SUBJECT, &contenders, &place, options, bytes)?;
+    servers.end()
+}
+
+/// A bucket, one home for each of ours, and the file that others copy.
+const PREPARE: &str = r#"
+aws --endpoint-url $ENDPOINT s3 mb s3://bench
+for home in folder sealed s3 three; do
+    mkdir -p $WORK/$home
+    case $home in
+    folder | sealed) storage='[here]' ;;
+    s3) storage='[cloud]' ;;
+    three) storage='[here, there, cloud]' ;;
+    esac
+    case $home in
+    sealed | three) encryption='{ passphrase: "correct horse battery staple" }' ;;
+    *) encryption='{ enabled: false }' ;;
+    esac
+    cat > $WORK/$home/config.yaml <<END
+storages:
+  here: { local: { path: here } }
+  there: { local: { path: there } }
+  cloud: { s3: { bucket: bench, prefix: $home, endpoint: "$ENDPOINT" } }
+defaults: { storage: $storage, encryption: $encryption, check: false }
+databases: { bench: { sqlite: { path: "$DATA" } } }
+END
+done
+zstd -q -3 -T0 $DATA -o $WORK/finished.zst
+touch $WORK/nothing
+cat > $WORK/rclone.conf <<END
+[cloud]
+type = s3
+provider = Ceph
+env_auth = true
+endpoint = $ENDPOINT
+END
+"#;
+
+/// The server keeps what is deleted in memory for some time, so that the data must not be large.
+const EMPTY_BUCKET: &str = "aws --endpoint-url $ENDPOINT s3 rm --recursive --quiet s3://bench/s3";
+
+fn backup() -> Vec<Contender> {
+    let contender = |name, prepare, script, output| Contender {
+        discipline: Discipline::Backup,
+        name,
+        prepare,
+        script,
+        output,
+    };
+    vec![
+        contender(
+            FOLDER,
+            "rm -rf $OUTPUT",
+            "CADANGKAN_HOME=$WORK/folder cadangkan backup bench --quiet",
+            "folder/here",
+        ),
+        contender(
+            SEALED,
+            "rm -rf $OUTPUT",
+            "CADANGKAN_HOME=$WORK/sealed cadangkan backup bench --quiet",
+            "sealed/here",
+        ),
+        contender(S3, EMPTY_BUCKET, "CADANGKAN_HOME=$WORK/s3 cadangkan backup bench --quiet", "nothing"),
+        contender(
+            THREE,
+            "rm -rf $WORK/three/here $WORK/three/there; aws --endpoint-url $ENDPOINT s3 rm --recursive --quiet s3://bench/three",
+            "CADANGKAN_HOME=$WORK/three cadangkan backup bench --quiet",
+            "three/here",
+        ),
+        contender(
+            RCLONE,
+            "true",
+            "rclone --config $WORK/rclone.conf copyto $WORK/finished.zst cloud:bench/rclone/finished.zst \
+             --s3-upload-concurrency 4 --s3-chunk-size 8M --ignore-times --quiet",
+            "finished.zst",
+        ),
+        contender(
+            AWS,
+            "aws configure set default.s3.max_concurrent_requests 4",
+            "aws --endpoint-url $ENDPOINT s3 cp $WORK/finished.zst s3://bench/aws/finished.zst --quiet",
+            "finished.zst",
+        ),
+    ]
+}
+
+fn restore() -> Vec<Contender> {
+    let contender = |name, script, output| Contender {
+        discipline: Discipline::Restore,
+        name,
+        prepare: "rm -rf $WORK/restored*",
+        script,
+        output,
+    };
+    vec![
+        contender(
+            RCLONE_DOWN,
+            "rclone --config $WORK/rclone.conf copyto cloud:bench/rclone/finished.zst $WORK/restored.zst --quiet
+            zstd -q -d $WORK/restored.zst -o $WORK/restored && sync $WORK/restored",
+            "restored",
+        ),
+        contender(
+            DOWN,
+            "CADANGKAN_HOME=$WORK/s3 cadangkan restore bench --to $WORK/restored.db --no-check --yes --quiet",
+            "restored.db",
+        ),
+        contender(
+            SEALED_DOWN,
+            "CADANGKAN_HOME=$WORK/three cadangkan restore bench --storage cloud --to $WORK/restored.db --no-check --yes --quiet",
+            "restored.db",
+        ),
+    ]
+}
+
+/// The AWS command line, installed once in the cache folder.
+fn awscli() -> Result<PathBuf> {
+    let tools = project::cache()?.join("tools").join(format!("awscli-{AWSCLI_VERSION}"));
+    if !tools.join("bin/aws").is_file() {
+        workplace::install(workplace::FOR_TPCH)?;
+        let mut install = Command::new("python3");
+        install.args(["-m", "pip", "install", "--quiet", "--upgrade", "--target"]).arg(&tools);
+        process::run_quietly(install.arg(format!("awscli=={AWSCLI_VERSION}")))?;
+    }
+    Ok(tools)
+}
