@@ -51,6 +51,12 @@ impl Table {
         !ELSEWHERE.iter().any(|engine| self.engine.eq_ignore_ascii_case(engine))
     }
 
+    /// What stands behind SELECT where it is read. Who waits to change a table without transactions lets nobody read it
+    /// who comes later, unless that one has priority (manual of MySQL, SELECT).
+    pub(crate) fn priority(&self) -> &'static str {
+        if self.transactional { "" } else { " HIGH_PRIORITY" }
+    }
+
     /// The columns, quoted, that hold since when and until when a row was; hidden ones have fixed names.
     pub(crate) fn period_names(&self) -> (String, String) {
         match &self.period {

@@ -172,7 +172,7 @@ impl View {
         work: impl FnOnce(&mut Connection) -> Result<T>,
     ) -> Result<T> {
         let Some(mut connection) = self.moment.take() else { return self.coordinate(work) };
-        let result = match touch::touch(&mut connection, &table.quoted, control) {
+        let result = match touch::touch(&mut connection, table, control) {
             Err(error) if is(&error, &[1205]) => {
                 self.moment.give_back(connection);
                 return match self.locked.as_ref().filter(|_| !table.transactional) {

@@ -51,7 +51,8 @@ impl Reading {
             conditions.push(format!("{end} NOT IN {STILL}"));
         }
         let sql = format!(
-            "SELECT {} FROM {}{} {}{}{}",
+            "SELECT{} {} FROM {}{} {}{}{}",
+            table.priority(),
             selected.join(","),
             table.quoted,
             if part.is_history { " FOR SYSTEM_TIME ALL" } else { "" },
@@ -128,6 +129,7 @@ mod tests {
             quoted: identifier("t`"),
             columns: vec![column("id", "int"), column("f`", "float")],
             key: Some(Key { first: "id".into() }),
+            transactional: true,
             ..Table::default()
         }
     }
@@ -140,8 +142,8 @@ mod tests {
         let range = Range { column: "id".into(), from: Some(-5), to: Some(10) };
         let some = Part { range: Some(range), ..Part::default() };
         assert!(sql(&table(), &some).ends_with(" WHERE `id` >= -5 AND `id` < 10"));
-        let heap = Table { key: None, columns: Vec::new(), ..table() };
-        assert_eq!(sql(&heap, &all), "SELECT NULL FROM `t``` USE INDEX ()");
+        let heap = Table { key: None, columns: Vec::new(), transactional: false, ..table() };
+        assert_eq!(sql(&heap, &all), "SELECT HIGH_PRIORITY NULL FROM `t``` USE INDEX ()");
         let history = Part { has_start: true, is_history: true, ..Part::default() };
         let reading = Reading::new(&table(), &history);
         assert!(reading.sql.contains("`row_start`,`row_end` FROM `t``` FOR SYSTEM_TIME ALL FORCE INDEX"));

@@ -174,7 +174,7 @@ fn wanted(table: &Table) -> u64 {
 fn bounds(connection: &mut Connection, table: &Table, control: &Control<'_>) -> Result<Option<(i128, i128)>> {
     let Some(key) = &table.key else { return Ok(None) };
     let column = identifier(&key.first);
-    let sql = format!("SELECT MIN({column}), MAX({column}) FROM {}", table.quoted);
+    let sql = format!("SELECT{} MIN({column}), MAX({column}) FROM {}", table.priority(), table.quoted);
     let row = connection.query(&sql, control)?.into_iter().next().unwrap_or_default();
     let mut numbers = row.into_iter().map(|value| value.and_then(|text| text.parse::<i128>().ok()));
     Ok(numbers.next().flatten().zip(numbers.next().flatten()))

@@ -3,7 +3,7 @@
 use cadangkan_core::{Control, ErrorKind, Result, ResultExt};
 use cadangkan_mywire::Connection;
 
-use crate::catalog::{Relations, Schema};
+use crate::catalog::{Relations, Schema, Table};
 use crate::session::is;
 
 /// What came of touching everything.
@@ -16,8 +16,9 @@ pub(super) enum Touched {
 
 /// Uses a table, and holds it with that. A row is read of it, since the server finds only then that its definition is
 /// newer than the snapshot.
-pub(super) fn touch(connection: &mut Connection, quoted: &str, control: &Control<'_>) -> Result<()> {
-    connection.rows(&format!("SELECT 1 FROM {quoted} LIMIT 1"), control, |_, _| Ok(()))?;
+pub(super) fn touch(connection: &mut Connection, table: &Table, control: &Control<'_>) -> Result<()> {
+    let sql = format!("SELECT{} 1 FROM {} LIMIT 1", table.priority(), table.quoted);
+    connection.rows(&sql, control, |_, _| Ok(()))?;
     Ok(())
 }
 
@@ -30,12 +31,13 @@ pub(super) fn all(
     control: &Control<'_>,
 ) -> Result<Touched> {
     let mut denied = Vec::new();
-    let tables = relations.tables.iter().map(|table| (table.name.name.clone(), table.has_rows()));
-    let sequences = relations.sequences.iter().map(|name| (name.clone(), true));
-    for (name, has_rows) in tables.chain(sequences).filter(|(name, _)| is_meant(name)) {
+    let tables = relations.tables.iter();
+    let tables = tables.map(|table| (table.name.name.clone(), table.has_rows(), table.priority()));
+    let sequences = relations.sequences.iter().map(|name| (name.clone(), true, ""));
+    for (name, has_rows, priority) in tables.chain(sequences).filter(|(name, ..)| is_meant(name)) {
         // What lies on other servers is opened, and not asked.
         let limit = if has_rows { 1 } else { 0 };
-        let sql = format!("SELECT 1 FROM {} LIMIT {limit}", schema.qualified(&name));
+        let sql = format!("SELECT{priority} 1 FROM {} LIMIT {limit}", schema.qualified(&name));
         match connection.rows(&sql, control, |_, _| Ok(())) {
             Ok(_) => {}
             Err(error) if is(&error, &[1142, 1143, 1044, 1370]) => denied.push(name),

@@ -197,18 +197,23 @@ fn tables_without_transactions_are_locked_until_they_are_read() {
             "CREATE TABLE m (a int PRIMARY KEY) ENGINE = MyISAM; INSERT INTO m VALUES (1), (2);
              CREATE TABLE t (a int PRIMARY KEY); INSERT INTO t VALUES (1), (2);",
         );
-        let mut session = None;
-        let dumped = dump_while(&*engine(&database), &DumpRequest::default(), || {
-            session = Some(Session::start(
-                &database,
-                "INSERT INTO m VALUES (3); INSERT INTO t VALUES (3)",
-                "INTO m",
-            ));
-        })
-        .unwrap();
-        wait_for(&database, "INSERT INTO", false);
-        assert_eq!((dumped.rows("m"), dumped.rows("t")), (Some(2), Some(2)), "{server}");
-        assert!(dumped.start.warnings.iter().any(|text| text.contains("locked") && text.contains('m')));
+        for (sql, shown) in [
+            ("UPDATE m SET a = a + 10; INSERT INTO t VALUES (3)", "UPDATE m"),
+            ("INSERT INTO m VALUES (3); INSERT INTO t VALUES (4)", "INTO m"),
+        ] {
+            let before = database.contents();
+            let mut session = None;
+            let dumped = dump_while(&*engine(&database), &DumpRequest::default(), || {
+                session = Some(Session::start(&database, sql, shown));
+            })
+            .unwrap_or_else(|error| panic!("{server}, {shown}: {error}"));
+            wait_for(&database, "INSERT INTO", false);
+            drop(session);
+            let copy = server.database();
+            load(&*engine(&copy), &dumped, &dumped.request(LoadMode::Fresh)).unwrap();
+            assert_eq!(copy.contents(), before, "{server}, {shown}");
+            assert!(dumped.start.warnings.iter().any(|text| text.contains("locked") && text.contains('m')));
+        }
     }
 }
 

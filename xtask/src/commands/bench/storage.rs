@@ -69,7 +69,7 @@ pub(super) fn run(options: &Options, folder: &Path, work: PathBuf) -> Result<()>
 
 /// A bucket, one home for each of ours, and the file that others copy.
 const PREPARE: &str = r#"
-aws --endpoint-url $ENDPOINT s3 mb s3://bench
+aws --endpoint-url $ENDPOINT s3 mb s3://bucket
 for home in folder sealed s3 three; do
     mkdir -p $WORK/$home
     case $home in
@@ -85,7 +85,7 @@ for home in folder sealed s3 three; do
 storages:
   here: { local: { path: here } }
   there: { local: { path: there } }
-  cloud: { s3: { bucket: bench, prefix: $home, endpoint: "$ENDPOINT" } }
+  cloud: { s3: { bucket: bucket, prefix: $home, endpoint: "$ENDPOINT" } }
 defaults: { storage: $storage, encryption: $encryption, check: false }
 databases: { bench: { sqlite: { path: "$DATA" } } }
 END
@@ -102,7 +102,7 @@ END
 "#;
 
 /// The server keeps what is deleted in memory for some time, so that the data must not be large.
-const EMPTY_BUCKET: &str = "aws --endpoint-url $ENDPOINT s3 rm --recursive --quiet s3://bench/s3";
+const EMPTY_BUCKET: &str = "aws --endpoint-url $ENDPOINT s3 rm --recursive --quiet s3://bucket/s3";
 
 fn backup() -> Vec<Contender> {
     let contender = |name, prepare, script, output| Contender {
@@ -128,21 +128,21 @@ fn backup() -> Vec<Contender> {
         contender(S3, EMPTY_BUCKET, "CADANGKAN_HOME=$WORK/s3 cadangkan backup bench --quiet", "nothing"),
         contender(
             THREE,
-            "rm -rf $WORK/three/here $WORK/three/there; aws --endpoint-url $ENDPOINT s3 rm --recursive --quiet s3://bench/three",
+            "rm -rf $WORK/three/here $WORK/three/there; aws --endpoint-url $ENDPOINT s3 rm --recursive --quiet s3://bucket/three",
             "CADANGKAN_HOME=$WORK/three cadangkan backup bench --quiet",
             "three/here",
         ),
         contender(
             RCLONE,
             "true",
-            "rclone --config $WORK/rclone.conf copyto $WORK/finished.zst cloud:bench/rclone/finished.zst \
+            "env -u AWS_CA_BUNDLE rclone --config $WORK/rclone.conf copyto $WORK/finished.zst cloud:bucket/rclone/finished.zst \
              --s3-upload-concurrency 4 --s3-chunk-size 8M --ignore-times --quiet",
             "finished.zst",
         ),
         contender(
             AWS,
             "aws configure set default.s3.max_concurrent_requests 4",
-            "aws --endpoint-url $ENDPOINT s3 cp $WORK/finished.zst s3://bench/aws/finished.zst --quiet",
+            "aws --endpoint-url $ENDPOINT s3 cp $WORK/finished.zst s3://bucket/aws/finished.zst --quiet",
             "finished.zst",
         ),
     ]
@@ -159,7 +159,7 @@ fn restore() -> Vec<Contender> {
     vec![
         contender(
             RCLONE_DOWN,
-            "rclone --config $WORK/rclone.conf copyto cloud:bench/rclone/finished.zst $WORK/restored.zst --quiet
+            "env -u AWS_CA_BUNDLE rclone --config $WORK/rclone.conf copyto cloud:bucket/rclone/finished.zst $WORK/restored.zst --quiet
             zstd -q -d $WORK/restored.zst -o $WORK/restored && sync $WORK/restored",
             "restored",
         ),
