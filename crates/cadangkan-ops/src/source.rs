@@ -242,8 +242,14 @@ impl<'a> Source<'a> {
     fn open(&mut self, context: &Context<'_>) -> Result<()> {
         let expected = self.manifest.as_ref().map(|manifest| &manifest.encryption);
         let cipher = expected.map(|encryption| encryption.cipher.as_str());
-        if matches!(self.cover, Cover::Plain) || cipher == Some(EncryptionInfo::NONE) {
+        if matches!(self.cover, Cover::Plain) {
             return Ok(());
+        }
+        if cipher == Some(EncryptionInfo::NONE) {
+            let message = "the archive is encrypted, and its manifest says that it is not";
+            return Err(Error::new(ErrorKind::DamagedBackup, message)
+                .context("archive", self.location())
+                .hint("it opens without the manifest: move that away, and restore the file with --file"));
         }
         if let Some(cipher) = cipher {
             known_cipher(cipher)?;

@@ -148,6 +148,20 @@ fn the_file_alone_is_enough_with_and_without_what_lies_beside() {
 }
 
 #[test]
+fn a_manifest_that_denies_the_encryption_is_damage() {
+    let world = world();
+    let (archive, path) = (file(&world, ".enc"), file(&world, ".meta.json"));
+    let mut manifest = Manifest::from_bytes(&std::fs::read(&path).unwrap()).unwrap();
+    manifest.encryption = cadangkan_archive::EncryptionInfo::none();
+    std::fs::write(&path, manifest.to_bytes().unwrap()).unwrap();
+    let error = world.with_context(|context| failure(Source::file(&archive, context).map(drop)));
+    assert_eq!(error.kind(), ErrorKind::DamagedBackup, "{error:?}");
+    assert_eq!(failure(world.verify(VerifyLevel::Read)).kind(), ErrorKind::DamagedBackup);
+    std::fs::remove_file(&path).unwrap();
+    world.with_context(|context| Source::file(&archive, context).map(drop)).unwrap();
+}
+
+#[test]
 fn damage_is_told_from_a_wrong_key_wherever_it_is() {
     let world = world();
     for ending in [".enc", ".index", ".meta.json"] {

@@ -102,7 +102,8 @@ END
 "#;
 
 /// The server keeps what is deleted in memory for some time, so that the data must not be large.
-const EMPTY_BUCKET: &str = "aws --endpoint-url $ENDPOINT s3 rm --recursive --quiet s3://bucket/s3";
+const EMPTY_BUCKET: &str =
+    "rm -rf $WORK/s3/catalog.db*; aws --endpoint-url $ENDPOINT s3 rm --recursive --quiet s3://bucket/s3";
 
 fn backup() -> Vec<Contender> {
     let contender = |name, prepare, script, output| Contender {
@@ -115,20 +116,20 @@ fn backup() -> Vec<Contender> {
     vec![
         contender(
             FOLDER,
-            "rm -rf $OUTPUT",
+            "rm -rf $OUTPUT $WORK/folder/catalog.db*",
             "CADANGKAN_HOME=$WORK/folder cadangkan backup bench --quiet",
             "folder/here",
         ),
         contender(
             SEALED,
-            "rm -rf $OUTPUT",
+            "rm -rf $OUTPUT $WORK/sealed/catalog.db*",
             "CADANGKAN_HOME=$WORK/sealed cadangkan backup bench --quiet",
             "sealed/here",
         ),
         contender(S3, EMPTY_BUCKET, "CADANGKAN_HOME=$WORK/s3 cadangkan backup bench --quiet", "nothing"),
         contender(
             THREE,
-            "rm -rf $WORK/three/here $WORK/three/there; aws --endpoint-url $ENDPOINT s3 rm --recursive --quiet s3://bucket/three",
+            "rm -rf $WORK/three/here $WORK/three/there $WORK/three/catalog.db*; aws --endpoint-url $ENDPOINT s3 rm --recursive --quiet s3://bucket/three",
             "CADANGKAN_HOME=$WORK/three cadangkan backup bench --quiet",
             "three/here",
         ),
