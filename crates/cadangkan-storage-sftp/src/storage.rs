@@ -7,7 +7,7 @@ use std::sync::Arc;
 use cadangkan_core::{Error, ErrorKind, Leftover, Result};
 use cadangkan_storage::{
     Key, ObjectInfo, PARTIAL, Space, Storage, StorageCapabilities, StorageWriter, WriteOptions, check_folder,
-    is_path,
+    partial_path,
 };
 
 use crate::pool::Pool;
@@ -164,11 +164,7 @@ impl Storage for Sftp {
     }
 
     fn discard(&self, leftover: &Leftover) -> Result<()> {
-        if is_path(&leftover.location) && leftover.location.ends_with(PARTIAL) {
-            return self.remove(&leftover.location);
-        }
-        Err(Error::new(ErrorKind::Usage, "not a leftover of this storage")
-            .context("location", leftover.location.escape_debug()))
+        self.remove(partial_path(leftover)?)
     }
 
     fn space(&self) -> Result<Option<Space>> {

@@ -5,10 +5,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use cadangkan_core::settings::SettingsError;
-use cadangkan_core::{Error, ErrorKind, Leftover, Result};
+use cadangkan_core::{Leftover, Result};
 use cadangkan_storage::{
     Backoff, Key, ObjectInfo, PARTIAL, Space, Storage, StorageCapabilities, StorageWriter, WriteOptions,
-    check_folder, is_path,
+    check_folder, partial_path,
 };
 use serde_json::Value;
 
@@ -100,11 +100,7 @@ impl Storage for WebDav {
     }
 
     fn discard(&self, leftover: &Leftover) -> Result<()> {
-        if is_path(&leftover.location) && leftover.location.ends_with(PARTIAL) {
-            return self.remove(&leftover.location);
-        }
-        Err(Error::new(ErrorKind::Usage, "not a leftover of this storage")
-            .context("location", leftover.location.escape_debug()))
+        self.remove(partial_path(leftover)?)
     }
 
     fn space(&self) -> Result<Option<Space>> {

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 
-use cadangkan_core::{Error, ErrorKind, Result};
+use cadangkan_core::{Error, ErrorKind, Leftover, Result};
 
 /// What the names of unfinished objects end in.
 pub const PARTIAL: &str = ".partial";
@@ -78,6 +78,17 @@ pub fn is_path(text: &str) -> bool {
     let segment = |segment: &str| !segment.is_empty() && !segment.starts_with('.') && segment.len() <= 255;
     let bad = |character: char| character == '\\' || character.is_control();
     text.len() <= 1000 && text.split('/').all(segment) && !text.chars().any(bad)
+}
+
+/// The path of a leftover of a storage whose unfinished objects lie beside the others, under names that end in
+/// [`PARTIAL`]; fails with `Usage` when it is none.
+pub fn partial_path(leftover: &Leftover) -> Result<&str> {
+    let path = leftover.location.as_str();
+    if is_path(path) && path.ends_with(PARTIAL) {
+        return Ok(path);
+    }
+    Err(Error::new(ErrorKind::Usage, "not a leftover of this storage")
+        .context("location", path.escape_debug()))
 }
 
 /// Checks the folder of a listing: empty for the root, otherwise a path without a slash at its end.

@@ -20,7 +20,7 @@ mod url;
 
 pub use backoff::Backoff;
 pub use descriptor::StorageDescriptor;
-pub use key::{Key, PARTIAL, check_folder, is_path, new_partial_name};
+pub use key::{Key, PARTIAL, check_folder, is_path, new_partial_name, partial_path};
 pub use providers::local::{LOCAL, Local};
 pub use providers::memory::Memory;
 pub use storage::{ObjectInfo, Space, Storage, StorageCapabilities, StorageWriter, WriteOptions};

@@ -6,7 +6,7 @@ use cadangkan_core::{Error, ErrorKind, Result};
 use cadangkan_ops::encrypt::Encryption;
 use zeroize::Zeroizing;
 
-use super::settings::{EncryptionSettings, FIELDS, read};
+use super::settings::{EncryptionSettings, FIELDS, Raw, read};
 use crate::process::environment;
 use crate::secrets::{Keyring, Owner, PASSPHRASE_VARIABLE, read_file};
 
@@ -29,11 +29,7 @@ pub(crate) fn encryption(
     if let Some(path) = &raw.key_file {
         recipients.push(Recipient::KeyFile(read_key_file(Path::new(path))?));
     }
-    let nobody = recipients.is_empty();
-    let passphrase =
-        raw.passphrase.clone().or_else(|| nobody.then(|| environment(PASSPHRASE_VARIABLE)).flatten());
-    if let Some(passphrase) = passphrase.filter(|text| !text.is_empty()) {
-        let passphrase = Zeroizing::new(passphrase);
+    if let Some(passphrase) = passphrase(&raw) {
         refuse_weak(&passphrase, raw.weak_passphrase)?;
         recipients.push(Recipient::Passphrase(passphrase, raw.kdf().map_err(wrong)?));
     }
@@ -58,17 +54,20 @@ impl EncryptionSettings {
                 secrets.push((what, Zeroizing::new(read_file(Path::new(path))?)));
             }
         }
-        let passphrase = raw.passphrase.or_else(|| {
-            let nobody = raw.recipients.is_empty() && raw.key_file.is_none();
-            nobody.then(|| environment(PASSPHRASE_VARIABLE)).flatten()
-        });
-        secrets.extend(passphrase.map(|passphrase| ("the passphrase", Zeroizing::new(passphrase))));
+        secrets.extend(passphrase(&raw).map(|passphrase| ("the passphrase", passphrase)));
         if secrets.is_empty() {
             return Err(Error::new(ErrorKind::NotFound, "nothing that opens the backups is on this machine")
                 .hint("leave out --with-secrets, and keep the private key with the kit"));
         }
         Ok(secrets)
     }
+}
+
+/// The passphrase: the one that is given, or where nobody else is named that of the environment.
+fn passphrase(raw: &Raw) -> Option<Zeroizing<String>> {
+    let of_environment = || raw.names_nobody_else().then(|| environment(PASSPHRASE_VARIABLE)).flatten();
+    let given = raw.passphrase.clone().or_else(of_environment);
+    given.filter(|text| !text.is_empty()).map(Zeroizing::new)
 }
 
 /// Reads a key that encrypts and opens.

@@ -123,9 +123,8 @@ impl EncryptionSettings {
 
     fn opens_with(&self, raw: &Raw) -> Vec<String> {
         let has_passphrase = keys_of(&PASSPHRASE).iter().any(|key| self.0.get(key).is_some());
-        let nobody = raw.recipients.is_empty() && raw.key_file.is_none();
         let mut whom = Vec::new();
-        whom.extend((has_passphrase || nobody).then(|| "a passphrase".to_owned()));
+        whom.extend((has_passphrase || raw.names_nobody_else()).then(|| "a passphrase".to_owned()));
         whom.extend(raw.key_file.is_some().then(|| "a key file".to_owned()));
         whom.extend(raw.recipients.iter().cloned());
         whom
@@ -153,6 +152,11 @@ impl fmt::Debug for EncryptionSettings {
 }
 
 impl Raw {
+    /// Whether no public key and no key file is given, so that there has to be a passphrase.
+    pub(super) fn names_nobody_else(&self) -> bool {
+        self.recipients.is_empty() && self.key_file.is_none()
+    }
+
     pub(super) fn cipher(&self) -> Result<CipherKind, SettingsError> {
         let kind = self.cipher.as_deref().map(str::parse).transpose();
         kind.map(Option::unwrap_or_default).map_err(|error: cadangkan_core::Error| {

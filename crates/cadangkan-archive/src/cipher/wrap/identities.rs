@@ -5,8 +5,8 @@ use std::sync::{Mutex, PoisonError};
 use cadangkan_core::{Error, ErrorKind, Result};
 use zeroize::Zeroizing;
 
-use super::recipients::sealing_key;
-use super::{DataKey, KEY_BYTES, Kdf, KeyFile, PrivateKey, Wrap, WrapKind, hidden, stanza};
+use super::recipients::AGREED;
+use super::{DataKey, KEY_BYTES, Kdf, KeyFile, PrivateKey, Wrap, WrapKind, agreement, hidden, stanza};
 
 /// The secrets that somebody has, to open backups with.
 #[derive(Default)]
@@ -94,7 +94,7 @@ impl Identities {
             }
             WrapKind::X25519 { key, ephemeral } => {
                 let fitting = self.private_keys.iter().filter(|private| private.public() == *key);
-                first(fitting, |private| match sealing_key(private, ephemeral, ephemeral, key)? {
+                first(fitting, |private| match agreement::for_private_key(private, ephemeral, AGREED)? {
                     Some(sealing) => wrap.open(&sealing),
                     None => Ok(None),
                 })

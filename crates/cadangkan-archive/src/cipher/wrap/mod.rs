@@ -1,5 +1,6 @@
 //! Wraps: the data key, sealed for whoever may open the backup.
 
+mod agreement;
 mod identities;
 mod kdf;
 mod keys;
@@ -139,7 +140,7 @@ pub(in crate::cipher) mod base64_bytes {
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
     use serde::de::Error as _;
-    use serde::{Deserialize, Deserializer, Serializer};
+    use serde::{Deserializer, Serializer};
 
     pub(in crate::cipher) fn serialize<S: Serializer, const N: usize>(
         bytes: &[u8; N],
@@ -151,9 +152,8 @@ pub(in crate::cipher) mod base64_bytes {
     pub(in crate::cipher) fn deserialize<'de, D: Deserializer<'de>, const N: usize>(
         deserializer: D,
     ) -> Result<[u8; N], D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let bytes = STANDARD.decode(text).ok().and_then(|bytes| bytes.try_into().ok());
-        bytes.ok_or_else(|| D::Error::custom(format!("not {N} bytes as base64")))
+        let bytes = super::base64_text::deserialize(deserializer)?.try_into();
+        bytes.map_err(|_| D::Error::custom(format!("not {N} bytes as base64")))
     }
 }
 

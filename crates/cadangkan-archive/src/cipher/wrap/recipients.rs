@@ -3,8 +3,11 @@ use std::fmt;
 use cadangkan_core::{Error, ErrorKind, Result};
 use zeroize::Zeroizing;
 
-use super::super::data_key::{derive, random};
-use super::{DataKey, KEY_BYTES, Kdf, KeyFile, PrivateKey, PublicKey, Wrap, WrapKind, hidden, stanza};
+use super::super::data_key::random;
+use super::{DataKey, KEY_BYTES, Kdf, KeyFile, PublicKey, Wrap, WrapKind, agreement, hidden, stanza};
+
+/// What keys that are agreed on are for, in our own wraps.
+pub(super) const AGREED: &str = "cadangkan x25519";
 
 /// Somebody who may open a backup.
 #[derive(Clone)]
@@ -152,23 +155,8 @@ fn prepare(recipient: &Recipient) -> Result<Prepared> {
 }
 
 fn wrap_for(key: &PublicKey, data_key: &DataKey) -> Result<Wrap> {
-    let private = PrivateKey::generate()?;
-    let ephemeral = private.public();
-    let sealing = sealing_key(&private, key, &ephemeral, key)?
-        .ok_or_else(|| Error::new(ErrorKind::Configuration, "not a usable public key").context("key", key))?;
+    let (ephemeral, sealing) = agreement::for_public_key(key, AGREED)?;
     Wrap::make(WrapKind::X25519 { key: *key, ephemeral }, &sealing, data_key)
-}
-
-/// The key that two pairs make together, bound to both public keys.
-pub(super) fn sealing_key(
-    private: &PrivateKey,
-    other: &PublicKey,
-    ephemeral: &PublicKey,
-    key: &PublicKey,
-) -> Result<Option<Zeroizing<[u8; KEY_BYTES]>>> {
-    let Some(shared) = private.agree(other) else { return Ok(None) };
-    let salt = [ephemeral.0, key.0].concat();
-    derive(&salt, shared.as_slice(), "cadangkan x25519").map(Some)
 }
 
 /// 22 letters and digits, that hold 128 random bits.

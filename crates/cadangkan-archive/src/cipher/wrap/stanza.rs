@@ -4,9 +4,11 @@ use cadangkan_core::{Error, ErrorKind, Result};
 use ring::aead::{Aad, NONCE_LEN, Nonce};
 use zeroize::Zeroizing;
 
-use super::super::data_key::{AGE_KEY_BYTES, chacha_key, derive, random};
-use super::{DataKey, KEY_BYTES, PrivateKey, PublicKey, Wrap, WrapKind};
+use super::super::data_key::{AGE_KEY_BYTES, chacha_key, random};
+use super::{DataKey, KEY_BYTES, PrivateKey, PublicKey, Wrap, WrapKind, agreement};
 
+/// What keys that are agreed on are for.
+const AGREED: &str = "age-encryption.org/v1/X25519";
 /// What a new passphrase costs: 2^17 (OWASP, Password Storage), with blocks of 8: 128 MiB.
 const WORK: u8 = 17;
 /// The most that is spent on a file of somebody else: 1 GiB.
@@ -14,11 +16,7 @@ const MOST_WORK: u8 = 20;
 
 /// Wraps a key for who has the private key.
 pub(super) fn for_public_key(key: &PublicKey, data_key: &DataKey) -> Result<Wrap> {
-    let private = PrivateKey::generate()?;
-    let share = private.public();
-    let sealing = x25519_key(&private, key, &share, key)?;
-    let sealing = sealing
-        .ok_or_else(|| Error::new(ErrorKind::Configuration, "not a usable public key").context("key", key))?;
+    let (share, sealing) = agreement::for_public_key(key, AGREED)?;
     seal(WrapKind::AgeX25519 { share: share.0 }, &sealing, data_key)
 }
 
@@ -34,8 +32,7 @@ pub(super) fn open_x25519(
     share: &[u8; KEY_BYTES],
     private: &PrivateKey,
 ) -> Result<Option<DataKey>> {
-    let share = PublicKey(*share);
-    match x25519_key(private, &share, &share, &private.public())? {
+    match agreement::for_private_key(private, &PublicKey(*share), AGREED)? {
         Some(sealing) => open(wrap, &sealing),
         None => Ok(None),
     }
@@ -49,16 +46,6 @@ pub(super) fn open_scrypt(
     work: u8,
 ) -> Result<Option<DataKey>> {
     open(wrap, &*scrypt_key(passphrase, salt, work)?)
-}
-
-fn x25519_key(
-    private: &PrivateKey,
-    other: &PublicKey,
-    share: &PublicKey,
-    key: &PublicKey,
-) -> Result<Option<Zeroizing<[u8; KEY_BYTES]>>> {
-    let Some(shared) = private.agree(other) else { return Ok(None) };
-    derive(&[share.0, key.0].concat(), shared.as_slice(), "age-encryption.org/v1/X25519").map(Some)
 }
 
 fn scrypt_key(passphrase: &str, salt: &[u8; 16], work: u8) -> Result<Zeroizing<[u8; KEY_BYTES]>> {

@@ -22,7 +22,7 @@ use cadangkan_core::settings::{self, Field, FieldKind, SettingsError};
 use cadangkan_core::{Error, ErrorKind, Leftover, Result};
 use serde_json::{Value, json};
 
-use crate::key::{PARTIAL, check_folder, is_path};
+use crate::key::{PARTIAL, check_folder, partial_path};
 use crate::{
     Key, ObjectInfo, Space, Storage, StorageCapabilities, StorageDescriptor, StorageWriter, WriteOptions,
 };
@@ -168,11 +168,7 @@ impl Storage for Local {
     }
 
     fn discard(&self, leftover: &Leftover) -> Result<()> {
-        if is_path(&leftover.location) && leftover.location.ends_with(PARTIAL) {
-            return self.remove(&leftover.location);
-        }
-        Err(Error::new(ErrorKind::Usage, "not a leftover of this storage")
-            .context("location", leftover.location.escape_debug()))
+        self.remove(partial_path(leftover)?)
     }
 
     fn space(&self) -> Result<Option<Space>> {
