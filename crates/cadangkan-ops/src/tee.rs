@@ -101,13 +101,10 @@ fn write_all(copy: &mut CopyDraft<'_>, pieces: Receiver<Arc<[u8]>>, stopped: &At
 #[cfg(test)]
 mod tests {
     use std::io::Read;
-    use std::ops::Range;
     use std::sync::atomic::AtomicUsize;
 
-    use cadangkan_core::{Cancel, Leftover, Name, NoReporter};
-    use cadangkan_storage::{
-        Key, Memory, ObjectInfo, Space, Storage, StorageCapabilities, StorageWriter, WriteOptions,
-    };
+    use cadangkan_core::{Cancel, Name, NoReporter};
+    use cadangkan_storage::{Key, Layer, Memory, ObjectInfo, Storage, StorageWriter, WriteOptions};
     use cadangkan_testkit::FakeClock;
 
     use super::*;
@@ -152,50 +149,14 @@ mod tests {
         }
     }
 
-    impl Storage for Slowest {
-        fn location(&self) -> String {
-            self.inner.location()
-        }
-
-        fn capabilities(&self) -> StorageCapabilities {
-            self.inner.capabilities()
-        }
-
-        fn check(&self) -> Result<()> {
-            self.inner.check()
+    impl Layer for Slowest {
+        fn inner(&self) -> &dyn Storage {
+            &self.inner
         }
 
         fn begin_write(&self, key: &Key, options: WriteOptions) -> Result<Box<dyn StorageWriter>> {
             let inner = self.inner.begin_write(key, options)?;
             Ok(Box::new(SlowestWriter { inner, sent: Arc::clone(&self.sent), taken: 0 }))
-        }
-
-        fn read(&self, key: &Key, range: Option<Range<u64>>) -> Result<Box<dyn Read + Send>> {
-            self.inner.read(key, range)
-        }
-
-        fn stat(&self, key: &Key) -> Result<Option<ObjectInfo>> {
-            self.inner.stat(key)
-        }
-
-        fn list(&self, prefix: &str) -> Result<Vec<ObjectInfo>> {
-            self.inner.list(prefix)
-        }
-
-        fn delete(&self, key: &Key) -> Result<()> {
-            self.inner.delete(key)
-        }
-
-        fn leftovers(&self, prefix: &str) -> Result<Vec<Leftover>> {
-            self.inner.leftovers(prefix)
-        }
-
-        fn discard(&self, leftover: &Leftover) -> Result<()> {
-            self.inner.discard(leftover)
-        }
-
-        fn space(&self) -> Result<Option<Space>> {
-            self.inner.space()
         }
     }
 

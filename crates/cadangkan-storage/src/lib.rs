@@ -13,6 +13,7 @@ pub mod faulty;
 #[cfg(feature = "http")]
 pub mod http;
 mod key;
+mod layer;
 mod providers;
 mod storage;
 mod throttled;
@@ -21,6 +22,7 @@ mod url;
 pub use backoff::Backoff;
 pub use descriptor::StorageDescriptor;
 pub use key::{Key, PARTIAL, check_folder, is_path, new_partial_name, partial_path};
+pub use layer::Layer;
 pub use providers::local::{LOCAL, Local};
 pub use providers::memory::Memory;
 pub use storage::{ObjectInfo, Space, Storage, StorageCapabilities, StorageWriter, WriteOptions};

@@ -1,12 +1,11 @@
 use std::io::Read;
 use std::ops::Range;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use cadangkan_core::{Leftover, Result};
+use cadangkan_core::Result;
 
-use crate::{Key, ObjectInfo, Space, Storage, StorageCapabilities, StorageWriter, WriteOptions};
+use crate::{Key, Layer, ObjectInfo, Storage, StorageWriter, WriteOptions};
 
 /// Bytes that pass at once; what is longer waits in between, so that the line is used evenly.
 const PIECE: usize = 64 << 10;
@@ -58,17 +57,9 @@ fn turn(now: Instant, free: Instant, bytes: usize, bytes_per_second: u64) -> (Du
     (begin.duration_since(now), begin.checked_add(takes).unwrap_or(begin))
 }
 
-impl Storage for Throttled {
-    fn location(&self) -> String {
-        self.inner.location()
-    }
-
-    fn capabilities(&self) -> StorageCapabilities {
-        self.inner.capabilities()
-    }
-
-    fn check(&self) -> Result<()> {
-        self.inner.check()
+impl Layer for Throttled {
+    fn inner(&self) -> &dyn Storage {
+        self.inner.as_ref()
     }
 
     fn begin_write(&self, key: &Key, options: WriteOptions) -> Result<Box<dyn StorageWriter>> {
@@ -79,38 +70,6 @@ impl Storage for Throttled {
     fn read(&self, key: &Key, range: Option<Range<u64>>) -> Result<Box<dyn Read + Send>> {
         let inner = self.inner.read(key, range)?;
         Ok(Box::new(ThrottledReader { inner, gate: Arc::clone(&self.gate) }))
-    }
-
-    fn stat(&self, key: &Key) -> Result<Option<ObjectInfo>> {
-        self.inner.stat(key)
-    }
-
-    fn list(&self, prefix: &str) -> Result<Vec<ObjectInfo>> {
-        self.inner.list(prefix)
-    }
-
-    fn delete(&self, key: &Key) -> Result<()> {
-        self.inner.delete(key)
-    }
-
-    fn leftovers(&self, prefix: &str) -> Result<Vec<Leftover>> {
-        self.inner.leftovers(prefix)
-    }
-
-    fn discard(&self, leftover: &Leftover) -> Result<()> {
-        self.inner.discard(leftover)
-    }
-
-    fn space(&self) -> Result<Option<Space>> {
-        self.inner.space()
-    }
-
-    fn notes(&self) -> Vec<String> {
-        self.inner.notes()
-    }
-
-    fn local_path(&self, key: &Key) -> Option<PathBuf> {
-        self.inner.local_path(key)
     }
 }
 

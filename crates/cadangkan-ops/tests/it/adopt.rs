@@ -7,12 +7,10 @@ use std::time::Duration;
 
 use cadangkan_archive::Manifest;
 use cadangkan_catalog::{BackupFilter, Catalog};
-use cadangkan_core::{Leftover, Result};
+use cadangkan_core::Result;
 use cadangkan_ops::Place;
 use cadangkan_ops::adopt::adopt;
-use cadangkan_storage::{
-    Key, Memory, ObjectInfo, Space, Storage, StorageCapabilities, StorageWriter, WriteOptions,
-};
+use cadangkan_storage::{Key, Layer, Memory, ObjectInfo, Storage, WriteOptions};
 
 use crate::support::{World, engine, fingerprints};
 
@@ -74,19 +72,11 @@ struct Far {
     come: Condvar,
 }
 
-impl Storage for Far {
-    fn location(&self) -> String {
-        self.inner.location()
+impl Layer for Far {
+    fn inner(&self) -> &dyn Storage {
+        &self.inner
     }
-    fn capabilities(&self) -> StorageCapabilities {
-        self.inner.capabilities()
-    }
-    fn check(&self) -> Result<()> {
-        self.inner.check()
-    }
-    fn begin_write(&self, key: &Key, options: WriteOptions) -> Result<Box<dyn StorageWriter>> {
-        self.inner.begin_write(key, options)
-    }
+
     fn read(&self, key: &Key, range: Option<Range<u64>>) -> Result<Box<dyn Read + Send>> {
         let mut readers = self.readers.lock().unwrap();
         *readers += 1;
@@ -96,23 +86,9 @@ impl Storage for Far {
         assert!(!waited.timed_out(), "manifests are read one after the other");
         self.inner.read(key, range)
     }
+
     fn stat(&self, _key: &Key) -> Result<Option<ObjectInfo>> {
         panic!("what the list says is asked for again")
-    }
-    fn list(&self, prefix: &str) -> Result<Vec<ObjectInfo>> {
-        self.inner.list(prefix)
-    }
-    fn delete(&self, key: &Key) -> Result<()> {
-        self.inner.delete(key)
-    }
-    fn leftovers(&self, prefix: &str) -> Result<Vec<Leftover>> {
-        self.inner.leftovers(prefix)
-    }
-    fn discard(&self, leftover: &Leftover) -> Result<()> {
-        self.inner.discard(leftover)
-    }
-    fn space(&self) -> Result<Option<Space>> {
-        self.inner.space()
     }
 }
 

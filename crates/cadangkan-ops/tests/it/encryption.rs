@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use cadangkan_archive::{CipherKind, Identities, Kdf, Manifest, PrivateKey, Recipient, Recipients, Wrap};
-use cadangkan_core::{ErrorKind, Leftover, NoReporter, Result};
+use cadangkan_core::{ErrorKind, NoReporter, Result};
 use cadangkan_engine::DumpRequest;
 use cadangkan_ops::adopt::adopt;
 use cadangkan_ops::backup::BackupRequest;
@@ -15,9 +15,7 @@ use cadangkan_ops::export::{Destination, ExportFormat, export};
 use cadangkan_ops::source::Source;
 use cadangkan_ops::stored::preserve;
 use cadangkan_ops::verify::VerifyLevel;
-use cadangkan_storage::{
-    Key, Local, ObjectInfo, Space, Storage, StorageCapabilities, StorageWriter, WriteOptions,
-};
+use cadangkan_storage::{Key, Layer, Local, Storage};
 use cadangkan_testkit::fake_engine::FakeServer;
 use zeroize::Zeroizing;
 
@@ -251,21 +249,9 @@ fn a_public_key_locks_out_the_host_that_made_the_backup() {
 /// A storage that counts what is read of it.
 struct Counting<'a>(&'a dyn Storage, AtomicU64);
 
-impl Storage for Counting<'_> {
-    fn location(&self) -> String {
-        self.0.location()
-    }
-
-    fn capabilities(&self) -> StorageCapabilities {
-        self.0.capabilities()
-    }
-
-    fn check(&self) -> Result<()> {
-        self.0.check()
-    }
-
-    fn begin_write(&self, key: &Key, options: WriteOptions) -> Result<Box<dyn StorageWriter>> {
-        self.0.begin_write(key, options)
+impl Layer for Counting<'_> {
+    fn inner(&self) -> &dyn Storage {
+        self.0
     }
 
     fn read(&self, key: &Key, range: Option<Range<u64>>) -> Result<Box<dyn Read + Send>> {
@@ -274,30 +260,6 @@ impl Storage for Counting<'_> {
         let range = range.unwrap_or(0..size);
         self.1.fetch_add(range.end.min(size).saturating_sub(range.start), Ordering::Relaxed);
         self.0.read(key, Some(range))
-    }
-
-    fn stat(&self, key: &Key) -> Result<Option<ObjectInfo>> {
-        self.0.stat(key)
-    }
-
-    fn list(&self, prefix: &str) -> Result<Vec<ObjectInfo>> {
-        self.0.list(prefix)
-    }
-
-    fn delete(&self, key: &Key) -> Result<()> {
-        self.0.delete(key)
-    }
-
-    fn leftovers(&self, prefix: &str) -> Result<Vec<Leftover>> {
-        self.0.leftovers(prefix)
-    }
-
-    fn discard(&self, leftover: &Leftover) -> Result<()> {
-        self.0.discard(leftover)
-    }
-
-    fn space(&self) -> Result<Option<Space>> {
-        self.0.space()
     }
 }
 

@@ -6,8 +6,8 @@ use cadangkan_catalog::{BackupFilter, RunFilter, RunStatus};
 use cadangkan_core::ErrorKind;
 use cadangkan_ops::Place;
 use cadangkan_ops::backup::{BackupRequest, backup};
-use cadangkan_storage::Storage;
 use cadangkan_storage::faulty::{Fault, Faulty, Operation};
+use cadangkan_storage::{Layer, Storage};
 
 use crate::support::{World, failure, request};
 
@@ -119,48 +119,11 @@ fn too_little_space_is_said_before_anything_is_read() {
 /// A storage with 1,000 bytes of room.
 struct Full(Arc<dyn Storage>);
 
-impl Storage for Full {
-    fn location(&self) -> String {
-        self.0.location()
+impl Layer for Full {
+    fn inner(&self) -> &dyn Storage {
+        self.0.as_ref()
     }
-    fn capabilities(&self) -> cadangkan_storage::StorageCapabilities {
-        self.0.capabilities()
-    }
-    fn check(&self) -> cadangkan_core::Result<()> {
-        self.0.check()
-    }
-    fn begin_write(
-        &self,
-        key: &cadangkan_storage::Key,
-        options: cadangkan_storage::WriteOptions,
-    ) -> cadangkan_core::Result<Box<dyn cadangkan_storage::StorageWriter>> {
-        self.0.begin_write(key, options)
-    }
-    fn read(
-        &self,
-        key: &cadangkan_storage::Key,
-        range: Option<std::ops::Range<u64>>,
-    ) -> cadangkan_core::Result<Box<dyn std::io::Read + Send>> {
-        self.0.read(key, range)
-    }
-    fn stat(
-        &self,
-        key: &cadangkan_storage::Key,
-    ) -> cadangkan_core::Result<Option<cadangkan_storage::ObjectInfo>> {
-        self.0.stat(key)
-    }
-    fn list(&self, prefix: &str) -> cadangkan_core::Result<Vec<cadangkan_storage::ObjectInfo>> {
-        self.0.list(prefix)
-    }
-    fn delete(&self, key: &cadangkan_storage::Key) -> cadangkan_core::Result<()> {
-        self.0.delete(key)
-    }
-    fn leftovers(&self, prefix: &str) -> cadangkan_core::Result<Vec<cadangkan_core::Leftover>> {
-        self.0.leftovers(prefix)
-    }
-    fn discard(&self, leftover: &cadangkan_core::Leftover) -> cadangkan_core::Result<()> {
-        self.0.discard(leftover)
-    }
+
     fn space(&self) -> cadangkan_core::Result<Option<cadangkan_storage::Space>> {
         Ok(Some(cadangkan_storage::Space { available: 1000, total: 1000 }))
     }

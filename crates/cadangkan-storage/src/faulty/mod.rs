@@ -8,9 +8,9 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use cadangkan_core::{Leftover, Result};
+use cadangkan_core::Result;
 
-use crate::{Key, ObjectInfo, Space, Storage, StorageCapabilities, StorageWriter, WriteOptions};
+use crate::{Key, ObjectInfo, Storage, StorageWriter, WriteOptions};
 use bytes::{FaultyReader, FaultyWriter};
 use script::Script;
 pub use script::{Effect, Fault, Operation};
@@ -34,13 +34,9 @@ impl Faulty {
     }
 }
 
-impl Storage for Faulty {
-    fn location(&self) -> String {
-        self.inner.location()
-    }
-
-    fn capabilities(&self) -> StorageCapabilities {
-        self.inner.capabilities()
+impl crate::Layer for Faulty {
+    fn inner(&self) -> &dyn Storage {
+        self.inner.as_ref()
     }
 
     fn check(&self) -> Result<()> {
@@ -74,18 +70,6 @@ impl Storage for Faulty {
     fn delete(&self, key: &Key) -> Result<()> {
         self.script.calls(Operation::Delete, key.as_str())?;
         self.inner.delete(key)
-    }
-
-    fn leftovers(&self, prefix: &str) -> Result<Vec<Leftover>> {
-        self.inner.leftovers(prefix)
-    }
-
-    fn discard(&self, leftover: &Leftover) -> Result<()> {
-        self.inner.discard(leftover)
-    }
-
-    fn space(&self) -> Result<Option<Space>> {
-        self.inner.space()
     }
 
     /// None, so that nobody reads past the faults.

@@ -1,0 +1,109 @@
+use std::io::Read;
+use std::ops::Range;
+use std::path::PathBuf;
+
+use cadangkan_core::{Leftover, Result};
+
+use crate::{Key, ObjectInfo, Space, Storage, StorageCapabilities, StorageWriter, WriteOptions};
+
+/// A storage around another one, that passes on whatever it does not do itself.
+///
+/// Whoever implements it is a [`Storage`], and implements those calls that differ.
+pub trait Layer: Send + Sync {
+    /// The storage within.
+    fn inner(&self) -> &dyn Storage;
+
+    /// See [`Storage::check`].
+    fn check(&self) -> Result<()> {
+        self.inner().check()
+    }
+
+    /// See [`Storage::begin_write`].
+    fn begin_write(&self, key: &Key, options: WriteOptions) -> Result<Box<dyn StorageWriter>> {
+        self.inner().begin_write(key, options)
+    }
+
+    /// See [`Storage::read`].
+    fn read(&self, key: &Key, range: Option<Range<u64>>) -> Result<Box<dyn Read + Send>> {
+        self.inner().read(key, range)
+    }
+
+    /// See [`Storage::stat`].
+    fn stat(&self, key: &Key) -> Result<Option<ObjectInfo>> {
+        self.inner().stat(key)
+    }
+
+    /// See [`Storage::list`].
+    fn list(&self, prefix: &str) -> Result<Vec<ObjectInfo>> {
+        self.inner().list(prefix)
+    }
+
+    /// See [`Storage::delete`].
+    fn delete(&self, key: &Key) -> Result<()> {
+        self.inner().delete(key)
+    }
+
+    /// See [`Storage::space`].
+    fn space(&self) -> Result<Option<Space>> {
+        self.inner().space()
+    }
+
+    /// See [`Storage::local_path`].
+    fn local_path(&self, key: &Key) -> Option<PathBuf> {
+        self.inner().local_path(key)
+    }
+}
+
+impl<L: Layer> Storage for L {
+    fn location(&self) -> String {
+        self.inner().location()
+    }
+
+    fn capabilities(&self) -> StorageCapabilities {
+        self.inner().capabilities()
+    }
+
+    fn check(&self) -> Result<()> {
+        Layer::check(self)
+    }
+
+    fn begin_write(&self, key: &Key, options: WriteOptions) -> Result<Box<dyn StorageWriter>> {
+        Layer::begin_write(self, key, options)
+    }
+
+    fn read(&self, key: &Key, range: Option<Range<u64>>) -> Result<Box<dyn Read + Send>> {
+        Layer::read(self, key, range)
+    }
+
+    fn stat(&self, key: &Key) -> Result<Option<ObjectInfo>> {
+        Layer::stat(self, key)
+    }
+
+    fn list(&self, prefix: &str) -> Result<Vec<ObjectInfo>> {
+        Layer::list(self, prefix)
+    }
+
+    fn delete(&self, key: &Key) -> Result<()> {
+        Layer::delete(self, key)
+    }
+
+    fn leftovers(&self, prefix: &str) -> Result<Vec<Leftover>> {
+        self.inner().leftovers(prefix)
+    }
+
+    fn discard(&self, leftover: &Leftover) -> Result<()> {
+        self.inner().discard(leftover)
+    }
+
+    fn space(&self) -> Result<Option<Space>> {
+        Layer::space(self)
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.inner().notes()
+    }
+
+    fn local_path(&self, key: &Key) -> Option<PathBuf> {
+        Layer::local_path(self, key)
+    }
+}
