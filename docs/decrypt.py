@@ -3,14 +3,14 @@
 
     python3 decrypt.py FILE (--passphrase-file FILE | --key-file FILE) [--manifest FILE] > PLAIN
 """
-import argparse, base64, ctypes, ctypes.util, hashlib, hmac, json, re, shutil, struct, subprocess, sys
+import argparse, base64, ctypes, ctypes.util, hashlib, hmac, io, json, re, shutil, struct, subprocess, sys
 
 CHUNK = 64 << 10
 
 
 def openssl():
     lib = ctypes.CDLL(ctypes.util.find_library("crypto") or "libcrypto.so.3")
-    for name in ("EVP_CIPHER_CTX_new", "EVP_aes_256_gcm", "EVP_KDF_fetch", "EVP_KDF_CTX_new"):
+    for name in ("EVP_CIPHER_CTX_new", "EVP_aes_256_gcm", "EVP_aes_256_cbc", "EVP_KDF_fetch", "EVP_KDF_CTX_new"):
         if hasattr(lib, name):
             getattr(lib, name).restype = ctypes.c_void_p
     return lib
@@ -32,6 +32,20 @@ def open_gcm(key, nonce, bound_to, sealed):
     finally:
         LIB.EVP_CIPHER_CTX_free(context)
     return plain.raw[:len(body)] if good else None
+
+
+def open_cbc(secret, sealed):
+    """AES-256-CBC, whose last block is filled."""
+    count, last = ctypes.c_int(), ctypes.c_int()
+    plain, context = ctypes.create_string_buffer(len(sealed) + 16), ctypes.c_void_p(LIB.EVP_CIPHER_CTX_new())
+    try:
+        LIB.EVP_DecryptInit_ex(context, ctypes.c_void_p(LIB.EVP_aes_256_cbc()), None, secret[:32], secret[32:])
+        LIB.EVP_DecryptUpdate(context, plain, ctypes.byref(count), sealed, len(sealed))
+        rest = ctypes.create_string_buffer(32)
+        good = LIB.EVP_DecryptFinal_ex(context, rest, ctypes.byref(last)) == 1
+    finally:
+        LIB.EVP_CIPHER_CTX_free(context)
+    return plain.raw[:count.value] + rest.raw[:last.value] if good else None
 
 
 def hkdf(salt, secret, info):
@@ -130,14 +144,8 @@ def role_of(name):
     return b"side " + {"users.sql": b"users", "gtid": b"position"}[side.group(1)] if side else b"archive"
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("file")
-    parser.add_argument("--passphrase-file")
-    parser.add_argument("--key-file")
-    parser.add_argument("--manifest")
-    wish = parser.parse_args()
-    file = open(wish.file, "rb")
+def open_sealed(file, data_key_of, role):
+    """The plain bytes of a file in Cadangkan's own form, chunk by chunk; `data_key_of` is given its wraps."""
     start = file.read(20)
     if start[:16] != b"cadangkan-enc-1\n":
         sys.exit("not an encrypted file of Cadangkan")
@@ -146,13 +154,7 @@ def main():
     if file.read(32) != header_hash:
         sys.exit("damaged: the header was changed")
     header = json.loads(text.decode())
-    wraps = json.load(open(wish.manifest))["encryption"]["keys"] if wish.manifest else header["keys"]
-    passphrase = open(wish.passphrase_file, "rb").read().rstrip(b"\r\n") if wish.passphrase_file else None
-    secrets = list(secrets_of(open(wish.key_file).read())) if wish.key_file else []
-    data_key = next((key for key in (unwrap(wrap, passphrase, secrets) for wrap in wraps) if key), None)
-    if data_key is None:
-        sys.exit("wrong passphrase or key")
-    key = hkdf(base64.b64decode(header["salt"]), data_key, b"cadangkan file " + role_of(wish.file))
+    key = hkdf(base64.b64decode(header["salt"]), data_key_of(header["keys"]), b"cadangkan file " + role)
     number, chunk = 0, file.read(CHUNK + 16)
     while True:
         following = file.read(CHUNK + 16)
@@ -160,10 +162,51 @@ def main():
         plain = open_gcm(key, nonce, header_hash, chunk)
         if plain is None:
             sys.exit("damaged: chunk %d was changed, or the file was cut" % number)
-        sys.stdout.buffer.write(plain)
+        yield plain
         if not following:
             break
         number, chunk = number + 1, following
+
+
+def open_openssl(file, manifest, data_key_of, role):
+    """A file in OpenSSL's form: read whole, and compared with what the manifest keeps sealed, before it is opened."""
+    if manifest is None:
+        sys.exit("give the manifest with --manifest: it tells whether this file was changed")
+    data_key = data_key_of([])
+    hidden = io.BytesIO(base64.b64decode(manifest["encryption"]["hidden"]))
+    files = json.loads(b"".join(open_sealed(hidden, lambda wraps: data_key, b"manifest")).decode())["files"]
+    known = next(known for known in files if known["role"].encode() == role)
+    bytes_ = file.read()
+    if "sha256:" + hashlib.sha256(bytes_).hexdigest() != known["checksum"]:
+        sys.exit("damaged: the file is not the one that was written")
+    return open_cbc(base64.b64decode(known["secret"]), bytes_[16:])
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("file")
+    parser.add_argument("--passphrase-file")
+    parser.add_argument("--key-file")
+    parser.add_argument("--manifest")
+    wish = parser.parse_args()
+    manifest = json.load(open(wish.manifest)) if wish.manifest else None
+    passphrase = open(wish.passphrase_file, "rb").read().rstrip(b"\r\n") if wish.passphrase_file else None
+    secrets = list(secrets_of(open(wish.key_file).read())) if wish.key_file else []
+
+    def data_key_of(wraps):
+        wraps = manifest["encryption"]["keys"] if manifest else wraps
+        data_key = next((key for key in (unwrap(wrap, passphrase, secrets) for wrap in wraps) if key), None)
+        return data_key or sys.exit("wrong passphrase or key")
+
+    role = role_of(wish.file)
+    with open(wish.file, "rb") as file:
+        is_of_openssl = file.read(8) == b"Salted__"
+        file.seek(0)
+        if is_of_openssl:
+            sys.stdout.buffer.write(open_openssl(file, manifest, data_key_of, role))
+            return
+        for plain in open_sealed(file, data_key_of, role):
+            sys.stdout.buffer.write(plain)
 
 
 main()

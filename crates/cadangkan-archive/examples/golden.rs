@@ -7,9 +7,9 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use cadangkan_archive::{
-    ArchiveInfo, ArchiveSummary, ArchiveWriter, BackupType, Checksum, CipherKind, Codec, CodecKind, DataKey,
-    EncryptionInfo, FileRole, IndexInfo, Kdf, KeyFile, Manifest, PrivateKey, Recipient, Recipients, Sealer,
-    ToolInfo, Trigger, seal_bytes,
+    ArchiveInfo, ArchiveSummary, ArchiveWriter, BackupType, Checksum, CipherKind, Codec, CodecKind,
+    EncryptionInfo, Envelope, FileRole, IndexInfo, Kdf, KeyFile, Manifest, PrivateKey, Recipient, Recipients,
+    ToolInfo, Trigger,
 };
 use cadangkan_core::{
     BackupId, Fingerprint, Frame, Name, ObjectKind, ObjectName, ObjectReport, Section, Selection, Timestamp,
@@ -36,9 +36,8 @@ fn main() -> Result<()> {
         frames: statements(),
     };
     write(&folder, &statements, Codec::new(CodecKind::Zstd, Some(19))?)?;
-    let folder_of_encrypted = folder.join("encrypted");
-    std::fs::create_dir_all(&folder_of_encrypted)?;
-    encrypted(&folder_of_encrypted, &statements, Codec::new(CodecKind::Zstd, None)?)?;
+    encrypted(&folder.join("encrypted"), &statements, Codec::new(CodecKind::Zstd, None)?)?;
+    openssl(&folder.join("openssl"), &statements, Codec::new(CodecKind::Zstd, None)?)?;
     for payload in [&image, &statements] {
         std::fs::write(
             folder.join(format!("{}.checksum", payload.name)),
@@ -123,10 +122,37 @@ fn encrypted(folder: &Path, payload: &Payload, codec: Codec) -> Result<()> {
         Recipient::PublicKey(private.public()),
         Recipient::KeyFile(key.clone()),
     ])?;
-    let data_key = DataKey::generate()?;
-    let keys = recipients.wrap(&data_key)?;
+    let envelope = Envelope::new(CipherKind::Aes256Gcm, &recipients)?;
+    write_sealed(folder, payload, codec, &envelope, true)?;
+    std::fs::write(folder.join("passphrase-argon2id.txt"), PASSPHRASES[0])?;
+    std::fs::write(folder.join("passphrase-pbkdf2.txt"), PASSPHRASES[1])?;
+    std::fs::write(folder.join("private-key.txt"), private.to_text()?.as_bytes())?;
+    std::fs::write(folder.join("key-file.txt"), key.to_text().as_bytes())?;
+    Ok(())
+}
+
+/// Writes the same in OpenSSL's form.
+fn openssl(folder: &Path, payload: &Payload, codec: Codec) -> Result<()> {
+    const PASSPHRASE: &str = "correct horse battery staple";
+    let passphrase =
+        Recipient::Passphrase(Zeroizing::new(PASSPHRASE.to_owned()), Kdf::Pbkdf2Sha256 { iterations: 5000 });
+    let envelope = Envelope::new(CipherKind::OpenSsl, &Recipients::new(&[passphrase])?)?;
+    write_sealed(folder, payload, codec, &envelope, false)?;
+    std::fs::write(folder.join("passphrase.txt"), PASSPHRASE)?;
+    Ok(())
+}
+
+/// Writes an encrypted archive, its index and manifest.
+fn write_sealed(
+    folder: &Path,
+    payload: &Payload,
+    codec: Codec,
+    envelope: &Envelope,
+    hides_names: bool,
+) -> Result<()> {
+    std::fs::create_dir_all(folder)?;
     let (mut archive, mut encoder) = (Vec::new(), codec.encoder()?);
-    let sealer = Sealer::new(&data_key, FileRole::Archive, &keys)?;
+    let sealer = envelope.sealer(FileRole::Archive)?;
     let mut writer = ArchiveWriter::new(codec, Some(sealer), |bytes: &[u8]| {
         archive.extend_from_slice(bytes);
         Ok(())
@@ -135,23 +161,20 @@ fn encrypted(folder: &Path, payload: &Payload, codec: Codec) -> Result<()> {
         writer.append(&encoder.encode(frame, Vec::new())?)?;
     }
     let mut summary = writer.finish()?;
-    summary.index = seal_bytes(&data_key, FileRole::Index, &keys, &summary.index)?;
+    summary.index = envelope.seal(FileRole::Index, &summary.index)?;
     let file = format!("{}.{}.enc", payload.name, codec.kind().extension());
     let mut manifest = manifest(payload, codec, &file, &summary)?;
     manifest.encryption = EncryptionInfo {
-        cipher: CipherKind::Aes256Gcm.as_str().into(),
+        cipher: envelope.cipher().as_str().into(),
         plain_bytes: Some(summary.plain_bytes),
-        keys,
+        iterations: envelope.iterations(),
+        keys: envelope.keys().to_vec(),
         ..EncryptionInfo::none()
     };
-    manifest.hide(&data_key, true)?;
+    manifest.hide(envelope.data_key(), hides_names)?;
     std::fs::write(folder.join(&file), &archive)?;
     std::fs::write(folder.join(format!("{file}.index")), &summary.index)?;
     std::fs::write(folder.join(file + Manifest::SUFFIX), manifest.to_bytes()?)?;
-    std::fs::write(folder.join("passphrase-argon2id.txt"), PASSPHRASES[0])?;
-    std::fs::write(folder.join("passphrase-pbkdf2.txt"), PASSPHRASES[1])?;
-    std::fs::write(folder.join("private-key.txt"), private.to_text()?.as_bytes())?;
-    std::fs::write(folder.join("key-file.txt"), key.to_text().as_bytes())?;
     Ok(())
 }
 

@@ -135,8 +135,8 @@ fn side_base<'a>(key: &'a str, kinds: &[SideKind]) -> Option<&'a str> {
 }
 
 fn without_cipher(key: &str) -> &str {
-    let kind = CipherKind::of_file(key);
-    kind.and_then(|kind| key.strip_suffix(&dotted(kind.extension()))).unwrap_or(key)
+    let extension = CipherKind::extension_of(key);
+    extension.and_then(|extension| key.strip_suffix(&dotted(extension))).unwrap_or(key)
 }
 
 fn dotted(extension: &str) -> String {

@@ -60,3 +60,12 @@ pub(crate) fn known_cipher(cipher: &str) -> Result<()> {
             .hint("update this program")
     })
 }
+
+/// Refuses a file that does not say who opens it: one in OpenSSL's form is nothing without its manifest.
+pub(crate) fn manifest_is_missing() -> Error {
+    let message =
+        "a file in OpenSSL's form says neither who opens it nor whether it was changed: its manifest does";
+    Error::new(ErrorKind::Unsupported, message).hint(
+        "put its manifest, ….meta.json, beside it; or decrypt it with `openssl enc -d -aes-256-cbc -pbkdf2 -iter 600000 -in <file>`, and give what comes out to --file",
+    )
+}

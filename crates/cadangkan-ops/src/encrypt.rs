@@ -52,6 +52,7 @@ impl<'a> Sealing<'a> {
             cipher: self.envelope.cipher().as_str().to_owned(),
             plain_bytes: Some(plain_bytes),
             keys: self.envelope.keys().to_vec(),
+            iterations: self.envelope.iterations(),
             hidden: None,
             other: Map::new(),
         };

@@ -178,7 +178,7 @@ fn zip(context: &Context<'_>, source: &Source<'_>, key: &Key, writer: &mut dyn S
 }
 
 fn plain_name(file: &str, source: &Source<'_>) -> String {
-    let cipher = CipherKind::of_file(file).map_or("", CipherKind::extension);
+    let cipher = CipherKind::extension_of(file).unwrap_or_default();
     let endings = [cipher, source.codec().extension()].map(|ending| format!(".{ending}"));
     endings.iter().fold(file, |file, ending| file.strip_suffix(ending).unwrap_or(file)).to_owned()
 }

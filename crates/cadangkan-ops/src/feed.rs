@@ -57,6 +57,9 @@ pub(crate) fn feed(
     take: Take<'_>,
 ) -> Result<Seen> {
     let Some(index) = source.index() else {
+        if !source.proves_each_piece() {
+            checksum(source, control)?;
+        }
         let mut stored = source.read_hashed()?;
         let raw_bytes = in_order(source.codec(), &mut stored, source.raw_bytes(), control, take)?;
         return seen(source, stored.into_stored(), raw_bytes);

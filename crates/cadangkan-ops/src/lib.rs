@@ -37,6 +37,7 @@ mod tee;
 mod transfer;
 pub mod trial;
 pub mod verify;
+mod wanted;
 
 pub use context::{Context, Database, Place};
 pub use index_backup::COMBINED_TAG;

@@ -164,7 +164,7 @@ impl ArchiveName {
 pub(crate) fn side_key(archive: &Key, extension: &str, ending: &str) -> Result<Key> {
     let name = archive.file_name();
     let base = name.strip_suffix(&format!(".{extension}")).unwrap_or(name);
-    let cipher = CipherKind::of_file(name).map(|cipher| format!(".{}", cipher.extension()));
+    let cipher = CipherKind::extension_of(name).map(|cipher| format!(".{cipher}"));
     archive.sibling(&format!("{base}.{ending}{}", cipher.unwrap_or_default()))
 }
 

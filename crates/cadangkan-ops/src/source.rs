@@ -14,13 +14,15 @@ use cadangkan_catalog::{BackupFilter, BackupStatus};
 use cadangkan_core::{BackupId, Control, Error, ErrorKind, Level, Name, Result};
 use cadangkan_storage::Key;
 
-use crate::cover::{Cover, HashedArchive, StoredBytes, known_cipher, open_beside};
+use crate::cover::{Cover, HashedArchive, StoredBytes, known_cipher, manifest_is_missing, open_beside};
 use crate::feed::Seen;
-use crate::index_backup::COMBINED_TAG;
 use crate::manifests::{manifests, read_manifest, read_manifests};
 use crate::measured::Measured;
 use crate::naming::{INDEX_SUFFIX, MANIFEST_SUFFIX, database_folder};
+use crate::wanted::not_found;
 use crate::{Context, Place, side};
+
+pub use crate::wanted::Wanted;
 
 /// An archive, with what is known of it.
 ///
@@ -34,42 +36,6 @@ pub struct Source<'a> {
     index: Option<Index>,
     /// Whether it is one of several databases in the archive.
     is_part: bool,
-}
-
-/// Which backup of a configured database is meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted<'a> {
-    /// The one with this id.
-    Id(BackupId),
-    /// The newest one.
-    Newest,
-    /// The newest one of this database, where the configured name stands for many; alone, or with others.
-    NewestOf(&'a str),
-    /// The newest one that holds several databases.
-    NewestCombined,
-}
-
-impl Wanted<'_> {
-    fn id(self) -> Option<BackupId> {
-        if let Wanted::Id(id) = self { Some(id) } else { None }
-    }
-
-    /// How the catalog finds the newest one of a database.
-    pub fn newest(self, database: &Name) -> BackupFilter {
-        let original = if let Wanted::NewestOf(name) = self { Some(name.to_owned()) } else { None };
-        let tag = (self == Wanted::NewestCombined).then(|| COMBINED_TAG.to_owned());
-        let database = Some(database.clone());
-        BackupFilter { database, original, tag, descending: true, limit: Some(1), ..BackupFilter::default() }
-    }
-
-    fn fits(self, manifest: &Manifest) -> bool {
-        match self {
-            Wanted::Id(id) => manifest.backup_id == id,
-            Wanted::Newest => true,
-            Wanted::NewestOf(name) => manifest.holds(name),
-            Wanted::NewestCombined => !manifest.databases.is_empty(),
-        }
-    }
 }
 
 #[derive(Clone)]
@@ -254,23 +220,34 @@ impl<'a> Source<'a> {
         if let Some(cipher) = cipher {
             known_cipher(cipher)?;
         }
-        let newer = expected.map(|encryption| encryption.keys.as_slice()).filter(|keys| !keys.is_empty());
-        let whose = self.manifest.as_ref().map(|manifest| &manifest.database_name);
-        let mut data_key = None;
+        let newer = expected.map(|encryption| encryption.keys.clone()).filter(|keys| !keys.is_empty());
+        let begin = self.read_stored(Some(0..SealedFile::LONGEST_HEADER.min(self.size)))?;
+        let location = self.location();
+        let (mut data_key, manifest) = (None, &mut self.manifest);
         let unlock = |wraps: &[Wrap]| {
-            let key = context.keys.unlock(whose, newer.unwrap_or(wraps))?;
+            let wraps = newer.as_deref().unwrap_or(wraps);
+            if wraps.is_empty() {
+                return Err(manifest_is_missing());
+            }
+            let whose = manifest.as_ref().map(|manifest| &manifest.database_name);
+            let key = context.keys.unlock(whose, wraps)?;
+            manifest.iter_mut().try_for_each(|manifest| manifest.reveal(&key))?;
             data_key = Some(key.clone());
             Ok(key)
         };
-        let begin = self.read_stored(Some(0..SealedFile::LONGEST_HEADER.min(self.size)))?;
         let opened = SealedFile::open(begin, self.size, FileRole::Archive, unlock);
-        let file = opened.map_err(|error| error.context("backup", self.location()))?;
+        let file = opened.map_err(|error| error.context("backup", location))?;
         let Some(data_key) = data_key else { return Ok(()) };
-        if let Some(manifest) = &mut self.manifest {
-            manifest.reveal(&data_key)?;
-        }
         self.cover = Cover::Opened { file, data_key };
         Ok(())
+    }
+
+    /// Whether bytes of it that were changed show themselves before the end, as frames do by the index, or encrypted chunks.
+    pub(crate) fn proves_each_piece(&self) -> bool {
+        match &self.cover {
+            Cover::Opened { file, .. } => file.proves_itself() || self.index.is_some(),
+            Cover::Plain | Cover::Closed => true,
+        }
     }
 
     /// The databases, where the archive holds several.
@@ -571,29 +548,4 @@ fn read_file(path: &Path, range: Option<Range<u64>>) -> Result<Box<dyn Read + Se
         Ok(Box::new(file.take(range.end.saturating_sub(range.start))))
     };
     open().map_err(|error| Error::io("cannot read", error).context("path", path.display()))
-}
-
-pub(crate) fn not_found(database: &Name, wanted: Wanted<'_>) -> Error {
-    let message = match wanted {
-        Wanted::Id(id) => format!("\"{database}\" has no backup {id}"),
-        Wanted::Newest => format!("\"{database}\" has no backup yet"),
-        Wanted::NewestOf(name) => {
-            format!("\"{database}\" has no backup of its database {} yet", name.escape_debug())
-        }
-        Wanted::NewestCombined => format!("\"{database}\" has no backup yet that holds several databases"),
-    };
-    let hint = match wanted {
-        Wanted::Newest => format!(
-            "make one with `cadangkan backup {database}`, or bring back what a storage holds with `cadangkan adopt <storage>`"
-        ),
-        Wanted::NewestCombined => {
-            format!(
-                "make one with `cadangkan backup {database} --combined`, or name one database with --database"
-            )
-        }
-        Wanted::Id(_) | Wanted::NewestOf(_) => {
-            format!("`cadangkan backups list {database}` shows what there is")
-        }
-    };
-    Error::new(ErrorKind::NotFound, message).hint(hint)
 }

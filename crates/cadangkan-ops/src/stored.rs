@@ -52,7 +52,7 @@ pub fn locate(
     }
     match problem {
         Some(error) if copies.is_empty() => Err(error),
-        None if copies.is_empty() => Err(crate::source::not_found(database, wanted)),
+        None if copies.is_empty() => Err(crate::wanted::not_found(database, wanted)),
         _ => Ok(copies),
     }
 }

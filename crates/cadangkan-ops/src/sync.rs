@@ -15,8 +15,9 @@ use crate::draft::check_place;
 use crate::manifests::read_manifest;
 use crate::naming::{MANIFEST_SUFFIX, database_folder};
 use crate::run::{Outcome, RunDescription, record};
-use crate::source::{Wanted, not_found};
+use crate::source::Wanted;
 use crate::transfer::{Fault, transfer};
+use crate::wanted::not_found;
 use crate::{Context, Place, index_backup};
 
 /// A storage that should hold every backup of a database.

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cadangkan_core::{Error, ErrorKind, Result};
 use ring::aead::{AES_256_GCM, CHACHA20_POLY1305, LessSafeKey, UnboundKey};
@@ -7,19 +8,31 @@ use ring::hkdf::{HKDF_SHA256, Salt};
 use ring::rand::{SecureRandom, SystemRandom};
 use zeroize::Zeroizing;
 
+use super::cbc::FileKey;
+
 /// Length of a file key of age, in bytes.
 pub(super) const AGE_KEY_BYTES: usize = 16;
 /// Length of every other symmetric key, in bytes.
 pub(super) const KEY_BYTES: usize = 32;
 
 /// The random 256-bit key of one backup. Never shown; cleared from memory when it is dropped.
+///
+/// For files in OpenSSL's form, whose keys come from a passphrase, it knows those once they were written, or the manifest
+/// was revealed.
 #[derive(Clone)]
-pub struct DataKey(pub(super) Zeroizing<[u8; KEY_BYTES]>);
+pub struct DataKey {
+    key: Zeroizing<[u8; KEY_BYTES]>,
+    files: Arc<Mutex<Vec<FileKey>>>,
+}
 
 impl DataKey {
+    pub(super) fn new(key: Zeroizing<[u8; KEY_BYTES]>) -> Self {
+        DataKey { key, files: Arc::default() }
+    }
+
     /// Takes a new one from the system's random numbers.
     pub fn generate() -> Result<Self> {
-        Ok(DataKey(Zeroizing::new(random()?)))
+        Ok(DataKey::new(Zeroizing::new(random()?)))
     }
 
     /// Takes a new one that age can keep: its keys have 128 bits.
@@ -32,18 +45,33 @@ impl DataKey {
         let mut key = Zeroizing::new([0; KEY_BYTES]);
         let [begin @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = &mut *key;
         *begin = *file_key;
-        DataKey(key)
+        DataKey::new(key)
     }
 
     /// The key as age has it.
     pub(super) fn age_file_key(&self) -> &[u8] {
-        self.0.first_chunk::<AGE_KEY_BYTES>().map_or(&[], <[u8; AGE_KEY_BYTES]>::as_slice)
+        self.key.first_chunk::<AGE_KEY_BYTES>().map_or(&[], <[u8; AGE_KEY_BYTES]>::as_slice)
+    }
+
+    /// The bytes themselves.
+    pub(super) fn bytes(&self) -> &[u8; KEY_BYTES] {
+        &self.key
+    }
+
+    /// Keeps the key of a file in OpenSSL's form.
+    pub(crate) fn learn(&self, file: FileKey) {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner).push(file);
+    }
+
+    /// The keys of files in OpenSSL's form that it knows.
+    pub(crate) fn files(&self) -> Vec<FileKey> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Derives the key of one file of the backup. The salt is random and stands in the file's header, so that no two
     /// files, and no two attempts at one, are sealed under one key.
     pub(super) fn of_file(&self, salt: &[u8; KEY_BYTES], role: &str) -> Result<LessSafeKey> {
-        aead_key(&*derive(salt, self.0.as_slice(), &format!("cadangkan file {role}"))?)
+        aead_key(&*derive(salt, self.key.as_slice(), &format!("cadangkan file {role}"))?)
     }
 }
 

@@ -11,30 +11,33 @@ pub enum CipherKind {
     Aes256Gcm,
     /// The form of age, which its tools open: ChaCha20-Poly1305 in chunks.
     Age,
+    /// The form of `openssl enc`: AES-256-CBC under a key that PBKDF2 makes of the passphrase.
+    OpenSsl,
 }
 
 impl CipherKind {
     /// All kinds, the default first.
-    pub const ALL: [CipherKind; 2] = [CipherKind::Aes256Gcm, CipherKind::Age];
+    pub const ALL: [CipherKind; 3] = [CipherKind::Aes256Gcm, CipherKind::Age, CipherKind::OpenSsl];
 
     /// The word in configuration and manifest.
     pub fn as_str(self) -> &'static str {
         match self {
             CipherKind::Aes256Gcm => "aes-256-gcm",
             CipherKind::Age => "age",
+            CipherKind::OpenSsl => "openssl",
         }
     }
 
-    /// The kind whose files' names end like this one.
-    pub fn of_file(name: &str) -> Option<CipherKind> {
+    /// The extension of a cipher in which a file's name ends.
+    pub fn extension_of(name: &str) -> Option<&'static str> {
         let extension = name.rsplit_once('.')?.1;
-        CipherKind::ALL.into_iter().find(|kind| kind.extension() == extension)
+        CipherKind::ALL.into_iter().map(CipherKind::extension).find(|known| *known == extension)
     }
 
     /// Ends the file's name, without a dot.
     pub fn extension(self) -> &'static str {
         match self {
-            CipherKind::Aes256Gcm => "enc",
+            CipherKind::Aes256Gcm | CipherKind::OpenSsl => "enc",
             CipherKind::Age => "age",
         }
     }

@@ -4,6 +4,7 @@
 //! derived from that one; the data key itself is kept wrapped, once for each passphrase and key that may open the
 //! backup. `FORMAT.md` says every byte.
 
+mod cbc;
 mod chunk;
 mod data_key;
 mod header;
@@ -12,6 +13,7 @@ mod open;
 mod seal;
 mod wrap;
 
+pub(crate) use cbc::FileKey;
 pub use data_key::DataKey;
 pub use header::FileRole;
 pub use kind::CipherKind;

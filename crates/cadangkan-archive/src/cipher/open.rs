@@ -4,16 +4,18 @@ use std::ops::Range;
 use cadangkan_core::{Error, Result};
 
 use super::DataKey;
-use super::chunk::{CHUNK, ChunkKey, SEALED_CHUNK, TAG};
-use super::header::{FileRole, Header, damaged};
+use super::cbc::BLOCK;
+use super::chunk::{CHUNK, SEALED_CHUNK, TAG};
+use super::header::{BodyKey, FileRole, Header, damaged};
 use super::wrap::Wrap;
 
 /// An encrypted file whose key is known: tells where its plain bytes lie, and decrypts them.
 #[derive(Clone)]
 pub struct SealedFile {
-    key: std::sync::Arc<ChunkKey>,
+    key: BodyKey,
     header: u64,
     plain: u64,
+    stored: u64,
 }
 
 impl SealedFile {
@@ -37,11 +39,22 @@ impl SealedFile {
         unlock: impl FnOnce(&[Wrap]) -> Result<DataKey>,
     ) -> Result<Self> {
         let header = Header::read(&mut reader)?;
-        let plain = plain_length(header.length() as u64, stored_bytes)
-            .ok_or_else(|| damaged("an encrypted file has a length that it cannot have"))?;
         let data_key = unlock(header.keys())?;
-        let key = std::sync::Arc::new(header.chunk_key(&data_key, role)?);
-        Ok(SealedFile { key, header: header.length() as u64, plain })
+        let key = header.body_key(&data_key, role)?;
+        let length = header.length() as u64;
+        let plain = match &key {
+            BodyKey::Chunks(_) => plain_length(length, stored_bytes),
+            BodyKey::OpenSsl(file) => {
+                Some(file.plain_bytes).filter(|_| file.stored_bytes() == Some(stored_bytes))
+            }
+        };
+        let plain = plain.ok_or_else(|| damaged("an encrypted file has a length that it cannot have"))?;
+        Ok(SealedFile { key, header: length, plain, stored: stored_bytes })
+    }
+
+    /// Tells whether bytes of it that were changed do not decrypt. Where not, its checksum has to be compared.
+    pub fn proves_itself(&self) -> bool {
+        matches!(self.key, BodyKey::Chunks(_))
     }
 
     /// Its plain bytes.
@@ -52,8 +65,9 @@ impl SealedFile {
     /// Where the stored bytes lie that hold these plain ones: whole chunks.
     pub fn stored(&self, plain: &Range<u64>) -> Range<u64> {
         let (first, behind) = self.chunks(plain);
-        let at = |chunk: u64| self.header + chunk * SEALED_CHUNK as u64;
-        at(first)..at(behind).min(self.stored_bytes())
+        let at = |chunk: u64| self.header + chunk * self.sealed_chunk() as u64;
+        let end = if behind == self.count() { self.stored } else { at(behind) };
+        at(first) - self.before(first) as u64..end
     }
 
     /// Decrypts a range of plain bytes from a reader that gives the [`stored`](Self::stored) ones. A range beyond the
@@ -63,7 +77,18 @@ impl SealedFile {
         let skipped = usize::try_from(plain.start.saturating_sub(next * CHUNK as u64)).unwrap_or(CHUNK);
         let left = plain.end.min(self.plain).saturating_sub(plain.start);
         let file = self.clone();
-        PlainReader { stored, file, next, behind, buffer: Vec::new(), start: skipped, end: 0, skipped, left }
+        PlainReader {
+            stored,
+            file,
+            next,
+            behind,
+            previous: None,
+            buffer: Vec::new(),
+            start: skipped,
+            end: 0,
+            skipped,
+            left,
+        }
     }
 
     /// Decrypts a whole file that is in memory, after its header was read from it.
@@ -81,8 +106,20 @@ impl SealedFile {
         if skipped == self.header { Ok(()) } else { Err(damaged("an encrypted file ends in its header")) }
     }
 
-    fn stored_bytes(&self) -> u64 {
-        self.header + self.plain + self.count() * TAG as u64
+    /// Bytes of each stored chunk but the last.
+    fn sealed_chunk(&self) -> usize {
+        match self.key {
+            BodyKey::Chunks(_) => SEALED_CHUNK,
+            BodyKey::OpenSsl(_) => CHUNK,
+        }
+    }
+
+    /// Bytes before a chunk that are needed to open it.
+    fn before(&self, chunk: u64) -> usize {
+        match self.key {
+            BodyKey::OpenSsl(_) if chunk > 0 => BLOCK,
+            _ => 0,
+        }
     }
 
     fn count(&self) -> u64 {
@@ -123,6 +160,8 @@ pub struct PlainReader<R> {
     file: SealedFile,
     next: u64,
     behind: u64,
+    /// The stored block before the next chunk, where that is needed.
+    previous: Option<[u8; BLOCK]>,
     buffer: Vec<u8>,
     start: usize,
     end: usize,
@@ -140,16 +179,26 @@ impl<R: Read> PlainReader<R> {
     fn fill(&mut self) -> Result<()> {
         let last = self.file.count() - 1;
         let is_last = self.next == last;
+        let sealed_chunk = self.file.sealed_chunk();
         let length = match is_last {
-            true => self.file.plain - last * CHUNK as u64 + TAG as u64,
-            false => SEALED_CHUNK as u64,
+            true => self.file.stored - self.file.header - last * sealed_chunk as u64,
+            false => sealed_chunk as u64,
         };
+        if self.previous.is_none() && self.file.before(self.next) > 0 {
+            let mut block = [0; BLOCK];
+            self.stored.read_exact(&mut block).map_err(ended)?;
+            self.previous = Some(block);
+        }
         self.buffer.resize(usize::try_from(length).unwrap_or(SEALED_CHUNK), 0);
-        self.stored.read_exact(&mut self.buffer).map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => damaged("an encrypted file ends too early"),
-            _ => unreadable(error),
-        })?;
-        let plain = self.file.key.open(self.next, is_last, &mut self.buffer)?;
+        self.stored.read_exact(&mut self.buffer).map_err(ended)?;
+        let plain = match &self.file.key {
+            BodyKey::Chunks(key) => key.open(self.next, is_last, &mut self.buffer)?,
+            BodyKey::OpenSsl(key) => {
+                let last_block = self.buffer.last_chunk().copied();
+                let previous = std::mem::replace(&mut self.previous, last_block);
+                key.open(previous.as_ref(), is_last, &mut self.buffer)?
+            }
+        };
         let skipped = std::mem::take(&mut self.skipped);
         (self.start, self.end) = (skipped.min(plain.len()), plain.len());
         self.next += 1;
@@ -175,6 +224,13 @@ impl<R: Read> Read for PlainReader<R> {
 impl<R> std::fmt::Debug for PlainReader<R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PlainReader").field("chunk", &self.next).finish_non_exhaustive()
+    }
+}
+
+fn ended(error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => damaged("an encrypted file ends too early"),
+        _ => unreadable(error),
     }
 }
 

@@ -1,5 +1,6 @@
 use cadangkan_core::Result;
 
+use super::cbc::{FileSealing, Password};
 use super::chunk::{CHUNK, ChunkKey};
 use super::header::{Age, FileRole, Own};
 use super::wrap::{Recipients, Wrap};
@@ -7,7 +8,7 @@ use super::{CipherKind, DataKey};
 
 /// Encrypts one file from its begin to its end, in 64 KiB of memory and what it was last given.
 pub struct Sealer {
-    key: ChunkKey,
+    seals: Seals,
     number: u64,
     /// Plain bytes that are not sealed yet: a whole chunk waits until it is known not to be the last one.
     pending: Vec<u8>,
@@ -17,21 +18,32 @@ pub struct Sealer {
     given: bool,
 }
 
+enum Seals {
+    Chunks(ChunkKey),
+    OpenSsl(FileSealing),
+}
+
 impl Sealer {
     /// Begins a file that the data key opens, which `keys` have.
     pub fn new(data_key: &DataKey, role: FileRole<'_>, keys: &[Wrap]) -> Result<Self> {
         let (header, sealed) = Own::make(keys)?;
-        Ok(Sealer::begin_with(header.chunk_key(data_key, role)?, sealed))
+        Ok(Sealer::begin_with(Seals::Chunks(header.chunk_key(data_key, role)?), sealed))
     }
 
     /// The same in the form of age, with its stanzas.
     fn of_age(data_key: &DataKey, stanzas: &[Wrap]) -> Result<Self> {
         let (header, sealed) = Age::make(data_key, stanzas)?;
-        Ok(Sealer::begin_with(header.chunk_key(data_key)?, sealed))
+        Ok(Sealer::begin_with(Seals::Chunks(header.chunk_key(data_key)?), sealed))
     }
 
-    fn begin_with(key: ChunkKey, sealed: Vec<u8>) -> Self {
-        Sealer { key, number: 0, pending: Vec::with_capacity(CHUNK), sealed, given: false }
+    /// The same in the form of OpenSSL; the data key learns what opens it.
+    fn of_openssl(data_key: &DataKey, password: &Password, role: FileRole<'_>) -> Result<Self> {
+        let (sealing, sealed) = FileSealing::begin(password, role, data_key)?;
+        Ok(Sealer::begin_with(Seals::OpenSsl(sealing), sealed))
+    }
+
+    fn begin_with(seals: Seals, sealed: Vec<u8>) -> Self {
+        Sealer { seals, number: 0, pending: Vec::with_capacity(CHUNK), sealed, given: false }
     }
 
     /// Takes plain bytes, and gives the sealed ones that come next; none at times.
@@ -66,7 +78,10 @@ impl Sealer {
     fn flush(&mut self, is_last: bool) -> Result<()> {
         let from = self.sealed.len();
         self.sealed.extend_from_slice(&self.pending);
-        self.key.seal(self.number, is_last, &mut self.sealed, from)?;
+        match &mut self.seals {
+            Seals::Chunks(key) => key.seal(self.number, is_last, &mut self.sealed, from)?,
+            Seals::OpenSsl(sealing) => sealing.seal(is_last, &mut self.sealed, from),
+        }
         self.pending.clear();
         self.number += 1;
         Ok(())
@@ -80,12 +95,17 @@ impl std::fmt::Debug for Sealer {
 }
 
 /// What all files of one backup are sealed with: its data key, and that key wrapped for each who may open it.
-#[derive(Debug)]
 pub struct Envelope {
-    cipher: CipherKind,
+    form: Form,
     data_key: DataKey,
     keys: Vec<Wrap>,
-    stanzas: Vec<Wrap>,
+}
+
+/// The form of its files, and what of it is not in the data key.
+enum Form {
+    Own,
+    Age(Vec<Wrap>),
+    OpenSsl(Password),
 }
 
 impl Envelope {
@@ -93,20 +113,30 @@ impl Envelope {
     ///
     /// Fails with `Configuration` where the cipher cannot keep it for these recipients together.
     pub fn new(cipher: CipherKind, recipients: &Recipients) -> Result<Self> {
-        let (data_key, stanzas) = match cipher {
-            CipherKind::Aes256Gcm => (DataKey::generate()?, Vec::new()),
+        let (data_key, form) = match cipher {
+            CipherKind::Aes256Gcm => (DataKey::generate()?, Form::Own),
             CipherKind::Age => {
                 let data_key = DataKey::generate_for_age()?;
                 let stanzas = recipients.stanzas(&data_key)?;
-                (data_key, stanzas)
+                (data_key, Form::Age(stanzas))
             }
+            CipherKind::OpenSsl => (DataKey::generate()?, Form::OpenSsl(recipients.password()?)),
         };
-        Ok(Envelope { cipher, keys: recipients.wrap(&data_key)?, data_key, stanzas })
+        Ok(Envelope { form, keys: recipients.wrap(&data_key)?, data_key })
     }
 
     /// The cipher.
     pub fn cipher(&self) -> CipherKind {
-        self.cipher
+        match self.form {
+            Form::Own => CipherKind::Aes256Gcm,
+            Form::Age(_) => CipherKind::Age,
+            Form::OpenSsl(_) => CipherKind::OpenSsl,
+        }
+    }
+
+    /// Rounds of PBKDF2, which OpenSSL has to be told.
+    pub fn iterations(&self) -> Option<u32> {
+        if let Form::OpenSsl(password) = &self.form { Some(password.iterations) } else { None }
     }
 
     /// The data key.
@@ -121,15 +151,22 @@ impl Envelope {
 
     /// Begins a file.
     pub fn sealer(&self, role: FileRole<'_>) -> Result<Sealer> {
-        match self.cipher {
-            CipherKind::Aes256Gcm => Sealer::new(&self.data_key, role, &self.keys),
-            CipherKind::Age => Sealer::of_age(&self.data_key, &self.stanzas),
+        match &self.form {
+            Form::Own => Sealer::new(&self.data_key, role, &self.keys),
+            Form::Age(stanzas) => Sealer::of_age(&self.data_key, stanzas),
+            Form::OpenSsl(password) => Sealer::of_openssl(&self.data_key, password, role),
         }
     }
 
     /// Seals a small file at once.
     pub fn seal(&self, role: FileRole<'_>, plain: &[u8]) -> Result<Vec<u8>> {
         whole(self.sealer(role)?, plain)
+    }
+}
+
+impl std::fmt::Debug for Envelope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Envelope").field("cipher", &self.cipher()).finish_non_exhaustive()
     }
 }
 

@@ -96,6 +96,9 @@ pub struct EncryptionInfo {
     /// The data key, wrapped for each who may open the backup: these count, newer than those in the files.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<Wrap>,
+    /// Rounds of PBKDF2 that OpenSSL has to be told, where files are in its form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iterations: Option<u32>,
     /// What the manifest keeps to itself, encrypted, as base64; see [`Manifest::hide`](crate::Manifest::hide).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hidden: Option<String>,
@@ -114,6 +117,7 @@ impl EncryptionInfo {
             cipher: EncryptionInfo::NONE.into(),
             plain_bytes: None,
             keys: Vec::new(),
+            iterations: None,
             hidden: None,
             other: Map::new(),
         }

@@ -237,6 +237,59 @@ fn age_refuses_whom_it_cannot_keep_a_key_for() {
     }
 }
 
+fn openssl(text: &str) -> Result<Envelope> {
+    let kdf = Kdf::Pbkdf2Sha256 { iterations: 1000 };
+    let passphrase = Recipient::Passphrase(Zeroizing::new(text.to_owned()), kdf);
+    Envelope::new(CipherKind::OpenSsl, &Recipients::new(&[passphrase]).unwrap())
+}
+
+#[test]
+fn the_form_of_openssl_comes_back_whole_and_in_ranges() {
+    for length in [0, 1, 15, 16, 17, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 3 * CHUNK + 5] {
+        let envelope = openssl("correct horse").unwrap();
+        let plain = content(length);
+        let sealed = envelope.seal(FileRole::Archive, &plain).unwrap();
+        assert!(SealedFile::is_one(&sealed) && sealed.len() == (length / 16 + 2) * 16);
+        let opened = |bytes: &[u8], role| {
+            SealedFile::open(bytes, bytes.len() as u64, role, |_| Ok(envelope.data_key().clone()))
+        };
+        let file = opened(&sealed, FileRole::Archive).unwrap();
+        assert!(file.open_bytes(&sealed).unwrap() == plain && !file.proves_itself(), "{length}");
+        let points = [0, 1, 16, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, length];
+        let points = points.map(|point| point.min(length) as u64);
+        for (start, end) in points.iter().flat_map(|start| points.map(|end| (*start, end))) {
+            let range = start..end.max(start);
+            let stored = file.stored(&range);
+            let mut read = Vec::new();
+            let stored = &sealed[stored.start as usize..stored.end as usize];
+            file.reader(stored, &range).read_to_end(&mut read).unwrap();
+            assert!(read == plain[range.start as usize..range.end as usize], "{length}: {range:?}");
+        }
+        for wrong in
+            [opened(&sealed[..sealed.len() - 16], FileRole::Archive), opened(&sealed, FileRole::Index)]
+        {
+            assert_eq!(wrong.unwrap_err().kind(), ErrorKind::DamagedBackup);
+        }
+        let mut damaged = sealed.clone();
+        *damaged.last_mut().unwrap() ^= 1;
+        assert_eq!(file.open_bytes(&damaged).unwrap_err().kind(), ErrorKind::DamagedBackup);
+    }
+}
+
+#[test]
+fn openssl_refuses_whom_and_what_it_does_not_know() {
+    let public = Recipient::PublicKey(PrivateKey::generate().unwrap().public());
+    let file = Recipient::KeyFile(KeyFile::generate().unwrap());
+    for recipients in [vec![public], vec![file], vec![passphrase("correct horse")]] {
+        let recipients = Recipients::new(&recipients).unwrap();
+        let error = Envelope::new(CipherKind::OpenSsl, &recipients).unwrap_err();
+        assert!(error.kind() == ErrorKind::Configuration && error.advice().is_some(), "{error}");
+    }
+    for text in ["two\nlines", &"long".repeat(300)] {
+        assert_eq!(openssl(text).unwrap_err().kind(), ErrorKind::Configuration);
+    }
+}
+
 /// A file of four chunks, and another one under the same data key.
 fn two_files() -> (DataKey, Vec<u8>, Vec<u8>, Vec<u8>) {
     let data_key = DataKey::generate().unwrap();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use cadangkan_archive::{
     Checksum, CodecKind, FileRole, Identities, Index, Manifest, SealedFile, rebuild_index,
 };
-use cadangkan_core::{ObjectName, Section};
+use cadangkan_core::{ErrorKind, ObjectName, Section};
 use zeroize::Zeroizing;
 
 use crate::support::{read_by_index, read_sequentially};
@@ -145,4 +145,36 @@ fn version_1_encrypted_opens_with_each_of_its_secrets() {
         manifest.reveal(&data_key).unwrap();
         assert_eq!(manifest.objects.len(), 3);
     }
+}
+
+#[test]
+fn version_1_of_openssl_opens_and_its_manifest_is_believed_in_nothing_else() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../golden/v1");
+    let read = |name: &str| std::fs::read(folder.join("openssl").join(name)).unwrap();
+    let name = "statements.sql.zst.enc";
+    let (archive, index) = (read(name), read(&format!("{name}.index")));
+    let manifest = Manifest::from_bytes(&read(&format!("{name}{}", Manifest::SUFFIX))).unwrap();
+    assert_eq!(manifest.encryption.iterations, Some(5000));
+    let mut identities = Identities::default();
+    identities.add_passphrase(Zeroizing::new(String::from_utf8(read("passphrase.txt")).unwrap()));
+    let key = || identities.unwrap(&manifest.encryption.keys).unwrap();
+    let (data_key, mut revealed) = (key(), manifest.clone());
+    let open = |bytes: &[u8], role| {
+        SealedFile::open(bytes, bytes.len() as u64, role, |_| Ok(data_key.clone()))?.open_bytes(bytes)
+    };
+    let damage = |error: cadangkan_core::Error| assert_eq!(error.kind(), ErrorKind::DamagedBackup, "{error}");
+    damage(open(&archive, FileRole::Archive).unwrap_err());
+    revealed.reveal(&data_key).unwrap();
+    let (archive, index) =
+        (open(&archive, FileRole::Archive).unwrap(), open(&index, FileRole::Index).unwrap());
+    let raw = read_by_index(&Index::read(index.as_slice()).unwrap(), &archive).unwrap();
+    let checksum = std::fs::read_to_string(folder.join("statements.sql.checksum")).unwrap();
+    assert_eq!(Checksum::of(&raw).to_string(), checksum.trim_end());
+    // Who changes a file can write its checksum into the manifest, and a new seal, but not what is sealed.
+    let mut forged = manifest.clone();
+    forged.archive.checksum = Checksum::of(b"other");
+    damage(forged.reveal(&key()).unwrap_err());
+    let mut forged = manifest.clone();
+    forged.index.checksum = Checksum::of(b"other");
+    damage(forged.reveal(&key()).unwrap_err());
 }

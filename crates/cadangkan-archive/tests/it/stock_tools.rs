@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use cadangkan_archive::{
-    CipherKind, Codec, CodecKind, Envelope, FileRole, Identities, PrivateKey, Recipient, Recipients,
+    CipherKind, Codec, CodecKind, Envelope, FileRole, Identities, Kdf, PrivateKey, Recipient, Recipients,
     SealedFile, rebuild_index,
 };
 use cadangkan_core::{ErrorKind, ObjectName, Section};
@@ -226,6 +226,65 @@ fn age_and_we_open_each_others_files() {
         let Some(theirs) = output("age", &["-r", &public], &plain) else { return };
         assert!(open_with(&identities, &theirs) == plain, "we read {length} bytes of age as others");
     }
+}
+
+/// OpenSSL opens our files, of every length, and the other way round what it makes has the same bytes.
+#[test]
+fn openssl_opens_our_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("passphrase.txt");
+    std::fs::write(&secret, "größe und 客户\n").unwrap();
+    let pass = format!("file:{}", secret.display());
+    let kdf = Kdf::Pbkdf2Sha256 { iterations: 20_000 };
+    let passphrase = Recipient::Passphrase("größe und 客户".to_owned().into(), kdf);
+    let envelope = Envelope::new(CipherKind::OpenSsl, &Recipients::new(&[passphrase]).unwrap()).unwrap();
+    assert_eq!(envelope.iterations(), Some(20_000));
+    let enc = ["enc", "-aes-256-cbc", "-pbkdf2", "-iter", "20000", "-pass", &pass];
+    for length in [0, 1, 15, 16, 65_535, 65_536, 65_537, 200_000] {
+        let plain: Vec<u8> = (0..length).map(|number| (number / 3 % 251) as u8).collect();
+        let ours = envelope.seal(FileRole::Archive, &plain).unwrap();
+        let Some(opened) = output("openssl", &[&enc[..], &["-d"]].concat(), &ours) else { return };
+        assert!(opened == plain, "openssl read {length} bytes of ours as others");
+        let salt: String = ours[8..16].iter().map(|byte| format!("{byte:02x}")).collect();
+        let Some(theirs) = output("openssl", &[&enc[..], &["-S", &salt]].concat(), &plain) else { return };
+        // With a salt that it is given, OpenSSL 3 leaves out what would say it.
+        assert!(ours.ends_with(&theirs), "{length}");
+    }
+}
+
+/// The script opens what is in OpenSSL's form after it has compared it with what the manifest has sealed.
+#[test]
+fn the_script_of_the_documentation_compares_and_opens_files_of_openssl() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let (script, folder) = (root.join("docs/decrypt.py"), root.join("golden/v1/openssl"));
+    let script = script.display().to_string();
+    let at = |name: &str| folder.join(name).display().to_string();
+    let (archive, secret) = (at("statements.sql.zst.enc"), at("passphrase.txt"));
+    let manifest = format!("{archive}.meta.json");
+    let arguments = |file: &str| {
+        let words = [&script, file, "--passphrase-file", &secret, "--manifest", &manifest];
+        words.map(str::to_owned)
+    };
+    let run_script = |file: &str| run("python3", &arguments(file).each_ref().map(String::as_str), b"");
+    let Some(Output { stdout: plain, .. }) = run_script(&archive) else { return };
+    let Some(raw) = output("zstd", &["-dc"], &plain) else { return };
+    let expected = std::fs::read_to_string(root.join("golden/v1/statements.sql.checksum")).unwrap();
+    assert_eq!(cadangkan_archive::Checksum::of(&raw).to_string(), expected.trim_end());
+    let index = at("statements.sql.zst.enc.index");
+    let index = run_script(&index).unwrap().stdout;
+    assert!(index.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]));
+
+    let folder = tempfile::tempdir().unwrap();
+    let changed = folder.path().join("statements.sql.zst.enc").display().to_string();
+    let mut bytes = std::fs::read(&archive).unwrap();
+    bytes[40] ^= 1;
+    std::fs::write(&changed, bytes).unwrap();
+    let refused = run_script(&changed).unwrap();
+    assert!(!refused.status.success() && refused.stdout.is_empty());
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("damaged"));
+    let refused = run("python3", &[&script, &archive, "--passphrase-file", &secret], b"").unwrap();
+    assert!(!refused.status.success() && refused.stdout.is_empty());
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("--manifest"));
 }
 
 /// age asks for passphrases on a terminal only; this file was made by age 1.1.1.

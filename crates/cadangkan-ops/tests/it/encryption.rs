@@ -4,14 +4,18 @@ use std::io::Read;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use cadangkan_archive::{CipherKind, Identities, Kdf, Manifest, PrivateKey, Recipient, Recipients, Wrap};
+use cadangkan_archive::{
+    Checksum, CipherKind, Identities, Kdf, Manifest, PrivateKey, Recipient, Recipients, Wrap,
+};
 use cadangkan_core::{ErrorKind, NoReporter, Result};
 use cadangkan_engine::DumpRequest;
+use cadangkan_ops::Place;
 use cadangkan_ops::adopt::adopt;
 use cadangkan_ops::backup::BackupRequest;
 use cadangkan_ops::cleanup;
 use cadangkan_ops::encrypt::{Encryption, Keys};
 use cadangkan_ops::export::{Destination, ExportFormat, export};
+use cadangkan_ops::rekey::{Change, rekey};
 use cadangkan_ops::source::Source;
 use cadangkan_ops::stored::preserve;
 use cadangkan_ops::verify::VerifyLevel;
@@ -301,6 +305,111 @@ fn the_cipher_of_age_does_the_same() {
     let all = FakeServer::new();
     farm.restore(&[], &all).unwrap();
     assert_eq!(content(&all), content(&farm.server));
+}
+
+/// A request whose backups `openssl enc` opens.
+fn of_openssl() -> BackupRequest {
+    let kdf = Kdf::Pbkdf2Sha256 { iterations: 1000 };
+    let passphrase = Recipient::Passphrase(Zeroizing::new(PASSPHRASE.to_owned()), kdf);
+    let mut request = encrypted_for(&[passphrase], false);
+    request.encryption.as_mut().unwrap().cipher = CipherKind::OpenSsl;
+    request
+}
+
+#[test]
+fn the_cipher_of_openssl_does_the_same_and_its_keys_change() {
+    let mut farm = Farm::new(100_000);
+    farm.server.write_notes(b"who may do what");
+    let report = farm.back_up_with(&NoReporter, &of_openssl()).unwrap();
+    assert!(report.manifest.archive.file.ends_with(".zst.enc"), "{}", report.manifest.archive.file);
+    assert!(report.manifest.side_files[0].file.ends_with(".notes.txt.enc"));
+    let restored = FakeServer::new();
+    for keys in [Identities::default(), knowing("wrong passphrase")] {
+        farm.keys = keys;
+        assert_eq!(failure(farm.restore(&[], &restored)).kind(), ErrorKind::WrongKey);
+    }
+    farm.keys = knowing(PASSPHRASE);
+    farm.restore(&["wiki_1"], &restored).unwrap();
+    assert_eq!(content(&restored)["wiki"]["wiki_1"], content(&farm.server)["wiki"]["wiki_1"]);
+    let all = FakeServer::new();
+    farm.restore(&[], &all).unwrap();
+    assert_eq!(content(&all), content(&farm.server));
+
+    let private = PrivateKey::generate().unwrap();
+    let recipients = Recipients::new(&[Recipient::PublicKey(private.public())]).unwrap();
+    let locks = farm.folder.path().join("locks");
+    let place = Place { name: &farm.name, storage: &farm.storage };
+    let context = farm.context(&locks, &NoReporter);
+    let report = rekey(&context, &farm.name, &[place], Change::Rotate(&recipients), false).unwrap();
+    assert_eq!(report.changed.len(), 1);
+    let all = FakeServer::new();
+    assert_eq!(failure(farm.restore(&[], &all)).kind(), ErrorKind::WrongKey);
+    farm.keys.add_file(&private.to_text().unwrap()).unwrap();
+    farm.restore(&[], &all).unwrap();
+    assert_eq!(content(&all), content(&farm.server));
+}
+
+/// Nothing in OpenSSL's form tells that a byte was changed; still none that was is restored.
+#[test]
+fn what_was_changed_in_openssls_form_is_refused_before_it_is_loaded() {
+    let mut world = World::new();
+    world.back_up_with(&of_openssl()).unwrap();
+    world.keys = knowing(PASSPHRASE);
+    let target = world.folder.join("restored.db");
+    let damaged = |world: &World| {
+        let error = failure(world.restore_to(&target));
+        assert_eq!(error.kind(), ErrorKind::DamagedBackup, "{error:?}");
+        assert!(!target.exists());
+    };
+    let (archive, index, manifest) =
+        (file(&world, ".enc"), file(&world, ".index"), file(&world, ".meta.json"));
+    let write = |path: &std::path::Path, change: &dyn Fn(&mut Vec<u8>)| {
+        let before = std::fs::read(path).unwrap();
+        let mut bytes = before.clone();
+        change(&mut bytes);
+        assert_ne!(bytes, before);
+        std::fs::write(path, bytes).unwrap();
+        before
+    };
+    let length = std::fs::metadata(&archive).unwrap().len() as usize;
+    for with_index in [true, false] {
+        for position in (0..length).step_by(length / 8) {
+            let before = write(&archive, &|bytes| bytes[position] ^= 0x10);
+            damaged(&world);
+            std::fs::write(&archive, before).unwrap();
+        }
+        let before = write(&archive, &|bytes| {
+            let block = bytes[32..48].to_vec();
+            bytes.splice(48..64, block);
+        });
+        damaged(&world);
+        // Who changes the archive can change what the manifest says of it, and its seal, but not what is sealed.
+        let forged = Checksum::of(&std::fs::read(&archive).unwrap());
+        let good = write(&manifest, &|bytes| {
+            let mut manifest = Manifest::from_bytes(bytes).unwrap();
+            manifest.archive.checksum = forged;
+            *bytes = manifest.to_bytes().unwrap();
+        });
+        damaged(&world);
+        write(&manifest, &|bytes| {
+            let mut manifest = Manifest::from_bytes(bytes).unwrap();
+            manifest.encryption.hidden = None;
+            *bytes = manifest.to_bytes().unwrap();
+        });
+        damaged(&world);
+        std::fs::write(&manifest, good).unwrap();
+        std::fs::write(&archive, before).unwrap();
+        if with_index {
+            std::fs::remove_file(&index).unwrap();
+        }
+    }
+    world.restore_to(&target).unwrap();
+    assert_eq!(fingerprints(engine(&target).as_ref()), world.fingerprints());
+    // Without its manifest it cannot be told from a changed one.
+    std::fs::remove_file(&manifest).unwrap();
+    let error = world.with_context(|context| failure(Source::file(&archive, context).map(drop)));
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.advice().unwrap().contains("openssl enc -d"), "{error:?}");
 }
 
 #[test]

@@ -51,7 +51,7 @@ pub(crate) struct EncryptFlags {
     /// Encrypt with the key of 32 bytes in this file
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
-    /// The cipher: aes-256-gcm, or age, whose own tools open it [default: aes-256-gcm]
+    /// The cipher: aes-256-gcm; or age or openssl, whose own tools open it [default: aes-256-gcm]
     #[arg(long, value_name = "NAME", requires = "encrypts")]
     cipher: Option<String>,
     /// Hide names of tables in the manifest, too

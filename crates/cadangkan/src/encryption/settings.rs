@@ -177,6 +177,8 @@ impl Raw {
     /// How a key is made of the passphrase.
     pub(super) fn kdf(&self) -> Result<Kdf, SettingsError> {
         let kdf = match self.kdf.as_deref() {
+            // `openssl enc` knows no other.
+            None if self.cipher()? == CipherKind::OpenSsl => self.pbkdf2(),
             None | Some("argon2id") => {
                 let Kdf::Argon2id { memory_kib, passes, lanes } = Kdf::default() else {
                     return Ok(Kdf::default());
@@ -189,13 +191,15 @@ impl Raw {
                 let memory_kib = given.transpose()?.unwrap_or(memory_kib);
                 Kdf::Argon2id { memory_kib, passes: self.kdf_passes.unwrap_or(passes), lanes }
             }
-            Some("pbkdf2") => {
-                self.kdf_iterations.map_or(Kdf::PBKDF2, |iterations| Kdf::Pbkdf2Sha256 { iterations })
-            }
+            Some("pbkdf2") => self.pbkdf2(),
             Some(_) => return Err(mistake("kdf", "argon2id or pbkdf2 is needed")),
         };
         kdf.check().map_err(|error| mistake("kdf", error.message()))?;
         Ok(kdf)
+    }
+
+    fn pbkdf2(&self) -> Kdf {
+        self.kdf_iterations.map_or(Kdf::PBKDF2, |iterations| Kdf::Pbkdf2Sha256 { iterations })
     }
 }
 

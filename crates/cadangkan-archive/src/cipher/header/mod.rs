@@ -4,6 +4,7 @@ mod age;
 mod own;
 
 use std::io::Read;
+use std::sync::Arc;
 
 use cadangkan_core::{Error, ErrorKind, Result};
 
@@ -11,6 +12,7 @@ pub(super) use age::Age;
 pub(super) use own::Own;
 
 use super::DataKey;
+use super::cbc::{self, FileKey};
 use super::chunk::ChunkKey;
 use super::wrap::Wrap;
 
@@ -28,7 +30,8 @@ pub enum FileRole<'a> {
 }
 
 impl FileRole<'_> {
-    fn word(self) -> String {
+    /// The word that stands for it in a backup.
+    pub(crate) fn word(self) -> String {
         match self {
             FileRole::Archive => "archive".to_owned(),
             FileRole::Index => "index".to_owned(),
@@ -42,6 +45,15 @@ impl FileRole<'_> {
 pub(super) enum Header {
     Own(Own),
     Age(Age),
+    /// OpenSSL's form has nothing in it but the salt.
+    OpenSsl(Vec<u8>),
+}
+
+/// What opens the bytes behind a header.
+#[derive(Clone)]
+pub(super) enum BodyKey {
+    Chunks(Arc<ChunkKey>),
+    OpenSsl(Arc<FileKey>),
 }
 
 impl Header {
@@ -50,7 +62,9 @@ impl Header {
 
     /// Tells whether a file that begins like this is an encrypted one.
     pub(super) fn is_begun(first_bytes: &[u8]) -> bool {
-        first_bytes.starts_with(own::MAGIC) || first_bytes.starts_with(&age::MAGIC)
+        first_bytes.starts_with(own::MAGIC)
+            || first_bytes.starts_with(&age::MAGIC)
+            || first_bytes.starts_with(cbc::MAGIC)
     }
 
     /// Reads the header from a file's begin, and not a byte more.
@@ -65,6 +79,9 @@ impl Header {
         if magic == age::MAGIC {
             return Age::read(reader).map(Header::Age);
         }
+        if let Some(salt) = magic.strip_prefix(cbc::MAGIC) {
+            return Ok(Header::OpenSsl(salt.to_vec()));
+        }
         Err(damaged("a file is not encrypted, but should be"))
     }
 
@@ -73,6 +90,7 @@ impl Header {
         match self {
             Header::Own(own) => &own.text.keys,
             Header::Age(age) => &age.keys,
+            Header::OpenSsl(_) => &[],
         }
     }
 
@@ -81,14 +99,20 @@ impl Header {
         match self {
             Header::Own(own) => own.length,
             Header::Age(age) => age.length,
+            Header::OpenSsl(salt) => cbc::MAGIC.len() + salt.len(),
         }
     }
 
-    /// What opens the chunks behind it. Fails with `DamagedBackup` when the header is not that of this data key.
-    pub(super) fn chunk_key(&self, data_key: &DataKey, role: FileRole<'_>) -> Result<ChunkKey> {
+    /// What opens the bytes behind it. Fails with `DamagedBackup` when the header is not that of this data key.
+    pub(super) fn body_key(&self, data_key: &DataKey, role: FileRole<'_>) -> Result<BodyKey> {
         match self {
-            Header::Own(own) => own.chunk_key(data_key, role),
-            Header::Age(age) => age.chunk_key(data_key),
+            Header::Own(own) => Ok(BodyKey::Chunks(Arc::new(own.chunk_key(data_key, role)?))),
+            Header::Age(age) => Ok(BodyKey::Chunks(Arc::new(age.chunk_key(data_key)?))),
+            Header::OpenSsl(salt) => {
+                let key = data_key.files().into_iter().find(|key| key.fits(salt, role));
+                let unknown = || damaged("an encrypted file is not one that its manifest knows");
+                key.map(|key| BodyKey::OpenSsl(Arc::new(key))).ok_or_else(unknown)
+            }
         }
     }
 }

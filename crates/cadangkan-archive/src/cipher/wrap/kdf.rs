@@ -1,7 +1,7 @@
 use std::num::NonZeroU32;
 
 use cadangkan_core::{Error, ErrorKind, Result};
-use ring::pbkdf2;
+use ring::pbkdf2::{PBKDF2_HMAC_SHA256, derive};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -84,13 +84,17 @@ impl Kdf {
                     .map_err(failed)?;
             }
             Kdf::Pbkdf2Sha256 { iterations } => {
-                let iterations = NonZeroU32::new(iterations).unwrap_or(NonZeroU32::MIN);
-                let (salt, passphrase) = (salt.as_bytes(), passphrase.as_bytes());
-                pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, iterations, salt, passphrase, key.as_mut_slice());
+                pbkdf2(iterations, passphrase.as_bytes(), salt.as_bytes(), key.as_mut_slice());
             }
         }
         Ok(key)
     }
+}
+
+/// PBKDF2 with HMAC-SHA-256 (RFC 8018).
+pub(in crate::cipher) fn pbkdf2(iterations: u32, passphrase: &[u8], salt: &[u8], key: &mut [u8]) {
+    let iterations = NonZeroU32::new(iterations).unwrap_or(NonZeroU32::MIN);
+    derive(PBKDF2_HMAC_SHA256, iterations, salt, passphrase, key);
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 pub use identities::{Identities, WrongKey};
 pub use kdf::Kdf;
+pub(super) use kdf::pbkdf2;
 pub use keys::{KeyFile, PrivateKey, PublicKey};
 pub use recipients::{Recipient, Recipients};
 
@@ -103,7 +104,7 @@ impl Wrap {
     fn make(kind: WrapKind, key: &[u8; KEY_BYTES], data_key: &DataKey) -> Result<Self> {
         let failed = |_| Error::new(ErrorKind::Internal, "the data key cannot be sealed");
         let nonce: [u8; NONCE_LEN] = random()?;
-        let mut body = Zeroizing::new(*data_key.0);
+        let mut body = Zeroizing::new(*data_key.bytes());
         let tag = aead_key(key)?
             .seal_in_place_separate_tag(
                 Nonce::assume_unique_for_key(nonce),
@@ -131,7 +132,7 @@ impl Wrap {
         let nonce = Nonce::assume_unique_for_key(*nonce);
         let opened = aead_key(key)?.open_in_place(nonce, Aad::from(PURPOSE), &mut body);
         let opened = opened.ok().and_then(|key| <[u8; KEY_BYTES]>::try_from(&*key).ok());
-        Ok(opened.map(|key| DataKey(Zeroizing::new(key))))
+        Ok(opened.map(|key| DataKey::new(Zeroizing::new(key))))
     }
 }
 

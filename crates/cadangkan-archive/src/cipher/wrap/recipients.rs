@@ -3,11 +3,15 @@ use std::fmt;
 use cadangkan_core::{Error, ErrorKind, Result};
 use zeroize::Zeroizing;
 
+use super::super::cbc::Password;
 use super::super::data_key::random;
 use super::{DataKey, KEY_BYTES, Kdf, KeyFile, PublicKey, Wrap, WrapKind, agreement, hidden, stanza};
 
 /// What keys that are agreed on are for, in our own wraps.
 pub(super) const AGREED: &str = "cadangkan x25519";
+
+/// OpenSSL reads a passphrase into 1024 bytes.
+const LONGEST_OF_OPENSSL: usize = 1000;
 
 /// Somebody who may open a backup.
 #[derive(Clone)]
@@ -97,6 +101,34 @@ impl Recipients {
             ),
         };
         self.0.iter().map(stanza).collect()
+    }
+
+    /// The one passphrase that OpenSSL is to take.
+    ///
+    /// Fails with `Configuration` where it cannot: it knows neither keys nor other ways to make one of a passphrase.
+    pub(in crate::cipher) fn password(&self) -> Result<Password> {
+        let refused = |message: &str, hint: &str| {
+            Err(Error::new(ErrorKind::Configuration, message).hint(hint.to_owned()))
+        };
+        let [Prepared::Passphrase { passphrase, kdf, .. }] = self.0.as_slice() else {
+            return refused(
+                "`openssl enc` opens a file with one passphrase, and knows no public keys and no key files",
+                "take one passphrase, or the cipher aes-256-gcm, or age",
+            );
+        };
+        let Kdf::Pbkdf2Sha256 { iterations } = *kdf else {
+            return refused(
+                "`openssl enc` makes a key of a passphrase by PBKDF2 alone",
+                "leave out `kdf`, or set it to pbkdf2",
+            );
+        };
+        if passphrase.len() > LONGEST_OF_OPENSSL || passphrase.contains(['\n', '\r', '\0']) {
+            return refused(
+                "`openssl enc` takes a passphrase of one line, of 1000 bytes at most",
+                "take another passphrase, or the cipher aes-256-gcm",
+            );
+        }
+        Ok(Password { passphrase: passphrase.clone(), iterations })
     }
 
     /// Tells whether each of them has one of these wraps. A passphrase costs what it costs to open each of its wraps.
