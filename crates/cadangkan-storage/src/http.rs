@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::http::uri::Authority;
-use cadangkan_core::{Error, ErrorKind, Result};
+use cadangkan_core::Result;
 use ureq::Agent;
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
+
+use crate::tls;
 
 /// The slowest a body may go before it counts as stuck, in bytes per second.
 const SLOWEST: u64 = 32 << 10;
@@ -27,7 +29,7 @@ pub fn answer_limit(stall: Duration, bytes: u64) -> Duration {
 }
 
 /// Makes the agent: connections are kept, redirects are not followed, every wait is bounded.
-pub fn agent(stall: Duration, tls: bool, authorities: Option<&Path>) -> Result<Agent> {
+pub fn agent(stall: Duration, with_tls: bool, authorities: Option<&Path>) -> Result<Agent> {
     let mut config = Agent::config_builder()
         .http_status_as_error(false)
         .allow_non_standard_methods(true)
@@ -43,10 +45,12 @@ pub fn agent(stall: Duration, tls: bool, authorities: Option<&Path>) -> Result<A
         .input_buffer_size(256 << 10)
         .max_idle_connections_per_host(16)
         .max_idle_age(Duration::from_secs(10));
-    if tls {
+    if with_tls {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let trusted = tls::authorities(authorities)?;
+        let roots = trusted.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect();
         let config_of_tls = TlsConfig::builder()
-            .root_certs(RootCerts::Specific(Arc::new(roots(authorities)?)))
+            .root_certs(RootCerts::Specific(Arc::new(roots)))
             .unversioned_rustls_crypto_provider(provider)
             .build();
         config = config.tls_config(config_of_tls);
@@ -57,8 +61,7 @@ pub fn agent(stall: Duration, tls: bool, authorities: Option<&Path>) -> Result<A
 /// Tells whether a host, with or without a port, is this machine, so that nobody in between reads what is sent.
 pub fn is_loopback(host: &str) -> bool {
     let Ok(authority) = host.parse::<Authority>() else { return false };
-    let name = authority.host().trim_matches(['[', ']']);
-    name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    tls::is_this_machine(authority.host().trim_matches(['[', ']']))
 }
 
 /// Tells whether a request failed since the server's certificate is not trusted.
@@ -70,32 +73,4 @@ pub fn is_of_certificate(error: &ureq::Error) -> bool {
         }
         _ => false,
     }
-}
-
-fn roots(authorities: Option<&Path>) -> Result<Vec<Certificate<'static>>> {
-    let Some(path) = authorities else {
-        let found = rustls_native_certs::load_native_certs().certs;
-        if found.is_empty() {
-            return Err(Error::new(ErrorKind::Configuration, "the system has no root certificates")
-                .hint("install the package ca-certificates, or name a file as `ca_file`"));
-        }
-        return Ok(found.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect());
-    };
-    let bytes = std::fs::read(path).map_err(|error| {
-        Error::io("cannot read the certificates of authorities", error)
-            .context("ca_file", path.display())
-            .hint("check the path and the file's permissions")
-    })?;
-    let found: Vec<_> = parse_pem(&bytes)
-        .filter_map(|item| match item {
-            Ok(PemItem::Certificate(certificate)) => Some(certificate),
-            _ => None,
-        })
-        .collect();
-    if found.is_empty() {
-        return Err(Error::new(ErrorKind::Configuration, "the file has no certificate")
-            .context("ca_file", path.display())
-            .hint("give a file in PEM: it has lines `-----BEGIN CERTIFICATE-----`"));
-    }
-    Ok(found)
 }

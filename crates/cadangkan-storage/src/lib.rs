@@ -17,6 +17,8 @@ mod layer;
 mod providers;
 mod storage;
 mod throttled;
+#[cfg(feature = "tls")]
+pub mod tls;
 mod url;
 
 pub use backoff::Backoff;

@@ -4,6 +4,7 @@ mod certificate;
 mod clock;
 pub mod fake_engine;
 pub mod mysql;
+pub mod passive;
 pub mod proxy;
 pub mod relay;
 mod revocation;

@@ -14,7 +14,6 @@ use std::thread::{self, JoinHandle};
 pub struct Relay {
     port: u16,
     shared: Arc<Shared>,
-    acceptor: Option<JoinHandle<()>>,
 }
 
 /// Whose bytes are counted.
@@ -51,17 +50,26 @@ struct State {
     hangs: bool,
     closing: bool,
     open: Vec<TcpStream>,
+    /// By the ports where they accept.
+    acceptors: Vec<(u16, JoinHandle<()>)>,
 }
 
 impl Relay {
     /// Begins to forward to a port on 127.0.0.1.
     pub fn to(server: u16) -> Self {
+        let mut relay = Relay { port: 0, shared: Arc::default() };
+        relay.port = relay.also(server);
+        relay
+    }
+
+    /// Forwards to another port too, and returns where it listens for that. Faults count and strike on all of them.
+    pub fn also(&self, server: u16) -> u16 {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
-        let shared = Arc::new(Shared::default());
-        let accepting = Arc::clone(&shared);
+        let accepting = Arc::clone(&self.shared);
         let acceptor = thread::spawn(move || accept(&listener, server, &accepting));
-        Relay { port, shared, acceptor: Some(acceptor) }
+        self.shared.lock().acceptors.push((port, acceptor));
+        port
     }
 
     /// Where it listens, on 127.0.0.1.
@@ -92,10 +100,11 @@ impl Drop for Relay {
         let mut state = self.shared.lock();
         state.closing = true;
         state.cut();
+        let acceptors = std::mem::take(&mut state.acceptors);
         drop(state);
         self.shared.change.notify_all();
-        let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port));
-        if let Some(acceptor) = self.acceptor.take() {
+        for (port, acceptor) in acceptors {
+            let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, port));
             let _ = acceptor.join();
         }
     }
@@ -173,7 +182,12 @@ fn forward(from: From, mut input: &TcpStream, mut output: &TcpStream, shared: &S
     while let Ok(count) = input.read(&mut buffer) {
         let passes = shared.pass(from, count);
         let bytes = buffer.get(..passes).unwrap_or_default();
-        if count == 0 || output.write_all(bytes).is_err() {
+        if count == 0 {
+            break;
+        }
+        if output.write_all(bytes).is_err() {
+            // Whoever sends finds out, as it would without us.
+            let _ = input.shutdown(Shutdown::Both);
             break;
         }
     }

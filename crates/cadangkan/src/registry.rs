@@ -25,6 +25,7 @@ pub(crate) static STORAGES: &[&StorageDescriptor] = &[
     &cadangkan_storage_s3::S3,
     &cadangkan_storage_sftp::SFTP,
     &cadangkan_storage_webdav::WEBDAV,
+    &cadangkan_storage_ftp::FTP,
     &cadangkan_storage_rclone::RCLONE,
     // One that takes a secret and needs no server.
     #[cfg(test)]

@@ -1,0 +1,13 @@
+//! Tests of the storage on a real FTP server.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "clippy.toml allows these in test functions, but not in what helps them"
+)]
+
+mod conformance;
+mod faults;
+mod logins;
+mod support;

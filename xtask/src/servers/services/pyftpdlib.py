@@ -1,0 +1,42 @@
+"""An FTP server with TLS for who asks for it, a port where it is from the first byte on, and one of an old server."""
+
+import sys
+
+from pyftpdlib.authorizers import DummyAuthorizer
+from pyftpdlib.handlers import TLS_FTPHandler
+from pyftpdlib.ioloop import IOLoop
+from pyftpdlib.servers import FTPServer
+
+files, user, password, certificate, key, *ports = sys.argv[1:]
+logins = DummyAuthorizer()
+logins.add_user(user, password, files, perm="elradfmwMT")
+
+
+class Explicit(TLS_FTPHandler):
+    authorizer = logins
+    certfile = certificate
+    keyfile = key
+
+
+class Implicit(Explicit):
+    tls_data_required = True
+
+    def handle(self):
+        self.secure_connection(self.ssl_context)
+
+    def handle_ssl_established(self):
+        super().handle()
+
+
+# What came after RFC 959, but SIZE, MDTM and REST.
+NEWER = ("MLST", "MLSD", "EPSV", "EPRT", "FEAT", "OPTS", "AUTH", "PBSZ", "PROT")
+
+
+class Old(Explicit):
+    proto_cmds = {name: what for name, what in Explicit.proto_cmds.items() if name not in NEWER}
+
+
+loop = IOLoop()
+for port, handler in zip(ports, (Implicit, Old, Explicit)):
+    FTPServer(("127.0.0.1", int(port)), handler, ioloop=loop)
+loop.loop()
