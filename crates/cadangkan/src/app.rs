@@ -17,8 +17,9 @@ use serde_json::Value;
 use crate::cli::{Global, OutputFormat};
 use crate::config::{self, Config, Sources};
 use crate::encryption::KeyHolder;
+use crate::environment::environment;
 use crate::inventory::{DatabaseEntry, Definitions, Inventory, StorageEntry};
-use crate::process::{self, Process, SystemClock};
+use crate::process::{Process, SystemClock};
 use crate::ui::progress::Watcher;
 use crate::ui::prompt::{Answers, Prompter};
 use crate::ui::{CANNOT_PRINT, Style, write_json};
@@ -95,7 +96,7 @@ impl App {
         Sources {
             file: self.global.config.as_deref(),
             profile: self.global.profile.as_deref(),
-            environment: &process::environment,
+            environment: &environment,
             user_home: self.process.user_home.as_deref(),
             created_storages,
             check_file_name: |text| FileNameTemplate::new(text).map(drop),

@@ -9,7 +9,7 @@ use clap::parser::ValueSource;
 use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::commands;
-use crate::process::environment;
+use crate::environment::environment;
 
 /// Ends every `--help`.
 const AFTER_HELP: &str = "\

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::process::environment;
+use crate::environment::environment;
 
 /// The password, in no encoding that anything would have by chance.
 const SECRET: &str = "mArKeD-7f3a-sEcReT";

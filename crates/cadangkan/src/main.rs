@@ -5,6 +5,7 @@ mod cli;
 mod commands;
 mod config;
 mod encryption;
+mod environment;
 #[cfg(test)]
 mod every_command;
 mod inventory;
@@ -29,6 +30,7 @@ use ui::progress::{Output, Watcher};
 use ui::{CANNOT_PRINT, Style};
 
 fn main() -> ExitCode {
+    environment::take_secrets();
     run(std::env::args_os())
 }
 
@@ -38,11 +40,11 @@ fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Err(error) => return usage::report(&error),
     };
     let process = Process::read();
-    let style = Style::detect(cli.global.no_color, process.stderr_is_terminal, &process::environment);
+    let style = Style::detect(cli.global.no_color, process.stderr_is_terminal, &environment::environment);
     let output = cli.global.output;
     let app = App {
         watcher: watcher(&cli.global, &process, style),
-        style: Style::detect(cli.global.no_color, process.stdout_is_terminal, &process::environment),
+        style: Style::detect(cli.global.no_color, process.stdout_is_terminal, &environment::environment),
         message_style: style,
         global: cli.global,
         process,

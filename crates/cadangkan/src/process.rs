@@ -1,9 +1,11 @@
-//! The one place that reads the environment, the clock and the signals of this process.
+//! The one place that reads the clock and the signals of this process.
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use cadangkan_core::{Cancel, Clock, Error, Result, Timestamp};
+
+use crate::environment::environment;
 
 /// What this process is and where it runs, read once at the start.
 pub(crate) struct Process {
@@ -40,12 +42,6 @@ impl Process {
             stderr_is_terminal: stderr,
         }
     }
-}
-
-/// Looks up a variable of the environment.
-#[allow(clippy::disallowed_methods, reason = "the one place that reads the environment")]
-pub(crate) fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok()
 }
 
 /// The system's clock.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use cadangkan_core::{Error, ErrorKind};
 
-use crate::process::environment;
+use crate::environment::environment;
 use crate::ui;
 
 /// Tells whether colours are refused.

@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 
 use crate::app::{App, CatalogNeed, Session};
 use crate::commands::{config, secret};
+use crate::environment::environment;
 use crate::inventory::{DatabaseEntry, Origin, database_definition};
+use crate::secrets;
 use crate::secrets::Owner;
-use crate::{process, secrets};
 
 /// Arguments of `edit`.
 #[derive(Debug, clap::Args)]
@@ -170,7 +171,7 @@ fn change(
 
 /// Opens a file in `$VISUAL`, `$EDITOR` or `vi`, at a line, and waits until the editor ends.
 pub(crate) fn open_editor(path: &Path, line: Option<usize>) -> Result<()> {
-    let named = process::environment("VISUAL").or_else(|| process::environment("EDITOR"));
+    let named = environment("VISUAL").or_else(|| environment("EDITOR"));
     let editor = named.filter(|editor| !editor.trim().is_empty()).unwrap_or_else(|| "vi".to_owned());
     let mut words = editor.split_whitespace();
     let program = words.next().unwrap_or("vi");

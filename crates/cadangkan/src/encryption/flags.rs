@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::EncryptionSettings;
 use crate::app::{App, Session};
-use crate::process::environment;
+use crate::environment::environment;
 use crate::secrets::PASSPHRASE_VARIABLE;
 
 /// What opens an encrypted backup, besides what is configured for its database.

@@ -7,7 +7,7 @@ use cadangkan_ops::encrypt::Encryption;
 use zeroize::Zeroizing;
 
 use super::settings::{EncryptionSettings, FIELDS, Raw, read};
-use crate::process::environment;
+use crate::environment::environment;
 use crate::secrets::{Keyring, Owner, PASSPHRASE_VARIABLE, read_file};
 
 /// The fewest characters of a passphrase that is taken without further words.

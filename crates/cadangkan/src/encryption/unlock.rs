@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::recipients::wrong;
 use super::settings::{FIELDS, read};
 use crate::app::Session;
-use crate::process::environment;
+use crate::environment::environment;
 use crate::secrets::{Keyring, Owner, PASSPHRASE_VARIABLE, read_file};
 use crate::ui::Style;
 use crate::ui::prompt::{Answers, Prompter};

@@ -22,14 +22,14 @@ use serde_json::{Value, json};
 
 use crate::config::ENCRYPTION;
 use crate::encryption;
-use crate::process::environment;
+use crate::environment::environment;
 use key::Key;
 
 /// The most bytes that a secret may have.
 pub(crate) const LONGEST: usize = 64 * 1024;
 
 /// The variable that holds the key, where no file does.
-const KEY_VARIABLE: &str = "CADANGKAN_MASTER_KEY";
+pub(crate) const KEY_VARIABLE: &str = "CADANGKAN_MASTER_KEY";
 
 /// The variable that names the file with the key, where it is not that of the home folder.
 const KEY_FILE_VARIABLE: &str = "CADANGKAN_MASTER_KEY_FILE";

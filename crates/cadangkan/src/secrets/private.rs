@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use cadangkan_core::{Error, ErrorKind, Result};
 
 use super::{LONGEST, trimmed};
-use crate::process::environment;
+use crate::environment::environment;
 
 /// Where Docker, Podman and Kubernetes put secrets.
 const OF_CONTAINERS: &str = "/run/secrets";

@@ -461,3 +461,43 @@ fn a_crash_leaves_no_core() {
     let cores = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
     assert_eq!(cores.split_whitespace().skip(4).collect::<Vec<_>>(), ["0", "0", "bytes"], "{cores}");
 }
+
+/// What opens backups and the catalog is for this program alone: whatever it starts finds neither in its environment.
+#[test]
+fn programs_that_are_started_get_no_secret_of_ours() {
+    let home = Home::with_shop();
+    let tool = home.path("tool");
+    std::fs::write(&tool, "#!/bin/sh\nenv >> \"$HOME/seen\"\nexit 1\n").unwrap();
+    std::fs::set_permissions(&tool, std::fs::Permissions::from_mode(0o755)).unwrap();
+    for name in ["ssh", "rclone"] {
+        std::os::unix::fs::symlink(&tool, home.path(name)).unwrap();
+    }
+    home.configure(
+        "storages:\n  nas: { sftp: { host: nas.invalid, path: /b } }\n  far: { rclone: { remote: 'x:y' } }\n\
+         databases:\n  orders: { postgres: { host: 127.0.0.1, port: 1, password_command: env >> seen } }\n",
+    );
+    let key = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    let (_, path) = std::env::vars().find(|(name, _)| name == "PATH").unwrap();
+    let path = format!("{}:{path}", home.path("").display());
+    let run = |arguments: &[&str]| {
+        let mut command = home.command(arguments);
+        command.env("PATH", &path).env("EDITOR", &tool).env("MARK", "inherited");
+        Ran::of(command.env("CADANGKAN_PASSPHRASE", PHRASE).env("CADANGKAN_MASTER_KEY", key))
+    };
+    for arguments in
+        [&["storage", "test", "nas"][..], &["storage", "test", "far"], &["test", "orders"], &["edit", "shop"]]
+    {
+        let _ = std::fs::remove_file(home.path("seen"));
+        let ran = run(arguments);
+        let seen = std::fs::read_to_string(home.path("seen"));
+        let seen = seen.unwrap_or_else(|_| panic!("{arguments:?} started nothing: {}", ran.stderr));
+        assert!(seen.contains("MARK=inherited"), "{seen}");
+        for secret in ["CADANGKAN_PASSPHRASE", "CADANGKAN_MASTER_KEY", PHRASE, key] {
+            assert!(!seen.contains(secret), "{arguments:?}: {secret}");
+        }
+    }
+    // They are still used.
+    home.configure("{}\n");
+    let ran = run(&["backup", "shop", "--encrypt"]);
+    assert!(ran.code == 0 && ran.stdout.contains("for a passphrase"), "{}", ran.stderr);
+}
