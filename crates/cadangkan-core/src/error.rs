@@ -127,10 +127,13 @@ impl Error {
         self
     }
 
-    /// Adds one fact about where it happened, such as `("path", …)`.
+    /// Adds one fact about where it happened, such as `("path", …)`, unless it is known already.
     #[must_use]
     pub fn context(mut self, key: &'static str, value: impl fmt::Display) -> Self {
-        self.0.context.push((key, value.to_string()));
+        let fact = (key, value.to_string());
+        if !self.0.context.contains(&fact) {
+            self.0.context.push(fact);
+        }
         self
     }
 

@@ -11,7 +11,7 @@ use crate::commands::{StorageUrl, by_url};
 use crate::config::DatabaseOptions;
 use crate::inventory::{DatabaseEntry, Origin, StorageEntry, database_definition, storage_definition};
 use crate::registry;
-use crate::secrets::{Owner, SealedDefinition, secret_fields};
+use crate::secrets::{Owner, secret_fields};
 use crate::ui::count::count;
 use crate::ui::escape;
 
@@ -35,15 +35,18 @@ pub(crate) fn run(app: &App, args: &AdoptArgs) -> Result<()> {
     let session = app.session(CatalogNeed::Required)?;
     let ticket = args.ticket.of(app, &session, &[])?;
     let context = Context { ticket: ticket.as_ref(), ..session.context(app) };
-    let (definition, places) = storage(app, &session, args)?;
+    let (new, places) = storage(app, &session, args)?;
     let [place] = places.list()[..] else { return Err(Error::new(ErrorKind::Internal, "not one storage")) };
     let report = match app.global.dry_run {
         false => {
             // What is there is looked at before anything is saved.
             place.storage.list("").context("storage", place.name)?;
-            if let Some(SealedDefinition { definition, .. }) = &definition {
+            if let Some((entry, definition)) = &new {
+                let (StorageEntry { provider, keyring, .. }, definition) = (entry, definition.clone());
+                let owner = Owner::storage(place.name);
+                let sealed = keyring.seal_definition(owner, provider.id, provider.fields, definition)?;
                 let (catalog, now) = (session.catalog()?, app.clock.now());
-                catalog.define(DefinitionKind::Storage, place.name, definition, now, false)?;
+                catalog.define(DefinitionKind::Storage, place.name, &sealed.definition, now, false)?;
             }
             adopt::adopt(&context, place)?
         }
@@ -65,7 +68,7 @@ pub(crate) fn run(app: &App, args: &AdoptArgs) -> Result<()> {
         map.insert("storage".to_owned(), json!(place.name));
         map.insert("defined".to_owned(), json!(defined));
     }
-    app.print(&value, || text(app, &report, place.name, definition.is_some(), &defined))?;
+    app.print(&value, || text(app, &report, place.name, new.is_some(), &defined))?;
     if refused == 0 {
         return Ok(());
     }
@@ -73,8 +76,11 @@ pub(crate) fn run(app: &App, args: &AdoptArgs) -> Result<()> {
         .hint("the messages above name each with its reason; the others are in the catalog"))
 }
 
+/// A storage that nobody has configured, and its definition, in which no secret is sealed yet.
+type New = (StorageEntry, Value);
+
 /// Opens the storage; with its definition where it has to be made.
-fn storage(app: &App, session: &Session, args: &AdoptArgs) -> Result<(Option<SealedDefinition>, Places)> {
+fn storage(app: &App, session: &Session, args: &AdoptArgs) -> Result<(Option<New>, Places)> {
     let text = args.storage.as_str();
     let is_known = session.inventory.storage(text).is_ok();
     if is_known || !by_url::is_url(text) {
@@ -97,9 +103,7 @@ fn storage(app: &App, session: &Session, args: &AdoptArgs) -> Result<(Option<Sea
     let definition = storage_definition(provider.id, &settings, None, true);
     let entry = StorageEntry::from_definition(&name, &definition, session.home())?;
     let storage: Box<dyn Storage> = entry.open()?;
-    let owner = Owner::storage(&name);
-    let sealed = entry.keyring.seal_definition(owner, provider.id, provider.fields, definition)?;
-    Ok((Some(sealed), Places::one(name, storage)))
+    Ok((Some((entry, definition)), Places::one(name, storage)))
 }
 
 /// The last segment of a URL or path as a name, else the word of its kind.

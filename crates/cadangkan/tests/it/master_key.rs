@@ -46,6 +46,9 @@ fn a_new_key_takes_the_place_of_the_old_one() {
     // The old key opens nothing, and its sealed text is nowhere in the catalog.
     std::fs::write(home.path(".cadangkan/master.key"), &old).unwrap();
     assert!(!opens(&home));
+    let told = home.run(&["backup", "shop"]).stderr;
+    assert!(told.contains("another master key") && told.matches("shop").count() == 2, "{told}");
+    assert_eq!(told.matches("database: shop").count(), 1, "{told}");
     std::fs::write(home.path(".cadangkan/master.key"), &new).unwrap();
     assert!(opens(&home));
     let value = home.json(&["key", "rotate-master"]);

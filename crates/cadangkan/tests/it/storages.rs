@@ -1,5 +1,8 @@
 //! Places for backups: added, tried out, paused, removed.
 
+use std::io::{Read as _, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde_json::json;
 
 use crate::support::{Home, number};
@@ -235,6 +238,26 @@ fn a_bare_folder_is_a_working_set_up_again() {
     assert_eq!(home.json(&["adopt", "disk"])["adopted"], 3);
     assert_eq!(home.json(&["adopt", "disk/"])["defined"], json!([]));
     assert_eq!(home.json(&["storage", "list"]).as_array().unwrap().len(), 2);
+    // What is only looked at leaves no key behind, though there would be a password to seal.
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("webdav://anna:a-password@{}/x", server.local_addr().unwrap());
+    let is_over = AtomicBool::new(false);
+    let refused = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for stream in server.incoming().take_while(|_| !is_over.load(Ordering::SeqCst)) {
+                let (mut stream, mut request) = (stream.unwrap(), [0; 4096]);
+                while !matches!(stream.read(&mut request), Ok(0) | Err(_)) {
+                    let _ = stream.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+                }
+            }
+        });
+        let refused = home.run(&["adopt", &url, "--dry-run"]);
+        is_over.store(true, Ordering::SeqCst);
+        std::net::TcpStream::connect(server.local_addr().unwrap()).unwrap();
+        refused
+    });
+    assert!(refused.code > 0 && refused.stderr.contains("403"), "{}", refused.stderr);
+    assert!(!home.path(".cadangkan/master.key").exists());
     for (wrong, code) in [("nowhere", 4), ("./nowhere", 7), ("tape://host/x", 2)] {
         assert_eq!(home.run(&["adopt", wrong]).code, code, "{wrong}");
     }
