@@ -6,7 +6,7 @@ use cadangkan_core::{Error, ErrorKind, Result};
 use cadangkan_storage::Backoff;
 
 use crate::answers::{Begun, parse};
-use crate::client::Client;
+use crate::client::{Answer, Client};
 use crate::failure::Failure;
 use crate::keeping::Keeping;
 use crate::request::Request;
@@ -30,14 +30,16 @@ pub(crate) fn run(client: &Client, prefix: &str, keeping: &Keeping) -> Result<()
 
     let put =
         Request::new(http::Method::PUT, path.as_str(), "s3:PutObject").headers(&keeping.probe()).body(bytes);
-    if missing.note(client, &put)?.is_some() {
+    if let Some(made) = missing.note(client, &put)? {
         let read = missing.note(
             client,
             &Request::new(http::Method::GET, path.as_str(), "s3:GetObject").headers(&keeping.touch),
         );
-        let other = matches!(&read, Ok(Some(body)) if body != bytes);
+        let other = matches!(&read, Ok(Some(answer)) if answer.body != bytes);
         let delete = Request::new(http::Method::DELETE, path.as_str(), "s3:DeleteObject");
-        missing.left |= missing.note(client, &delete)?.is_none();
+        let deleted = missing.note(client, &delete)?;
+        missing.left |= deleted.is_none();
+        forget(client, &path, [Some(&made), deleted.as_ref()]);
         read?;
         if other {
             return Err(Error::new(ErrorKind::Io, "the server gave back other bytes than were written")
@@ -45,8 +47,8 @@ pub(crate) fn run(client: &Client, prefix: &str, keeping: &Keeping) -> Result<()
                 .hint("check the network and any proxy in between"));
         }
         let begin = Request::new(http::Method::POST, path.as_str(), "s3:PutObject").query("uploads", "");
-        if let Some(body) = missing.note(client, &begin)? {
-            let begun: Begun = parse(&body).unwrap_or_default();
+        if let Some(answer) = missing.note(client, &begin)? {
+            let begun: Begun = parse(&answer.body).unwrap_or_default();
             let upload = begun.upload_id.as_str();
             let parts = Request::new(http::Method::GET, path.as_str(), "s3:ListMultipartUploadParts");
             missing.note(client, &parts.query("uploadId", upload))?;
@@ -55,6 +57,16 @@ pub(crate) fn run(client: &Client, prefix: &str, keeping: &Keeping) -> Result<()
         }
     }
     missing.into_result(client, &path)
+}
+
+/// Removes what a bucket with versions keeps of an object: its version, and the mark that it was deleted. Nobody needs
+/// the permission for that otherwise, so a refusal does not count.
+fn forget(client: &Client, path: &str, answers: [Option<&Answer>; 2]) {
+    let versions = answers.into_iter().flatten().filter_map(|answer| answer.header("x-amz-version-id"));
+    for version in versions.filter(|version| *version != "null") {
+        let request = Request::new(http::Method::DELETE, path, "s3:DeleteObjectVersion");
+        let _ = client.send(&request.query("versionId", version), Backoff::BRIEF);
+    }
 }
 
 /// The permissions that are missing so far.
@@ -68,9 +80,9 @@ struct Missing {
 
 impl Missing {
     /// Sends a request. A refusal is noted when only this permission is missing, and returned otherwise.
-    fn note(&mut self, client: &Client, request: &Request<'_>) -> Result<Option<Vec<u8>>> {
+    fn note(&mut self, client: &Client, request: &Request<'_>) -> Result<Option<Answer>> {
         match client.send(request, Backoff::BRIEF) {
-            Ok(answer) => Ok(Some(answer.body)),
+            Ok(answer) => Ok(Some(answer)),
             Err(Failure { code, error, .. }) if code == "AccessDenied" => {
                 self.permissions.push(request.permission);
                 self.first.get_or_insert(error);

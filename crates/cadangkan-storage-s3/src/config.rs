@@ -16,6 +16,7 @@ use crate::credentials::Credentials;
 use crate::keeping::{self, Keeping};
 use crate::presets::{Provider, Rules};
 use crate::storage::{Bucket, Options};
+use crate::thaw::{Thaw, Tier};
 
 const fn field(name: &'static str, kind: FieldKind, help: &'static str) -> Field {
     Field { name, kind, required: false, default: None, help }
@@ -79,6 +80,17 @@ pub static S3: StorageDescriptor = StorageDescriptor {
         field("sse_kms_key", FieldKind::Text, "The key of the key service; default the bucket's"),
         field("sse_customer_key", FieldKind::Secret, "Our own key for the server, 32 bytes in Base64"),
         field("storage_class", FieldKind::Text, "The class of objects, such as STANDARD_IA or GLACIER_IR"),
+        field(
+            "thaw",
+            FieldKind::Duration,
+            "How long reading waits for an object that it brings back from an archive tier; default it fails",
+        ),
+        field_or(
+            "thaw_tier",
+            FieldKind::Text,
+            "standard",
+            "How fast objects are brought back: expedited, standard or bulk",
+        ),
         field("lock_mode", FieldKind::Text, "Who may lift the lock of objects: governance or compliance"),
         field("lock_days", FieldKind::Integer, "Days for which objects are locked"),
         field_or(
@@ -120,6 +132,9 @@ struct Settings {
     part_size_mib: Option<u32>,
     connections: Option<u8>,
     timeout: Option<String>,
+    thaw: Option<String>,
+    #[serde(default)]
+    thaw_tier: Tier,
     ca_file: Option<PathBuf>,
     #[serde(default)]
     allow_http: bool,
@@ -183,7 +198,9 @@ impl Settings {
         if !(1..=32).contains(&connections) {
             return Err(mistake("connections", "a number from 1 to 32 is needed"));
         }
-        Ok(Options { prefix, rules, part_size: size, connections, keeping })
+        let wait = settings::time_limit("thaw", self.thaw.as_deref())?;
+        let thaw = wait.map(|wait| Thaw { wait, tier: self.thaw_tier });
+        Ok(Options { prefix, rules, part_size: size, connections, keeping, thaw })
     }
 
     fn target(self, rules: Rules) -> Result<Target, SettingsError> {

@@ -162,7 +162,8 @@ fn meaning(code: &str, status: u16, request: &Request<'_>, at: &Where<'_>, regio
         "InvalidObjectState" => say(
             ErrorKind::Unsupported,
             "the object lies in an archive tier and has to be brought back first",
-            "ask for it: `aws s3api restore-object --restore-request Days=3`, wait, and try again",
+            "set `thaw: 12h` for the storage, so that it is asked for and waited for; or ask for it by `aws s3api \
+             restore-object --restore-request Days=3`, wait, and try again",
         ),
         "BadDigest" | "XAmzContentSHA256Mismatch" | "XAmzContentChecksumMismatch" | "InvalidDigest" => say(
             ErrorKind::Io,

@@ -17,6 +17,7 @@ mod reader;
 mod request;
 mod sign;
 mod storage;
+mod thaw;
 mod upload;
 mod workers;
 

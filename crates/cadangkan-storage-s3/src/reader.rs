@@ -10,6 +10,7 @@ use ureq::BodyReader;
 use crate::client::{Client, header};
 use crate::failure::Failure;
 use crate::request::Request;
+use crate::thaw::Thaw;
 
 /// Bytes that one request asks for: enough that asking costs nothing, few enough that a piece has a limit of time.
 const PIECE: u64 = 64 << 20;
@@ -34,10 +35,18 @@ impl Reader {
         key: String,
         headers: Vec<(String, String)>,
         range: Range<u64>,
+        thaw: Option<&Thaw>,
     ) -> Result<Self> {
         let mut reader =
             Reader { client, key, headers, left: range, version: None, piece: None, failures: 0 };
-        match reader.begin_piece() {
+        let begun = match (reader.begin_piece(), thaw) {
+            (Err(failure), Some(thaw)) if failure.code == "InvalidObjectState" => {
+                thaw.bring_back(&reader.client, &reader.key, &reader.headers)?;
+                reader.begin_piece()
+            }
+            (begun, _) => begun,
+        };
+        match begun {
             Ok(()) => {}
             // Nothing lies in the range, or the object is empty.
             Err(failure) if failure.status == 416 => reader.left = 0..0,

@@ -18,6 +18,7 @@ use crate::keeping::Keeping;
 use crate::presets::Rules;
 use crate::reader::Reader;
 use crate::request::Request;
+use crate::thaw::Thaw;
 use crate::upload::Upload;
 
 /// How the bucket is used.
@@ -31,6 +32,8 @@ pub(crate) struct Options {
     pub(crate) connections: usize,
     /// How the server keeps objects.
     pub(crate) keeping: Keeping,
+    /// Whether, and how, reading brings objects back from an archive tier.
+    pub(crate) thaw: Option<Thaw>,
 }
 
 /// A bucket, or a folder in one.
@@ -70,55 +73,6 @@ impl Bucket {
         let key = decode(encoded, true)?;
         Some(key.strip_prefix(&self.begins(""))?.to_owned())
     }
-
-    fn unfinished(&self, folder: &str) -> Result<Vec<Unfinished>> {
-        let (mut found, mut marker) = (Vec::new(), None::<(String, String)>);
-        loop {
-            let mut request = Request::new(http::Method::GET, "", "s3:ListBucketMultipartUploads")
-                .query("uploads", "")
-                .query("encoding-type", "url")
-                .query("prefix", self.begins(folder));
-            if let Some((key, upload)) = &marker {
-                request =
-                    request.query("key-marker", key.as_str()).query("upload-id-marker", upload.as_str());
-            }
-            let page: Uploads = self.ask(&request)?;
-            found.extend(page.uploads);
-            let key = page.next_key_marker.as_deref().and_then(|key| decode(key, true));
-            match (page.is_truncated, key, page.next_upload_id_marker) {
-                (true, Some(key), upload) => marker = Some((key, upload.unwrap_or_default())),
-                _ => return Ok(found),
-            }
-        }
-    }
-
-    /// The bytes that an unfinished upload has taken so far.
-    fn size_of(&self, path: &str, upload: &str) -> Result<u64> {
-        let (mut size, mut marker) = (0u64, None::<String>);
-        loop {
-            let mut request = Request::new(http::Method::GET, path, "s3:ListMultipartUploadParts")
-                .query("uploadId", upload);
-            if let Some(marker) = &marker {
-                request = request.query("part-number-marker", marker.as_str());
-            }
-            let page: Parts = self.ask(&request)?;
-            size = page.parts.iter().fold(size, |size, part| size.saturating_add(part.size));
-            if !page.is_truncated || page.next_part_number_marker.is_none() {
-                return Ok(size);
-            }
-            marker = page.next_part_number_marker;
-        }
-    }
-
-    fn ask<T: for<'a> serde::Deserialize<'a>>(&self, request: &Request<'_>) -> Result<T> {
-        let answer = self.client.send(request, self.client.backoff())?;
-        parse(&answer.body).map_err(|error| {
-            Error::new(ErrorKind::Io, "the server's answer cannot be understood")
-                .context("bucket", self.client.bucket())
-                .source(error)
-                .hint("make sure that `endpoint` is an S3 service and not a web page or proxy")
-        })
-    }
 }
 
 impl Storage for Bucket {
@@ -155,7 +109,8 @@ impl Storage for Bucket {
             let missing = || Error::new(ErrorKind::NotFound, "no such object").context("key", key);
             return found.map(|_| Box::new(std::io::empty()) as Box<dyn Read + Send>).ok_or_else(missing);
         }
-        let reader = Reader::open(Arc::clone(&self.client), path, self.touch().to_vec(), range);
+        let thaw = self.options.thaw.as_ref();
+        let reader = Reader::open(Arc::clone(&self.client), path, self.touch().to_vec(), range, thaw);
         Ok(Box::new(reader.operation("read object")?))
     }
 
@@ -175,7 +130,7 @@ impl Storage for Bucket {
             if let Some(token) = &token {
                 request = request.query("continuation-token", token.as_str());
             }
-            let page: Objects = self.ask(&request)?;
+            let page: Objects = ask(&self.client, &request)?;
             for object in page.contents {
                 // What is not a key was not put there by this program.
                 let Some(key) = self.below(&object.key).and_then(|key| Key::new(key).ok()) else { continue };
@@ -202,11 +157,11 @@ impl Storage for Bucket {
     fn leftovers(&self, prefix: &str) -> Result<Vec<Leftover>> {
         check_folder(prefix)?;
         let mut leftovers = Vec::new();
-        for upload in self.unfinished(prefix)? {
+        for upload in unfinished(&self.client, &self.begins(prefix))? {
             let Some(key) = self.below(&upload.key).filter(|key| Key::new(key.as_str()).is_ok()) else {
                 continue;
             };
-            let size_bytes = self.size_of(&self.path(&key), &upload.upload_id)?;
+            let size_bytes = size_of(&self.client, &self.path(&key), &upload.upload_id)?;
             let location = format!("{key}?uploadId={}", upload.upload_id);
             leftovers.push(Leftover { location, description: "unfinished upload".into(), size_bytes });
         }
@@ -258,7 +213,7 @@ impl Bucket {
                 request =
                     request.query("key-marker", key.as_str()).query("version-id-marker", version.as_str());
             }
-            let page: Versions = self.ask(&request)?;
+            let page: Versions = ask(&self.client, &request)?;
             for version in page.versions.iter().chain(&page.marks) {
                 if decode(&version.key, true).as_deref() != Some(path) {
                     continue;
@@ -327,4 +282,53 @@ pub(crate) fn abort(client: &Client, path: &str, upload: &str) -> Result<()> {
         Err(failure) if failure.status == 404 && failure.code != "NoSuchBucket" => Ok(()),
         Err(failure) => Err(failure.into()),
     }
+}
+
+/// Lists the unfinished uploads of whole keys that begin alike.
+pub(crate) fn unfinished(client: &Client, begin: &str) -> Result<Vec<Unfinished>> {
+    let (mut found, mut marker) = (Vec::new(), None::<(String, String)>);
+    loop {
+        let mut request = Request::new(http::Method::GET, "", "s3:ListBucketMultipartUploads")
+            .query("uploads", "")
+            .query("encoding-type", "url")
+            .query("prefix", begin);
+        if let Some((key, upload)) = &marker {
+            request = request.query("key-marker", key.as_str()).query("upload-id-marker", upload.as_str());
+        }
+        let page: Uploads = ask(client, &request)?;
+        found.extend(page.uploads);
+        let key = page.next_key_marker.as_deref().and_then(|key| decode(key, true));
+        match (page.is_truncated, key, page.next_upload_id_marker) {
+            (true, Some(key), upload) => marker = Some((key, upload.unwrap_or_default())),
+            _ => return Ok(found),
+        }
+    }
+}
+
+/// The bytes that an unfinished upload has taken so far.
+pub(crate) fn size_of(client: &Client, path: &str, upload: &str) -> Result<u64> {
+    let (mut size, mut marker) = (0u64, None::<String>);
+    loop {
+        let mut request =
+            Request::new(http::Method::GET, path, "s3:ListMultipartUploadParts").query("uploadId", upload);
+        if let Some(marker) = &marker {
+            request = request.query("part-number-marker", marker.as_str());
+        }
+        let page: Parts = ask(client, &request)?;
+        size = page.parts.iter().fold(size, |size, part| size.saturating_add(part.size));
+        if !page.is_truncated || page.next_part_number_marker.is_none() {
+            return Ok(size);
+        }
+        marker = page.next_part_number_marker;
+    }
+}
+
+fn ask<T: for<'a> serde::Deserialize<'a>>(client: &Client, request: &Request<'_>) -> Result<T> {
+    let answer = client.send(request, client.backoff())?;
+    parse(&answer.body).map_err(|error| {
+        Error::new(ErrorKind::Io, "the server's answer cannot be understood")
+            .context("bucket", client.bucket())
+            .source(error)
+            .hint("make sure that `endpoint` is an S3 service and not a web page or proxy")
+    })
 }

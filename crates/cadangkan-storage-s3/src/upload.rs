@@ -6,7 +6,8 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use cadangkan_core::{Error, ErrorKind, Result, ResultExt as _};
-use cadangkan_storage::{Key, ObjectInfo, StorageWriter, WriteOptions};
+use cadangkan_storage::encoding::decode;
+use cadangkan_storage::{Backoff, Key, ObjectInfo, StorageWriter, WriteOptions};
 
 use crate::answers::{Begun, Completed, parse};
 use crate::client::{Answer, Client};
@@ -195,9 +196,37 @@ impl Object {
         if self.checksums {
             request = request.header("x-amz-checksum-algorithm", "SHA256");
         }
-        let answer = self.client.send(&request, self.client.backoff())?;
+        let once = Backoff { attempts: 1, ..self.client.backoff() };
+        let (answer, again) = match self.client.send(&request, once) {
+            Err(failure) if failure.error.is_retryable() => {
+                (self.client.send(&request, self.client.backoff())?, true)
+            }
+            answered => (answered?, false),
+        };
         let begun: Begun = parse(&answer.body).map_err(|error| unclear(&self.path).source(error))?;
-        if begun.upload_id.is_empty() { Err(unclear(&self.path)) } else { Ok(begun.upload_id) }
+        if begun.upload_id.is_empty() {
+            return Err(unclear(&self.path));
+        }
+        if again {
+            // The reason why it was asked again may be that only the answer was lost. What cannot be removed shows up
+            // as a leftover.
+            let _ = self.abort_empty_but(&begun.upload_id);
+        }
+        Ok(begun.upload_id)
+    }
+
+    /// Gives up uploads of this object that have no part yet, but for one.
+    fn abort_empty_but(&self, kept: &str) -> Result<()> {
+        for upload in storage::unfinished(&self.client, &self.path)? {
+            let ours = decode(&upload.key, true).as_deref() == Some(self.path.as_str());
+            if ours
+                && upload.upload_id != kept
+                && storage::size_of(&self.client, &self.path, &upload.upload_id)? == 0
+            {
+                storage::abort(&self.client, &self.path, &upload.upload_id)?;
+            }
+        }
+        Ok(())
     }
 
     fn complete(&self, id: &str, parts: &[Part]) -> Result<()> {

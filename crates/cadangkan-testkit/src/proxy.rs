@@ -1,10 +1,11 @@
 //! A proxy of connections on this machine that does to them what networks do.
 #![allow(clippy::expect_used, reason = "helpers of tests may fail")]
 
+use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
@@ -46,8 +47,8 @@ pub struct Proxy {
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// What happens, and to how many connections still.
-    plan: Mutex<Option<(Fault, u32)>>,
+    /// What happens one after another, and to how many connections still.
+    plan: Mutex<VecDeque<(Fault, u32)>>,
     happened: AtomicU32,
     stop: AtomicBool,
     /// Both ends of each connection, with its number.
@@ -82,14 +83,19 @@ impl Proxy {
 
     /// Lets a fault happen to the next connections; those that are open are closed.
     pub fn set(&self, fault: Fault, times: u32) {
-        *self.shared.plan.lock().unwrap_or_else(PoisonError::into_inner) = Some((fault, times));
+        *self.shared.plan() = VecDeque::from([(fault, times)]);
         self.shared.happened.store(0, Ordering::Relaxed);
         self.shared.close_all();
     }
 
+    /// Lets another fault happen after those that are set.
+    pub fn then(&self, fault: Fault, times: u32) {
+        self.shared.plan().push_back((fault, times));
+    }
+
     /// Lets everything through from now on.
     pub fn heal(&self) {
-        *self.shared.plan.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.shared.plan().clear();
         self.shared.close_all();
     }
 
@@ -110,10 +116,17 @@ impl Drop for Proxy {
 
 impl Shared {
     fn next(&self) -> Option<Fault> {
-        let mut plan = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
-        let (fault, times) = plan.as_mut().filter(|(_, times)| *times > 0)?;
+        let mut plan = self.plan();
+        while plan.front().is_some_and(|(_, times)| *times == 0) {
+            plan.pop_front();
+        }
+        let (fault, times) = plan.front_mut()?;
         *times -= 1;
         Some(fault.clone())
+    }
+
+    fn plan(&self) -> MutexGuard<'_, VecDeque<(Fault, u32)>> {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn close_all(&self) {

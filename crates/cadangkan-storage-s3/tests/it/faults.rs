@@ -223,3 +223,18 @@ fn an_upload_that_was_killed_is_started_again() {
     cut.straight.discard(&found[0]).unwrap();
     assert!(get(&cut.straight, "object") == content && cut.straight.leftovers("").unwrap().is_empty());
 }
+
+#[test]
+fn of_an_upload_whose_beginning_was_not_answered_nothing_stays() {
+    let Some(cut) = cut(json!({})) else { return };
+    let other = cut.straight.begin_write(&key("object2"), new()).unwrap();
+    let mut writer = cut.storage.begin_write(&key("object"), new()).unwrap();
+    cut.proxy.set(Fault::LoseAnswer, 2);
+    writer.write(&bytes(2 * PART + 1)).unwrap();
+    assert_eq!((cut.proxy.happened(), cut.straight.leftovers("").unwrap().len()), (2, 1));
+    cut.proxy.heal();
+    assert_eq!(writer.close().unwrap().size, 2 * PART as u64 + 1);
+    assert!(get(&cut.straight, "object") == bytes(2 * PART + 1));
+    assert!(cut.straight.leftovers("").unwrap().is_empty());
+    other.abort().unwrap();
+}

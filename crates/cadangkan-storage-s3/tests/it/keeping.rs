@@ -1,5 +1,6 @@
 use cadangkan_core::ErrorKind;
 use cadangkan_storage::{Storage as _, WriteOptions};
+use cadangkan_testkit::proxy::{Fault, Proxy};
 use cadangkan_testkit::s3::{S3Server, TestBucket};
 use serde_json::{Value, json};
 
@@ -139,4 +140,48 @@ fn versions_are_told_and_removed_on_request() {
     removes.delete(&key("a/object2")).unwrap();
     assert_eq!(versions(), 0);
     assert!(removes.notes().is_empty());
+}
+
+#[test]
+fn a_check_leaves_no_version_behind() {
+    let Some(server) = S3Server::find("ceph") else { return };
+    let bucket = server.bucket();
+    let enabled = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+    bucket.request("PUT", "?versioning", &[], enabled);
+    let storage = open(&bucket, json!({}));
+    storage.check().unwrap();
+    assert!(!bucket.request("GET", "?versions", &[], b"").contains("<VersionId>"));
+    assert!(!storage.notes().is_empty());
+}
+
+#[test]
+fn what_a_rule_moved_to_an_archive_tier_is_brought_back_where_that_is_wanted() {
+    let Some(server) = S3Server::find("moto") else { return };
+    let bucket = server.bucket();
+    let content = bytes(100_000);
+    for class in ["GLACIER", "DEEP_ARCHIVE"] {
+        bucket.request("PUT", class, &[&format!("x-amz-storage-class: {class}")], &content);
+        let error = open(&bucket, json!({})).read(&key(class), None).map(drop).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error:?}");
+        assert!(error.advice().unwrap().contains("`thaw: 12h`"), "{error:?}");
+        assert!(!bucket.request("HEAD", class, &[], b"").contains("x-amz-restore"));
+        let storage = open(&bucket, json!({"thaw": "20s", "thaw_tier": "bulk"}));
+        assert!(get(&storage, class) == content, "other bytes are read than were written");
+        assert!(bucket.request("HEAD", class, &[], b"").contains("x-amz-restore: ongoing-request=\"false\""));
+    }
+}
+
+#[test]
+fn what_is_not_back_in_time_is_told() {
+    let Some(server) = S3Server::find("moto") else { return };
+    let (bucket, proxy) = (server.bucket(), Proxy::start(server.port()));
+    bucket.request("PUT", "object", &["x-amz-storage-class: GLACIER"], b"bytes");
+    let storage =
+        open(&bucket, json!({"thaw": "300ms", "endpoint": format!("http://127.0.0.1:{}", proxy.port())}));
+    // The server that takes hours: it refuses to read, has been asked already, and says nothing of an end.
+    proxy.set(Fault::refuse(403, "InvalidObjectState", ""), 1);
+    proxy.then(Fault::refuse(409, "RestoreAlreadyInProgress", ""), 1);
+    let error = storage.read(&key("object"), None).map(drop).unwrap_err();
+    assert_eq!((error.kind(), proxy.happened()), (ErrorKind::Timeout, 2), "{error:?}");
+    assert!(error.advice().unwrap().contains("`thaw`"), "{error:?}");
 }

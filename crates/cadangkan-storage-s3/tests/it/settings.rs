@@ -58,6 +58,8 @@ fn mistakes_are_named_with_their_key() {
         (json!({"sse": "s3", "sse_kms_key": "k"}), "sse_kms_key: "),
         (json!({"sse_customer_key": "x"}), "sse_customer_key: "),
         (json!({"storage_class": "DEEP_ARCHIVE"}), "storage_class: "),
+        (json!({"thaw": "soon"}), "thaw: "),
+        (json!({"thaw_tier": "slow"}), "thaw_tier: "),
         (json!({"lock_mode": "governance"}), "lock_days: "),
         (json!({"lock_mode": "governance", "lock_days": 0}), "lock_days: "),
     ] {
