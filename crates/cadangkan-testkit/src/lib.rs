@@ -3,6 +3,7 @@
 mod certificate;
 mod clock;
 pub mod fake_engine;
+pub mod fronts;
 pub mod mysql;
 pub mod passive;
 pub mod proxy;

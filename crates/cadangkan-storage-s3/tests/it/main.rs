@@ -15,3 +15,4 @@ mod permissions;
 mod settings;
 mod support;
 mod uploads;
+mod ways_in;
