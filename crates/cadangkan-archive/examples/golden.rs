@@ -258,6 +258,7 @@ fn manifest(payload: &Payload, codec: Codec, file: &str, summary: &ArchiveSummar
         ticket: Some("OPS-7".into()),
         tags: vec!["golden".into()],
         preserved: true,
+        keep_until: None,
         warnings: vec!["made for tests".into()],
         other: Map::new(),
     })

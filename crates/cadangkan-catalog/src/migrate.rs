@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0005_originals.sql"),
     include_str!("migrations/0006_tickets.sql"),
     include_str!("migrations/0007_combined.sql"),
+    include_str!("migrations/0008_retention.sql"),
 ];
 
 /// Marks the file as a catalog of this program: the letters `CADG`, in the header of the file.

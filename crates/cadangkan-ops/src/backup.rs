@@ -42,6 +42,8 @@ pub struct BackupRequest {
     pub trigger: Trigger,
     /// Free words to find it by.
     pub tags: Vec<String>,
+    /// How long it stays whatever the policy says; the policy does not count it then.
+    pub keep_for: Option<Duration>,
     /// How it is encrypted, where it is.
     pub encryption: Option<Encryption>,
     /// How long to wait for another run of the same database.

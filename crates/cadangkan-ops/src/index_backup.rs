@@ -37,7 +37,9 @@ pub(crate) fn record(
         raw_bytes: manifest.archive.raw_bytes,
         tables: Some(manifest.tables_count),
         codec: manifest.archive.codec.to_string(),
+        selection: selection(manifest),
         preserved: manifest.preserved,
+        keep_until: manifest.keep_until,
         tags: tags(manifest),
         ticket: manifest.ticket.clone(),
         verified_at: None,
@@ -50,6 +52,13 @@ pub(crate) fn record(
 /// Tells whether a backup holds all of its databases.
 pub(crate) fn is_whole(manifest: &Manifest) -> bool {
     manifest.selection.is_everything() && manifest.databases.iter().all(|part| part.selection.is_everything())
+}
+
+/// What a backup holds, where that is not everything.
+fn selection(manifest: &Manifest) -> Option<String> {
+    let parts = manifest.databases.iter().filter(|part| !part.selection.is_everything());
+    let parts: Vec<_> = parts.map(|part| (&part.name, &part.selection)).collect();
+    (!is_whole(manifest)).then(|| serde_json::json!([manifest.selection, parts]).to_string())
 }
 
 fn tags(manifest: &Manifest) -> Vec<String> {

@@ -27,6 +27,7 @@ mod prove;
 mod read_back;
 pub mod rekey;
 pub mod restore;
+pub mod retention;
 mod run;
 pub mod server;
 mod side;

@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use cadangkan_core::{Control, Error, ErrorKind, Name, Result};
@@ -30,7 +31,7 @@ impl DatabaseLock {
         wait: Duration,
         control: &Control<'_>,
     ) -> Result<Self> {
-        let (mut file, path) = open(folder, database)?;
+        let (mut file, path) = open(folder, &format!("{database}.lock"))?;
         let mut waited = Duration::ZERO;
         loop {
             match file.try_lock() {
@@ -59,7 +60,7 @@ impl DatabaseLock {
 
     /// Tells whether a run holds the lock of `database` now.
     pub fn is_held(folder: &Path, database: &Name) -> Result<bool> {
-        let (file, path) = open(folder, database)?;
+        let (file, path) = open(folder, &format!("{database}.lock"))?;
         match file.try_lock() {
             Ok(()) => Ok(false),
             Err(TryLockError::WouldBlock) => Ok(true),
@@ -77,9 +78,60 @@ impl Drop for DatabaseLock {
     }
 }
 
-fn open(folder: &Path, database: &Name) -> Result<(File, PathBuf)> {
+/// Says that a backup of a database is being read, or, taken alone, that none is while something is deleted.
+///
+/// Beside the [`DatabaseLock`], since a backup may be restored into another database than its own. It holds on this
+/// machine; the system lets go of it when the process dies.
+#[derive(Debug)]
+pub struct ReadingLock {
+    _file: File,
+}
+
+impl ReadingLock {
+    /// Says that a backup is being read; many may at once. Fails with `Locked` while some are deleted.
+    ///
+    /// `None` where the folder of locks cannot be used at all: nothing on this machine deletes backups by it then, and a restore
+    /// must go on.
+    pub(crate) fn shared(folder: &Path, database: &Name) -> Result<Option<Arc<Self>>> {
+        match ReadingLock::take(folder, database, File::try_lock_shared) {
+            Ok(lock) => Ok(Some(Arc::new(lock))),
+            Err(error) if error.kind() == ErrorKind::Locked => {
+                Err(error.hint("old backups are being deleted; try again when that is done"))
+            }
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Says that none is read. Fails with `Locked` while one is.
+    pub(crate) fn alone(folder: &Path, database: &Name) -> Result<Self> {
+        ReadingLock::take(folder, database, File::try_lock).map_err(|error| {
+            error.hint(
+                "a backup of it is being read (restored, verified, copied); try again when that is done",
+            )
+        })
+    }
+
+    fn take(
+        folder: &Path,
+        database: &Name,
+        lock: impl Fn(&File) -> std::result::Result<(), TryLockError>,
+    ) -> Result<Self> {
+        let (file, path) = open(folder, &format!("{database}.lock.reading"))?;
+        match lock(&file) {
+            Ok(()) => Ok(ReadingLock { _file: file }),
+            Err(TryLockError::WouldBlock) => {
+                Err(Error::new(ErrorKind::Locked, format!("backups of \"{database}\" are in use")))
+            }
+            Err(TryLockError::Error(error)) => {
+                Err(Error::io("cannot lock", error).context("path", path.display()))
+            }
+        }
+    }
+}
+
+fn open(folder: &Path, name: &str) -> Result<(File, PathBuf)> {
     create_private_folder(folder)?;
-    let path = folder.join(format!("{database}.lock"));
+    let path = folder.join(name);
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]

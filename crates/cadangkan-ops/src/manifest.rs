@@ -96,9 +96,16 @@ pub(crate) fn manifest(
         ticket: facts.ticket.map(Ticket::to_string),
         tags: request.tags.clone(),
         preserved: false,
+        keep_until: keep_until(facts),
         warnings,
         other: Map::new(),
     })
+}
+
+/// Until when it stays by the wish of who asks for it; what reaches beyond the calendar is its end.
+fn keep_until(facts: &Facts<'_>) -> Option<Timestamp> {
+    let time = facts.request.keep_for?;
+    Some(facts.created_at.checked_add(time).unwrap_or(Timestamp::MAX))
 }
 
 fn tables(objects: &[ObjectReport], is_meant: impl Fn(&ObjectName) -> bool) -> u64 {

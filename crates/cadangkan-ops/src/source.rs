@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use cadangkan_archive::{
     Checksum, ChecksumHasher, CodecKind, EncryptionInfo, FileRole, Index, MAX_MANIFEST, MAX_SIDE_FILE,
@@ -16,6 +17,7 @@ use cadangkan_storage::Key;
 
 use crate::cover::{Cover, HashedArchive, StoredBytes, known_cipher, manifest_is_missing, open_beside};
 use crate::feed::Seen;
+use crate::lock::ReadingLock;
 use crate::manifests::{manifests, read_manifest, read_manifests};
 use crate::measured::Measured;
 use crate::naming::{INDEX_SUFFIX, MANIFEST_SUFFIX, database_folder};
@@ -36,6 +38,8 @@ pub struct Source<'a> {
     index: Option<Index>,
     /// Whether it is one of several databases in the archive.
     is_part: bool,
+    /// Keeps its backup from being deleted meanwhile.
+    reading: Option<Arc<ReadingLock>>,
 }
 
 #[derive(Clone)]
@@ -100,14 +104,20 @@ impl<'a> Source<'a> {
         manifest: Manifest,
         context: &Context<'_>,
     ) -> Result<Self> {
-        let mut source = Source::closed(place, key, manifest)?;
+        let mut source = Source::closed(place, key, manifest, context)?;
         source.open(context)?;
         source.index = source.usable_index(&context.control);
         Ok(source)
     }
 
     /// The same without opening one that is encrypted: its stored bytes can be read and compared, and no more.
-    pub(crate) fn closed(place: Place<'a>, key: Key, manifest: Manifest) -> Result<Self> {
+    pub(crate) fn closed(
+        place: Place<'a>,
+        key: Key,
+        manifest: Manifest,
+        context: &Context<'_>,
+    ) -> Result<Self> {
+        let reading = ReadingLock::shared(context.locks, &manifest.database_name)?;
         let size = place.storage.stat(&key)?.map(|info| info.size).ok_or_else(|| {
             Error::new(ErrorKind::DamagedBackup, "the archive of this backup is gone")
                 .context("storage", place.name)
@@ -116,7 +126,16 @@ impl<'a> Source<'a> {
         })?;
         let cover = if manifest.encryption.is_encrypted() { Cover::Closed } else { Cover::Plain };
         let (bytes, codec) = (Bytes::Stored { place, key }, manifest.archive.codec);
-        Ok(Source { bytes, size, cover, codec, manifest: Some(manifest), index: None, is_part: false })
+        Ok(Source {
+            bytes,
+            size,
+            cover,
+            codec,
+            manifest: Some(manifest),
+            index: None,
+            is_part: false,
+            reading,
+        })
     }
 
     /// Opens the newest backup in a storage of which nothing is known: of one database, or of the only one there.
@@ -166,7 +185,8 @@ impl<'a> Source<'a> {
         }
         let (bytes, size) = (Bytes::File(path.to_owned()), metadata.len());
         let (codec, cover) = (CodecKind::None, Cover::Plain);
-        let mut source = Source { bytes, size, cover, codec, manifest: None, index: None, is_part: false };
+        let mut source =
+            Source { bytes, size, cover, codec, manifest: None, index: None, is_part: false, reading: None };
         if SealedFile::is_one(&source.first_bytes()?) {
             source.cover = Cover::Closed;
         }
@@ -279,6 +299,7 @@ impl<'a> Source<'a> {
             manifest: Some(manifest),
             index: Some(index.of_database(name)),
             is_part: true,
+            reading: self.reading.clone(),
         })
     }
 

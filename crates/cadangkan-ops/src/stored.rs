@@ -9,6 +9,7 @@ use cadangkan_storage::{Key, WriteOptions};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::lock::ReadingLock;
 use crate::naming::{INDEX_SUFFIX, MANIFEST_SUFFIX};
 use crate::run::{Outcome, RunDescription, reap_database, record};
 use crate::source::{Wanted, find};
@@ -97,6 +98,7 @@ pub fn delete(
     places: &[Place<'_>],
 ) -> Result<Vec<StoredBackup>> {
     let _lock = context.lock(database, Duration::ZERO)?;
+    let _alone = ReadingLock::alone(context.locks, database)?;
     reap_database(context, database)?;
     let storages: Vec<_> = places.iter().map(|place| place.name.as_str()).collect();
     let options = json!({ "backup_id": id, "storages": storages });
@@ -128,7 +130,8 @@ pub(crate) fn audit(context: &Context<'_>, action: &str, subject: &str, places: 
     catalog.audit(now, context.initiator, action, subject, context.ticket, Some(&detail))
 }
 
-fn remove(context: &Context<'_>, place: Place<'_>, copy: &StoredBackup) -> Result<()> {
+/// Deletes one copy, manifest first, and looks whether it is gone.
+pub(crate) fn remove(context: &Context<'_>, place: Place<'_>, copy: &StoredBackup) -> Result<()> {
     let (archive, manifest) = (Key::new(copy.archive_key.clone())?, &copy.manifest);
     place.storage.delete(&archive.with_suffix(MANIFEST_SUFFIX)?)?;
     side::keys(&archive, manifest)?.iter().try_for_each(|key| place.storage.delete(key))?;

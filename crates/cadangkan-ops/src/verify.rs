@@ -102,7 +102,7 @@ fn check(
     }
     // Checksums are of stored bytes, and need no key.
     let source = match level {
-        VerifyLevel::Checksum => Source::closed(place, key, manifest)?,
+        VerifyLevel::Checksum => Source::closed(place, key, manifest, context)?,
         VerifyLevel::Read => Source::open_stored(place, key, manifest, context)
             .map_err(|error| error.hint("`--level checksum` needs no key"))?,
     };

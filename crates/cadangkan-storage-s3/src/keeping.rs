@@ -1,5 +1,7 @@
 //! How the server keeps what it gets: encryption, class, locks and tags, all as headers.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use cadangkan_core::settings::{SettingsError, mistake};
@@ -117,6 +119,14 @@ impl Settings {
 impl Keeping {
     fn make(&mut self, name: &str, value: &str) {
         self.make.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// For how long an object cannot be deleted: for ever where it is held by law.
+    pub(crate) fn locked_for(&self) -> Option<Duration> {
+        if self.make.iter().any(|(name, _)| name == LEGAL_HOLD) {
+            return Some(Duration::MAX);
+        }
+        self.lock.map(|(_, days)| Duration::from_secs(u64::from(days) * 86_400))
     }
 
     /// The headers of a request that makes an object now.

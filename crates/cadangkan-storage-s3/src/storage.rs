@@ -88,6 +88,10 @@ impl Storage for Bucket {
         StorageCapabilities { atomic_create, local: false }
     }
 
+    fn locked_for(&self) -> Option<Duration> {
+        self.options.keeping.locked_for()
+    }
+
     fn check(&self) -> Result<()> {
         self.options.keeping.usable()?;
         check::run(&self.client, &self.begins(""), &self.options.keeping)

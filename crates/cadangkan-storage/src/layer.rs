@@ -1,6 +1,7 @@
 use std::io::Read;
 use std::ops::Range;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use cadangkan_core::{Leftover, Result};
 
@@ -61,6 +62,10 @@ impl<L: Layer> Storage for L {
 
     fn capabilities(&self) -> StorageCapabilities {
         self.inner().capabilities()
+    }
+
+    fn locked_for(&self) -> Option<Duration> {
+        self.inner().locked_for()
     }
 
     fn check(&self) -> Result<()> {

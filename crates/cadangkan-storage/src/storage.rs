@@ -1,5 +1,6 @@
 use std::io::Read;
 use std::ops::Range;
+use std::time::Duration;
 
 use cadangkan_core::{Leftover, Result, Timestamp};
 
@@ -22,6 +23,11 @@ pub trait Storage: Send + Sync {
 
     /// What it can do.
     fn capabilities(&self) -> StorageCapabilities;
+
+    /// For how long from its begin nothing can delete an object, where the storage is set to hold what it gets.
+    fn locked_for(&self) -> Option<Duration> {
+        None
+    }
 
     /// Makes sure that the place exists and can be written, read and deleted from. Leaves nothing behind.
     fn check(&self) -> Result<()>;

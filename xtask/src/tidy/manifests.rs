@@ -33,6 +33,7 @@ const EDGES: &[(&str, &[&str])] = &[
         &["cadangkan-core", "cadangkan-engine", "cadangkan-mywire", "cadangkan-tunnel"],
     ),
     ("cadangkan-catalog", &["cadangkan-core"]),
+    ("cadangkan-retention", &["cadangkan-core"]),
     (
         "cadangkan-ops",
         &[
@@ -41,6 +42,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "cadangkan-storage",
             "cadangkan-engine",
             "cadangkan-catalog",
+            "cadangkan-retention",
         ],
     ),
     (
@@ -59,6 +61,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "cadangkan-engine-postgres",
             "cadangkan-engine-mysql",
             "cadangkan-catalog",
+            "cadangkan-retention",
             "cadangkan-ops",
         ],
     ),

@@ -94,6 +94,9 @@ pub struct Manifest {
     /// Whether retention leaves it alone.
     #[serde(default)]
     pub preserved: bool,
+    /// Until when it stays by the wish of who made it; retention does not count it then or later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_until: Option<Timestamp>,
     /// What a person should know about it.
     #[serde(default)]
     pub warnings: Vec<String>,

@@ -55,6 +55,7 @@ fn sample() -> Manifest {
         ticket: None,
         tags: vec!["before-release".into()],
         preserved: false,
+        keep_until: None,
         warnings: Vec::new(),
         other: Map::new(),
     }

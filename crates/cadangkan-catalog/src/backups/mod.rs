@@ -68,8 +68,14 @@ pub struct BackupRecord {
     pub tables: Option<u64>,
     /// How it is compressed: `zstd`.
     pub codec: String,
+    /// What it holds, as JSON; none where it holds everything, or an older program recorded it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub selection: Option<String>,
     /// Whether retention never deletes it.
     pub preserved: bool,
+    /// Until when it stays by the wish of who made it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_until: Option<Timestamp>,
     /// Tags, in the order in which they were given.
     pub tags: Vec<String>,
     /// A ticket that asked for it.

@@ -8,8 +8,9 @@ use crate::{Catalog, convert};
 const UPSERT: &str = "
     INSERT INTO backups (database, backup_id, storage, archive_key, engine, kind, cause, status, created_at,
         completed_at, size_bytes, raw_bytes, tables, codec, preserved, tags, ticket, verified_at, verified_level,
-        checksum, run_id, original, databases)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
+        checksum, run_id, original, databases, selection, keep_until)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
+        $24, $25)
     ON CONFLICT (database, backup_id, storage) DO UPDATE SET
         archive_key = excluded.archive_key, engine = excluded.engine, kind = excluded.kind,
         cause = excluded.cause, status = excluded.status, created_at = excluded.created_at,
@@ -17,7 +18,8 @@ const UPSERT: &str = "
         tables = excluded.tables, codec = excluded.codec, preserved = excluded.preserved, tags = excluded.tags,
         ticket = excluded.ticket, verified_at = excluded.verified_at, verified_level = excluded.verified_level,
         checksum = excluded.checksum, run_id = excluded.run_id,
-        original = excluded.original, databases = excluded.databases";
+        original = excluded.original, databases = excluded.databases,
+        selection = excluded.selection, keep_until = excluded.keep_until";
 
 impl Catalog {
     /// Records a copy of a backup; what was known of it before is replaced.
@@ -121,6 +123,8 @@ fn upsert(transaction: &Transaction<'_>, record: &BackupRecord, numbers: &Number
         record.run.map(|RunId(number)| number),
         record.original,
         json!(record.databases).to_string(),
+        record.selection.as_deref().unwrap_or_default(),
+        record.keep_until.map(convert::micros),
     ])?;
     replace_tags(transaction, record)
 }

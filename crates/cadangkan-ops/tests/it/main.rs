@@ -22,6 +22,7 @@ mod locks;
 mod records;
 mod rekey;
 mod restore;
+mod retention;
 mod servers;
 mod several;
 mod side_files;

@@ -205,6 +205,7 @@ pub(crate) fn request() -> BackupRequest {
         name: ArchiveName::InFolders(FileNameTemplate::default()),
         trigger: Trigger::Manual,
         tags: Vec::new(),
+        keep_for: None,
         encryption: None,
         wait: Duration::ZERO,
     }

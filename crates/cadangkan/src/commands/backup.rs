@@ -18,7 +18,7 @@ use self::databases::DatabaseArgs;
 use crate::app::{App, CatalogNeed, Places, Session};
 use crate::commands::selection::SelectionArgs;
 use crate::commands::ticket::TicketArgs;
-use crate::commands::{DatabaseUrl, parse_wait};
+use crate::commands::{DatabaseUrl, parse_wait, retention};
 use crate::encryption::EncryptFlags;
 use crate::inventory::{DatabaseEntry, EffectiveOptions, Wishes};
 use crate::registry;
@@ -74,6 +74,9 @@ pub(crate) struct BackupArgs {
     beside: BesideArgs,
     #[command(flatten)]
     encryption: EncryptFlags,
+    /// How long it stays whatever the retention policy says, which does not count it: 90d
+    #[arg(long, value_name = "TIME", value_parser = parse_wait, conflicts_with = "url")]
+    keep_for: Option<Duration>,
 }
 
 impl BackupArgs {
@@ -92,6 +95,7 @@ impl BackupArgs {
             row_security: false,
             beside: BesideArgs::default(),
             encryption: EncryptFlags::default(),
+            keep_for: None,
             tag: Vec::new(),
             ticket: TicketArgs::default(),
             confirm: false,
@@ -167,24 +171,36 @@ fn back_up(app: &App, session: &Session, entry: &DatabaseEntry, args: &BackupArg
     select(&mut request, &effective, args);
     request.tags = entry.options.tags.iter().chain(&args.tag).cloned().collect();
     request.tags.dedup();
-    request.wait = args.wait;
+    (request.wait, request.keep_for) = (args.wait, args.keep_for);
     let context = Context { ticket: ticket.as_ref(), ..session.context(app) };
     if let Some(server) = engine.server() {
         let request = server::request(&args.databases, &effective.backup.value, request)?;
         let asks = server::Asks { to_choose: args.databases.asks(), to_confirm: args.confirm };
-        return server::back_up(
-            app,
-            &context,
-            &entry.name,
-            (engine.as_ref(), server),
-            &places,
-            request,
-            asks,
-        );
+        let of = (engine.as_ref(), server);
+        let made = server::back_up(app, &context, &entry.name, of, &places, request, asks);
+        return then_retention(app, session, &context, (entry, engine.as_ref()), made);
     }
     args.databases.refuse_for_one(entry.name.as_str())?;
     let database = Database { name: &entry.name, engine: engine.as_ref(), one_of: None };
-    carry_out(app, &context, database, &places, &request, args.confirm)
+    let made = carry_out(app, &context, database, &places, &request, args.confirm);
+    then_retention(app, session, &context, (entry, engine.as_ref()), made)
+}
+
+/// Lets old backups go where the new one is: also when another storage did not get it. Of a server those of a database that
+/// failed stay, by the plan.
+fn then_retention(
+    app: &App,
+    session: &Session,
+    context: &Context<'_>,
+    (entry, engine): (&DatabaseEntry, &dyn Engine),
+    made: Result<()>,
+) -> Result<()> {
+    let is_good = made.as_ref().map_or_else(|error| error.kind() == ErrorKind::Partial, |()| true);
+    if app.global.dry_run || !is_good {
+        return made;
+    }
+    let after = retention::after_backup(app, session, context, entry, engine);
+    made.and(after)
 }
 
 /// Backs up a database that is not configured; the catalog hears nothing of it.
@@ -261,6 +277,7 @@ pub(crate) fn request(
         name: ArchiveName::InFolders(template.unwrap_or_default()),
         trigger,
         tags: Vec::new(),
+        keep_for: None,
         encryption: database.encryption(effective)?,
         wait: Duration::ZERO,
     })

@@ -152,6 +152,7 @@ impl Stage<'_> {
             name: ArchiveName::InFolders(FileNameTemplate::default()),
             trigger: Trigger::Manual,
             tags: vec!["demo".to_owned()],
+            keep_for: None,
             encryption: None,
             wait: Duration::ZERO,
         };

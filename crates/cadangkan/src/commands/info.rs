@@ -6,8 +6,9 @@ use serde_json::json;
 
 use crate::app::{App, CatalogNeed};
 use crate::commands::list;
+use crate::config::RetentionSettings;
 use crate::encryption::EncryptionSettings;
-use crate::inventory::{DatabaseEntry, Wishes};
+use crate::inventory::{DatabaseEntry, EffectiveOptions, Wishes};
 use crate::ui::escape;
 use crate::ui::selection::describe;
 use crate::ui::time::format_age;
@@ -90,6 +91,7 @@ pub(crate) fn run(app: &App, args: &InfoArgs) -> Result<()> {
                     effective.encryption.origin
                 ),
             ),
+            ("Retention", format!("{} ({})", retention(&effective), effective.retention.origin)),
             (
                 "Check",
                 format!("{} ({})", if effective.check.value { "yes" } else { "no" }, effective.check.origin),
@@ -118,6 +120,16 @@ pub(crate) fn run(app: &App, args: &InfoArgs) -> Result<()> {
         }
         text + &runs_text(app, &runs)
     })
+}
+
+/// Which backups stay, in words.
+fn retention(effective: &EffectiveOptions) -> String {
+    let policy = effective.retention.value.as_ref().map(RetentionSettings::policy);
+    match policy {
+        None => "all".to_owned(),
+        Some(Ok(policy)) => policy.to_string(),
+        Some(Err(error)) => error.to_string(),
+    }
 }
 
 /// The storages of a database, with how old a backup has to be for those that get it later.

@@ -19,6 +19,7 @@ pub(crate) mod list;
 pub(crate) mod profile;
 pub(crate) mod remove;
 pub(crate) mod restore;
+pub(crate) mod retention;
 pub(crate) mod scan;
 pub(crate) mod secret;
 pub(crate) mod selection;

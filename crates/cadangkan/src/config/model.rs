@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::place::Place;
+use super::retention::RetentionSettings;
 use super::setting::{Setting, ValueOrigin};
 use crate::encryption::EncryptionSettings;
 
@@ -57,6 +58,8 @@ pub(crate) struct Defaults {
     pub(crate) require_ticket: Setting<bool>,
     /// How backups are encrypted; none: not at all.
     pub(crate) encryption: Setting<Option<EncryptionSettings>>,
+    /// Which backups stay; none: all.
+    pub(crate) retention: Setting<Option<RetentionSettings>>,
 }
 
 /// What can be set for one database, besides where it is. One type for file and catalog.
@@ -93,6 +96,9 @@ pub(crate) struct DatabaseOptions {
     /// How old a backup has to be before it goes to a storage, for those that do not get it at once.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) upload_after: BTreeMap<Name, String>,
+    /// Which of its backups stay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) retention: Option<RetentionSettings>,
     /// Whether its name must be typed before it is overwritten.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) production: bool,
@@ -265,6 +271,7 @@ impl Default for Defaults {
             fingerprints: Setting::default_value(false),
             require_ticket: Setting::default_value(false),
             encryption: Setting::default_value(None),
+            retention: Setting::default_value(None),
         }
     }
 }

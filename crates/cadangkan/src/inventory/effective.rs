@@ -3,7 +3,7 @@ use cadangkan_core::{Name, Result};
 use serde::Serialize;
 
 use super::{DatabaseEntry, Inventory};
-use crate::config::{BackupOptions, HOME_STORAGE_NAME, Setting, ValueOrigin};
+use crate::config::{BackupOptions, HOME_STORAGE_NAME, RetentionSettings, Setting, ValueOrigin};
 use crate::encryption::EncryptionSettings;
 
 /// What the command line asks for, this once.
@@ -44,6 +44,8 @@ pub(crate) struct EffectiveOptions {
     pub(crate) fingerprints: Setting<bool>,
     /// How backups are encrypted; none: not at all.
     pub(crate) encryption: Setting<Option<EncryptionSettings>>,
+    /// Which backups stay; none: all.
+    pub(crate) retention: Setting<Option<RetentionSettings>>,
     /// Whether whatever is done to it needs a ticket.
     pub(crate) require_ticket: Setting<bool>,
     /// What backups hold.
@@ -96,12 +98,30 @@ impl Inventory {
                 .clone()
                 .or_nearer(options.encryption.clone().map(Some), origin("encryption"))
                 .or_nearer(wishes.encryption.clone().map(Some), ValueOrigin::Flag),
+            retention: defaults
+                .retention
+                .clone()
+                .or_nearer(self.retention(database).map(Some), origin("retention")),
             require_ticket: defaults
                 .require_ticket
                 .clone()
                 .or_nearer(options.require_ticket, origin("require_ticket")),
             backup: backup(&options.backup, origin("backup"), &wishes.backup),
         }
+    }
+
+    /// What a database says of which backups stay. The hard limit of the defaults is over all: it holds where the database
+    /// names none.
+    fn retention(&self, database: &DatabaseEntry) -> Option<RetentionSettings> {
+        let mut own = database.options.retention.clone()?;
+        let outer = self.config.defaults.retention.value.as_ref();
+        let over_all = outer.and_then(|retention| retention.hard_limit.clone());
+        for settings in own.storages.values_mut() {
+            settings.hard_limit =
+                settings.hard_limit.take().or_else(|| own.hard_limit.clone()).or_else(|| over_all.clone());
+        }
+        own.hard_limit = own.hard_limit.or(over_all);
+        Some(own)
     }
 
     /// A level belongs to the codec it was given for: a nearer choice of another codec drops it.

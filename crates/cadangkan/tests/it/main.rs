@@ -22,6 +22,7 @@ mod postgres_memory;
 mod postgres_server;
 mod profile_import;
 mod pty;
+mod retention;
 mod scan;
 mod secrets;
 mod signals;

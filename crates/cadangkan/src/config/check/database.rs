@@ -33,6 +33,7 @@ impl Checker<'_> {
         self.file_name(node);
         self.backup(node);
         self.upload_after(node);
+        self.retention(node);
         let (chosen, id) = chosen?;
         let engine = registry::engine(id)?;
         self.selection_of(node, engine, options.as_ref());
@@ -53,15 +54,20 @@ impl Checker<'_> {
     fn upload_after(&mut self, node: &Node) {
         let Some(entry) = node.entry(keys::UPLOAD_AFTER) else { return };
         for item in entry.node.entries() {
-            if self.storages.as_ref().is_some_and(|known| !known.contains(&item.key)) {
-                let hint = format!("there is: {}", self.storages.as_deref().unwrap_or_default().join(", "));
-                let message = format!("there is no storage `{}`", item.key);
-                self.mistakes.push(Mistake::new(item.position, message).hint(hint));
-            }
+            self.known_storage(item);
             if let Some(text) = item.node.text().filter(|text| parse_duration(text).is_none()) {
                 let message = format!("`{}` is no length of time", text.escape_debug());
                 self.mistake_at(&item.node, message, Some("write `24h` or `7d`".to_owned()));
             }
+        }
+    }
+
+    /// Refuses a key that should name a storage, and does not.
+    pub(super) fn known_storage(&mut self, item: &Entry) {
+        if self.storages.as_ref().is_some_and(|known| !known.contains(&item.key)) {
+            let hint = format!("there is: {}", self.storages.as_deref().unwrap_or_default().join(", "));
+            let message = format!("there is no storage `{}`", item.key);
+            self.mistakes.push(Mistake::new(item.position, message).hint(hint));
         }
     }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer};
 use super::{Checker, keys, origin};
 use crate::config::model::Defaults;
 use crate::config::node::Node;
+use crate::config::retention::RetentionSettings;
 use crate::config::setting::Setting;
 
 /// The fewest bytes that may be set as `memory`: a few frames.
@@ -27,6 +28,7 @@ struct Raw {
     check: Option<bool>,
     fingerprints: Option<bool>,
     require_ticket: Option<bool>,
+    retention: Option<RetentionSettings>,
 }
 
 impl Checker<'_> {
@@ -46,6 +48,7 @@ impl Checker<'_> {
         let codec = self.codec(node, defaults.compression.value);
         self.storage_names(node);
         self.file_name(node);
+        self.retention(node);
         Defaults {
             compression: given(node, "compression", defaults.compression, raw.compression.map(|_| codec)),
             level: given(node, "level", defaults.level, raw.level.map(Some)),
@@ -56,6 +59,7 @@ impl Checker<'_> {
             check: given(node, "check", defaults.check, raw.check),
             fingerprints: given(node, "fingerprints", defaults.fingerprints, raw.fingerprints),
             require_ticket: given(node, "require_ticket", defaults.require_ticket, raw.require_ticket),
+            retention: given(node, keys::RETENTION, defaults.retention, raw.retention.map(Some)),
             encryption: given(node, keys::ENCRYPTION, defaults.encryption, encryption.map(Some)),
         }
     }

@@ -19,6 +19,7 @@ pub(super) const DEFAULTS_KEYS: &[&str] = &[
     "fingerprints",
     REQUIRE_TICKET,
     ENCRYPTION,
+    RETENTION,
 ];
 
 /// Keys of a storage, besides its provider.
@@ -39,6 +40,7 @@ pub(crate) const DATABASE_KEYS: &[&str] = &[
     ENCRYPTION,
     BACKUP,
     UPLOAD_AFTER,
+    RETENTION,
     "production",
     "tags",
     ENABLED,
@@ -55,6 +57,9 @@ pub(super) const BACKUP: &str = "backup";
 
 /// The key of which storages get a backup later.
 pub(super) const UPLOAD_AFTER: &str = "upload_after";
+
+/// The key of which backups stay.
+pub(super) const RETENTION: &str = "retention";
 
 /// Keys of what backups hold.
 pub(super) const BACKUP_KEYS: &[&str] = &[

@@ -5,6 +5,7 @@ mod defaults;
 mod keys;
 mod options;
 mod provider;
+mod retention;
 
 use std::path::Path;
 

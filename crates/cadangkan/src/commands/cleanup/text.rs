@@ -1,0 +1,99 @@
+use std::fmt::Write;
+
+use cadangkan_core::format_bytes;
+use cadangkan_ops::cleanup::CleanupPlan;
+use cadangkan_ops::retention::SeriesPlan;
+use cadangkan_retention::{Decision, Verdict};
+use jiff::tz::TimeZone;
+
+use super::Plans;
+use crate::app::App;
+use crate::ui::count::count;
+use crate::ui::escape;
+use crate::ui::table::{Align, Table};
+use crate::ui::time::format_time;
+
+/// What goes and what stays, and why.
+pub(super) fn plans(app: &App, zone: &TimeZone, plans: &Plans) -> String {
+    let mut text = String::new();
+    for series in plans.retention.iter().flat_map(|plan| &plan.series) {
+        text.push_str(&of_series(app, zone, series));
+    }
+    if !plans.leftovers.items.is_empty() {
+        text.push_str("\nLeft behind\n");
+        text.push_str(&leftovers(app, &plans.leftovers));
+    }
+    let goes = plans.retention.as_ref().map_or(0, |plan| plan.removals().count());
+    if plans.leftovers.items.is_empty() && goes == 0 {
+        text.push_str("There is nothing to remove.\n");
+    }
+    text
+}
+
+fn of_series(app: &App, zone: &TimeZone, series: &SeriesPlan) -> String {
+    let mut table = Table::new([
+        ("backup id", Align::Left),
+        ("made", Align::Left),
+        ("size", Align::Right),
+        ("", Align::Left),
+        ("because", Align::Left),
+    ]);
+    for decision in &series.plan.decisions {
+        let verdict = if decision.verdict == Verdict::Keep { "stays" } else { "goes" };
+        table.row([
+            decision.id.to_string().into(),
+            format_time(decision.created_at, zone).into(),
+            format_bytes(decision.size_bytes).into(),
+            verdict.into(),
+            reasons(decision).into(),
+        ]);
+    }
+    let mut title = format!("Storage {}", series.storage);
+    if let Some(original) = &series.original {
+        let _ = write!(title, ", {}", escape(original));
+    }
+    if let Some(holds) = series.holds {
+        let _ = write!(title, ", {holds}");
+    }
+    let (kept, gone) = (sum(series.plan.kept()), sum(series.plan.removals()));
+    let mut text = format!("{title}: {}\n{}", series.policy, table.render(app.style));
+    let _ =
+        writeln!(text, "{} stay, {}; {} go, {}", kept.0, format_bytes(kept.1), gone.0, format_bytes(gone.1));
+    if let Some(why) = &series.halted {
+        let _ = writeln!(text, "{} Nothing goes now: {why}", app.style.warning_mark());
+    }
+    text + "\n"
+}
+
+fn sum<'a>(decisions: impl Iterator<Item = &'a Decision>) -> (usize, u64) {
+    decisions.fold((0, 0), |(count, bytes), decision| (count + 1, bytes + decision.size_bytes))
+}
+
+fn reasons(decision: &Decision) -> String {
+    decision.reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+fn leftovers(app: &App, plan: &CleanupPlan) -> String {
+    let mut table = Table::new([
+        ("what", Align::Left),
+        ("size", Align::Right),
+        ("in", Align::Left),
+        ("where", Align::Left),
+    ]);
+    for item in &plan.items {
+        let storage = item.storage.clone().unwrap_or_else(|| "beside the database".to_owned());
+        let leftover = &item.leftover;
+        table.row([
+            leftover.description.clone().into(),
+            format_bytes(leftover.size_bytes).into(),
+            storage.into(),
+            leftover.location.clone().into(),
+        ]);
+    }
+    table.render(app.style)
+}
+
+/// How many days a simulation shows, in words.
+pub(super) fn days(number: usize) -> String {
+    count(number as u64, "day")
+}
