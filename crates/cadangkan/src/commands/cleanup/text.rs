@@ -20,7 +20,9 @@ pub(super) fn plans(app: &App, zone: &TimeZone, plans: &Plans) -> String {
         text.push_str(&of_series(app, zone, series));
     }
     if !plans.leftovers.items.is_empty() {
-        text.push_str("\nLeft behind\n");
+        if !text.is_empty() {
+            text.push_str("Left behind\n");
+        }
         text.push_str(&leftovers(app, &plans.leftovers));
     }
     let goes = plans.retention.as_ref().map_or(0, |plan| plan.removals().count());
