@@ -16,9 +16,10 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// Whether it is of a path: it is missing, or there already, or may not be touched. FTP does not say which.
+    /// Whether it is of a path: it is missing, or there already, or may not be touched. FTP does not say which. What is
+    /// only busy (450) is there.
     pub(crate) fn is_of_path(&self) -> bool {
-        matches!(self, Failure::Refused(reply) if matches!(reply.code, 450 | 521 | 550 | 553))
+        matches!(self, Failure::Refused(reply) if matches!(reply.code, 521 | 550 | 553))
     }
 
     /// Whether the server does not know a command, or does not do it.
@@ -102,6 +103,12 @@ impl From<io::Error> for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_busy_is_not_missing() {
+        let of_path = |code| Failure::Refused(Reply { code, text: String::new() }).is_of_path();
+        assert!(of_path(550) && !of_path(450) && !of_path(451));
+    }
 
     #[test]
     fn replies_become_errors_that_say_whether_to_try_again() {

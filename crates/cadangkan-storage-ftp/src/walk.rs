@@ -101,7 +101,10 @@ pub(crate) fn files(
     while let Some(folder) = folders.pop() {
         let place = session.below(&folder);
         let listed = match entries(session, &place) {
-            Err(failure) if failure.is_of_path() && look(session, &place)?.is_none() => continue,
+            Err(failure @ Failure::Refused(_)) => match look(session, &place)? {
+                Some(_) => return Err(failure),
+                None => continue,
+            },
             listed => listed?,
         };
         for (name, entry) in listed {
