@@ -168,7 +168,7 @@ fn write_sealed(
         cipher: envelope.cipher().as_str().into(),
         plain_bytes: Some(summary.plain_bytes),
         iterations: envelope.iterations(),
-        keys: envelope.keys().to_vec(),
+        keys: envelope.keys()?.to_vec(),
         ..EncryptionInfo::none()
     };
     manifest.hide(envelope.data_key(), hides_names)?;

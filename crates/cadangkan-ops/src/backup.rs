@@ -400,7 +400,7 @@ fn store(
             meter.object_done();
         })
     };
-    let sealer = sealing.map(|sealing| sealing.envelope.sealer(FileRole::Archive)).transpose()?;
+    let sealer = || sealing.map(|sealing| sealing.envelope.sealer(FileRole::Archive)).transpose();
     let summary = draft.stream(control, |sink| {
         pipeline::run(request.codec, sealer, limits, &meter, control, produce, |bytes| sink(bytes))
     })?;

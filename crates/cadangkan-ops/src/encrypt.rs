@@ -51,7 +51,7 @@ impl<'a> Sealing<'a> {
         manifest.encryption = EncryptionInfo {
             cipher: self.envelope.cipher().as_str().to_owned(),
             plain_bytes: Some(plain_bytes),
-            keys: self.envelope.keys().to_vec(),
+            keys: self.envelope.keys()?.to_vec(),
             iterations: self.envelope.iterations(),
             hidden: None,
             other: Map::new(),

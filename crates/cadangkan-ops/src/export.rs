@@ -108,9 +108,15 @@ fn encode(
         })?;
         cutter.into_inner().map_err(|_| pipeline::panicked())?.finish()
     };
-    let summary = pipeline::run(codec, None, Limits::of(context), &meter, control, produce, |bytes| {
-        writer.write(bytes)
-    })?;
+    let summary = pipeline::run(
+        codec,
+        || Ok(None),
+        Limits::of(context),
+        &meter,
+        control,
+        produce,
+        |bytes| writer.write(bytes),
+    )?;
     Ok(summary.raw_bytes)
 }
 

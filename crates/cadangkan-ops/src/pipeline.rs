@@ -70,13 +70,13 @@ impl Meter {
 }
 
 /// Runs `produce`, encodes what it sends and gives the archive's bytes, sealed where there is a sealer, to `store`, in the
-/// order of sending.
+/// order of sending. `begin_sealer` may take a while, in which frames are made already.
 ///
 /// `produce` runs in a thread of its own and may start more; it is cancelled when another stage fails. The error
 /// that made the others happen is returned.
 pub fn run<P, S>(
     codec: Codec,
-    sealer: Option<Sealer>,
+    begin_sealer: impl FnOnce() -> Result<Option<Sealer>>,
     limits: Limits,
     meter: &Meter,
     control: &Control<'_>,
@@ -114,14 +114,11 @@ where
             .collect();
         // The clones in the threads keep the channels open; these would keep them open for ever.
         drop((frame_receiver, encoded_sender));
-        let store = ArchiveWriter::new(codec, sealer, store);
-        let stored = append(
-            store,
-            meter,
-            control,
-            encoded_receiver,
-            Returns { slot_sender, spare_sender, room_sender },
-        );
+        let returns = Returns { slot_sender, spare_sender, room_sender };
+        let stored = begin_sealer().and_then(|sealer| {
+            let writer = ArchiveWriter::new(codec, sealer, store);
+            append(writer, meter, control, encoded_receiver, returns)
+        });
         if stored.is_err() {
             stop.cancel();
         }

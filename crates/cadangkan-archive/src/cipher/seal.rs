@@ -1,3 +1,5 @@
+use std::sync::OnceLock;
+
 use cadangkan_core::Result;
 
 use super::cbc::{FileSealing, Password};
@@ -98,7 +100,8 @@ impl std::fmt::Debug for Sealer {
 pub struct Envelope {
     form: Form,
     data_key: DataKey,
-    keys: Vec<Wrap>,
+    recipients: Recipients,
+    keys: OnceLock<Vec<Wrap>>,
 }
 
 /// The form of its files, and what of it is not in the data key.
@@ -109,7 +112,7 @@ enum Form {
 }
 
 impl Envelope {
-    /// Makes a new data key, and wraps it.
+    /// Makes a new data key. It is wrapped when that is first needed, since a passphrase may cost a while.
     ///
     /// Fails with `Configuration` where the cipher cannot keep it for these recipients together.
     pub fn new(cipher: CipherKind, recipients: &Recipients) -> Result<Self> {
@@ -122,7 +125,7 @@ impl Envelope {
             }
             CipherKind::OpenSsl => (DataKey::generate()?, Form::OpenSsl(recipients.password()?)),
         };
-        Ok(Envelope { form, keys: recipients.wrap(&data_key)?, data_key })
+        Ok(Envelope { form, data_key, recipients: recipients.clone(), keys: OnceLock::new() })
     }
 
     /// The cipher.
@@ -145,14 +148,18 @@ impl Envelope {
     }
 
     /// The wraps, for the manifest.
-    pub fn keys(&self) -> &[Wrap] {
-        &self.keys
+    pub fn keys(&self) -> Result<&[Wrap]> {
+        if let Some(keys) = self.keys.get() {
+            return Ok(keys);
+        }
+        let keys = self.recipients.wrap(&self.data_key)?;
+        Ok(self.keys.get_or_init(|| keys))
     }
 
     /// Begins a file.
     pub fn sealer(&self, role: FileRole<'_>) -> Result<Sealer> {
         match &self.form {
-            Form::Own => Sealer::new(&self.data_key, role, &self.keys),
+            Form::Own => Sealer::new(&self.data_key, role, self.keys()?),
             Form::Age(stanzas) => Sealer::of_age(&self.data_key, stanzas),
             Form::OpenSsl(password) => Sealer::of_openssl(&self.data_key, password, role),
         }

@@ -195,7 +195,7 @@ fn the_form_of_age_comes_back_whole_and_in_ranges_and_damage_is_told_from_a_wron
         let plain = content(length);
         let sealed = envelope.seal(FileRole::Archive, &plain).unwrap();
         assert!(SealedFile::is_one(&sealed));
-        let newer = |_: &[Wrap]| identities.unwrap(envelope.keys());
+        let newer = |_: &[Wrap]| identities.unwrap(envelope.keys().unwrap());
         let file =
             SealedFile::open(sealed.as_slice(), sealed.len() as u64, FileRole::Archive, newer).unwrap();
         assert!(file.open_bytes(&sealed).unwrap() == plain, "{length}");
@@ -210,7 +210,7 @@ fn the_form_of_age_comes_back_whole_and_in_ranges_and_damage_is_told_from_a_wron
     let sealed = envelope.seal(FileRole::Archive, b"rows").unwrap();
     assert_eq!(open(&sealed, FileRole::Archive, &identities).unwrap(), b"rows");
     assert_eq!(open(&sealed, FileRole::Archive, &knowing("wrong")).unwrap_err().kind(), ErrorKind::WrongKey);
-    let key = identities.unwrap(envelope.keys()).unwrap();
+    let key = identities.unwrap(envelope.keys().unwrap()).unwrap();
     for position in 0..sealed.len() {
         let mut damaged = sealed.clone();
         damaged[position] ^= 0x04;

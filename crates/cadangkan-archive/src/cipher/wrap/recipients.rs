@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cadangkan_core::{Error, ErrorKind, Result};
 use zeroize::Zeroizing;
@@ -34,16 +35,19 @@ impl fmt::Debug for Recipient {
     }
 }
 
-/// Everybody who may open the backups of one run. What a passphrase costs was spent once.
+/// Everybody who may open the backups of one run. What a passphrase costs is spent once, when it is first needed.
 #[derive(Clone, Debug)]
 pub struct Recipients(Vec<Prepared>);
 
 #[derive(Clone)]
 enum Prepared {
-    Passphrase { passphrase: Zeroizing<String>, kdf: Kdf, salt: String, key: Zeroizing<[u8; KEY_BYTES]> },
+    Passphrase { passphrase: Zeroizing<String>, kdf: Kdf, salt: String, key: Derived },
     Public(PublicKey),
     KeyFile(KeyFile),
 }
+
+/// The key that was made of a passphrase, once it was; clones share it.
+type Derived = Arc<Mutex<Option<Zeroizing<[u8; KEY_BYTES]>>>>;
 
 impl fmt::Debug for Prepared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -70,8 +74,11 @@ impl Recipients {
     /// Wraps a data key for each of them.
     pub fn wrap(&self, data_key: &DataKey) -> Result<Vec<Wrap>> {
         let wrap = |prepared: &Prepared| match prepared {
-            Prepared::Passphrase { kdf, salt, key, .. } => {
-                Wrap::make(WrapKind::Passphrase { kdf: *kdf, salt: salt.clone() }, key, data_key)
+            Prepared::Passphrase { passphrase, kdf, salt, key } => {
+                let mut key = key.lock().unwrap_or_else(PoisonError::into_inner);
+                let derived = key.take().map_or_else(|| kdf.derive(passphrase, salt), Ok)?;
+                let kind = WrapKind::Passphrase { kdf: *kdf, salt: salt.clone() };
+                Wrap::make(kind, key.insert(derived), data_key)
             }
             Prepared::Public(key) => wrap_for(key, data_key),
             Prepared::KeyFile(key) => {
@@ -177,9 +184,9 @@ impl Prepared {
 fn prepare(recipient: &Recipient) -> Result<Prepared> {
     Ok(match recipient {
         Recipient::Passphrase(passphrase, kdf) => {
-            let salt = salt()?;
-            let key = kdf.derive(passphrase, &salt)?;
-            Prepared::Passphrase { passphrase: passphrase.clone(), kdf: *kdf, salt, key }
+            kdf.check()?;
+            let key = Derived::default();
+            Prepared::Passphrase { passphrase: passphrase.clone(), kdf: *kdf, salt: salt()?, key }
         }
         Recipient::PublicKey(key) => Prepared::Public(*key),
         Recipient::KeyFile(file) => Prepared::KeyFile(file.clone()),
