@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use cadangkan_core::{Clock, Error, ErrorKind, Result, Timestamp};
 use cadangkan_storage::encoding::encode_path;
+use cadangkan_storage::http::header;
 use cadangkan_storage::{Backoff, http as transport};
 use ureq::{Agent, Body};
 
@@ -61,11 +62,6 @@ impl Answer {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         header(&self.headers, name)
     }
-}
-
-/// The text of a header.
-pub(crate) fn header<'a>(headers: &'a http::HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
 }
 
 impl Client {

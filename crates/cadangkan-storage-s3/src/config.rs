@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use cadangkan_core::settings::{self, Field, FieldKind, SettingsError, mistake};
 use cadangkan_core::{Clock, Timestamp};
-use cadangkan_storage::encoding::decode;
 use cadangkan_storage::http::is_loopback;
-use cadangkan_storage::{Backoff, Key, Storage, StorageDescriptor};
+use cadangkan_storage::{Backoff, Key, Storage, StorageDescriptor, read_place};
 use serde_json::Value;
 
 use crate::client::{Client, Target};
@@ -263,41 +262,7 @@ fn split(endpoint: &str) -> Result<(&str, &str), SettingsError> {
 
 /// Reads `s3://bucket/folder?region=…`; settings that are no secrets may stand behind the question mark.
 fn parse_url(url: &str) -> Option<Result<Value, SettingsError>> {
-    Some(read_url(url.strip_prefix("s3://")?))
-}
-
-fn read_url(rest: &str) -> Result<Value, SettingsError> {
-    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
-    let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
-    if bucket.is_empty() || bucket.contains(['@', ':']) {
-        return Err(mistake(
-            "bucket",
-            "a URL such as s3://bucket/folder is needed; keys do not belong into it",
-        ));
-    }
-    let text = |text: &str| decode(text, false).ok_or_else(|| mistake("prefix", "it is not encoded rightly"));
-    let mut settings = serde_json::Map::new();
-    settings.insert("bucket".into(), bucket.into());
-    if !prefix.is_empty() {
-        settings.insert("prefix".into(), text(prefix)?.into());
-    }
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let known = S3.fields.iter().find(|field| field.name == name && field.name != "bucket");
-        let field =
-            known.ok_or_else(|| mistake("bucket", "the URL has a key that a bucket does not know"))?;
-        let value = text(value)?;
-        let value = match field.kind {
-            FieldKind::Secret => return Err(mistake(field.name, "a secret does not belong into a URL")),
-            FieldKind::Boolean => Value::Bool(value == "true"),
-            FieldKind::Integer => {
-                Value::from(value.parse::<u32>().map_err(|_| mistake(field.name, "a number is needed"))?)
-            }
-            _ => value.into(),
-        };
-        settings.insert(name.to_owned(), value);
-    }
-    Ok(Value::Object(settings))
+    Some(read_place(url.strip_prefix("s3://")?, ["bucket", "prefix"], S3.fields).map(Value::Object))
 }
 
 #[derive(Debug)]

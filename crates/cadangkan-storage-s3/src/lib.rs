@@ -11,7 +11,6 @@ mod config;
 mod credentials;
 mod failure;
 mod keeping;
-mod parts;
 mod presets;
 mod reader;
 mod request;
@@ -19,7 +18,6 @@ mod sign;
 mod storage;
 mod thaw;
 mod upload;
-mod workers;
 
 pub use config::S3;
 pub use storage::Bucket;

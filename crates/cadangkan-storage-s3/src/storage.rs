@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use cadangkan_core::{Error, ErrorKind, Leftover, Result, ResultExt as _};
 use cadangkan_storage::encoding::decode;
+use cadangkan_storage::http::Upload;
 use cadangkan_storage::{
     Key, ObjectInfo, Space, Storage, StorageCapabilities, StorageWriter, WriteOptions, check_folder,
 };
@@ -16,10 +17,10 @@ use crate::check;
 use crate::client::{Answer, Client};
 use crate::keeping::Keeping;
 use crate::presets::Rules;
-use crate::reader::Reader;
+use crate::reader;
 use crate::request::Request;
 use crate::thaw::Thaw;
-use crate::upload::Upload;
+use crate::upload::Object;
 
 /// How the bucket is used.
 #[derive(Clone, Debug)]
@@ -100,7 +101,8 @@ impl Storage for Bucket {
     fn begin_write(&self, key: &Key, options: WriteOptions) -> Result<Box<dyn StorageWriter>> {
         self.options.keeping.usable()?;
         let path = self.path(key.as_str());
-        Ok(Box::new(Upload::new(Arc::clone(&self.client), &self.options, key, path, &options)))
+        let object = Object::new(Arc::clone(&self.client), &self.options, key, path, &options);
+        Ok(Box::new(Upload::new(object, key, self.options.connections)))
     }
 
     fn read(&self, key: &Key, range: Option<Range<u64>>) -> Result<Box<dyn Read + Send>> {
@@ -113,8 +115,8 @@ impl Storage for Bucket {
             let missing = || Error::new(ErrorKind::NotFound, "no such object").context("key", key);
             return found.map(|_| Box::new(std::io::empty()) as Box<dyn Read + Send>).ok_or_else(missing);
         }
-        let thaw = self.options.thaw.as_ref();
-        let reader = Reader::open(Arc::clone(&self.client), path, self.touch().to_vec(), range, thaw);
+        let (client, touch, thaw) = (Arc::clone(&self.client), self.touch().to_vec(), self.options.thaw.clone());
+        let reader = reader::open(client, path, touch, range, thaw);
         Ok(Box::new(reader.operation("read object")?))
     }
 

@@ -5,37 +5,34 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use cadangkan_core::{Error, ErrorKind, Result, ResultExt as _};
+use cadangkan_core::{Error, ErrorKind, Result};
 use cadangkan_storage::encoding::decode;
-use cadangkan_storage::{Backoff, Key, ObjectInfo, StorageWriter, WriteOptions};
+use cadangkan_storage::http::{Assembly, Limits, Part, Plan};
+use cadangkan_storage::{Backoff, Key, ObjectInfo, WriteOptions};
+use ring::digest::Digest;
 
 use crate::answers::{Begun, Completed, parse};
 use crate::client::{Answer, Client};
 use crate::failure::Failure;
 use crate::keeping::{Keeping, md5};
-use crate::parts::{MOST_PARTS, Plan};
 use crate::request::{Request, sha256};
 use crate::storage::{self, Options};
-use crate::workers::{Part, Workers, same_sum};
+
+/// Source: Amazon S3 User Guide, "multipart upload limits".
+const LIMITS: Limits = Limits { parts: 10_000, least: 5 << 20, most: 5 << 30 };
 
 /// The metadata that tells whose an object is: an answer may be lost after the object was made.
 const WRITER: &str = "x-amz-meta-cadangkan-writer";
 
-/// An object on its way.
-pub(crate) struct Upload {
-    object: Object,
-    plan: Plan,
-    connections: usize,
-    buffer: Vec<u8>,
-    written: u64,
-    /// The number of the part that is being filled.
+/// A part that the server has.
+pub(crate) struct Sent {
     number: u32,
-    begun: Option<(String, Workers)>,
-    failed: bool,
+    tag: String,
+    digest: Digest,
 }
 
 /// What is written, and how.
-struct Object {
+pub(crate) struct Object {
     client: Arc<Client>,
     key: Key,
     path: String,
@@ -46,9 +43,10 @@ struct Object {
     tags: Vec<(&'static str, String)>,
     /// Says which writer made the object.
     writer: String,
+    plan: Plan,
 }
 
-impl Upload {
+impl Object {
     pub(crate) fn new(
         client: Arc<Client>,
         options: &Options,
@@ -58,161 +56,25 @@ impl Upload {
     ) -> Self {
         let rules = options.rules;
         let writer = format!("{:016x}", RandomState::new().hash_one(&path));
-        Upload {
-            object: Object {
-                client,
-                key: key.clone(),
-                path,
-                overwrite: how.overwrite,
-                conditional: rules.conditional && !how.overwrite,
-                checksums: rules.checksums,
-                keeping: options.keeping.clone(),
-                tags: how.tags.clone(),
-                writer,
-            },
-            plan: Plan::new(how.expected_size, options.part_size, rules.equal_parts),
-            connections: options.connections,
-            buffer: Vec::new(),
-            written: 0,
-            number: 1,
-            begun: None,
-            failed: false,
+        Object {
+            client,
+            key: key.clone(),
+            path,
+            overwrite: how.overwrite,
+            conditional: rules.conditional && !how.overwrite,
+            checksums: rules.checksums,
+            keeping: options.keeping.clone(),
+            tags: how.tags.clone(),
+            writer,
+            plan: Plan::new(LIMITS, how.expected_size, options.part_size, rules.equal_parts),
         }
     }
 
-    fn append(&mut self, mut bytes: &[u8]) -> Result<()> {
-        while !bytes.is_empty() {
-            let size = self.plan.size_of(self.number);
-            // A full part is sent once there is more: the last one may have any size.
-            if self.buffer.len() == size {
-                self.send_part()?;
-                continue;
-            }
-            let (now, later) = bytes.split_at(bytes.len().min(size - self.buffer.len()));
-            self.buffer.extend_from_slice(now);
-            self.written = self.written.saturating_add(now.len() as u64);
-            bytes = later;
-        }
-        Ok(())
-    }
-
-    fn send_part(&mut self) -> Result<()> {
-        if self.number >= MOST_PARTS {
-            return Err(Error::new(ErrorKind::Unsupported, "the object needs more than 10,000 parts")
-                .hint("set a larger `part_size_mib` for this storage"));
-        }
-        if self.begun.is_none() {
-            let id = self.object.begin_parts()?;
-            let object = &self.object;
-            let workers = Workers::start(
-                Arc::clone(&object.client),
-                object.path.clone(),
-                id.clone(),
-                object.keeping.touch.clone(),
-                object.checksums,
-                self.connections,
-            );
-            match workers {
-                Ok(workers) => self.begun = Some((id, workers)),
-                Err(error) => return Err(object.withdraw(&id, error)),
-            }
-        }
-        let Some((_, workers)) = &self.begun else { return Ok(()) };
-        self.buffer = workers.send(self.number, std::mem::take(&mut self.buffer))?;
-        self.number += 1;
-        Ok(())
-    }
-
-    fn finish(&mut self) -> Result<ObjectInfo> {
-        if self.failed {
-            return Err(Error::new(
-                ErrorKind::Io,
-                "an object cannot be closed after a write to it has failed",
-            ));
-        }
-        if self.begun.is_none() {
-            self.object.refuse_taken()?;
-            self.object.put(&self.buffer)?;
-            return self.object.look(self.written);
-        }
-        if !self.buffer.is_empty() {
-            self.send_part()?;
-        }
-        let Some((id, workers)) = self.begun.take() else { return self.object.look(self.written) };
-        let ended = workers.finish().and_then(|parts| {
-            if parts.len() as u64 + 1 != u64::from(self.number) {
-                return Err(Error::new(ErrorKind::Internal, "parts of an upload are missing"));
-            }
-            self.object.refuse_taken()?;
-            self.object.complete(&id, &parts)
-        });
-        match ended {
-            Ok(()) => self.object.look(self.written),
-            Err(error) => Err(self.object.withdraw(&id, error)),
-        }
-    }
-
-    fn throw_away(&mut self) -> Result<()> {
-        self.buffer = Vec::new();
-        self.failed = true;
-        let Some((id, workers)) = self.begun.take() else { return Ok(()) };
-        workers.cancel();
-        storage::abort(&self.object.client, &self.object.path, &id)
-    }
-}
-
-impl Object {
     /// Refuses a name that is taken, where it can be seen before: not every server does it by itself.
     fn refuse_taken(&self) -> Result<()> {
         let taken =
             !self.overwrite && storage::stat(&self.client, &self.path, &self.keeping.touch)?.is_some();
         if taken { Err(exists()) } else { Ok(()) }
-    }
-
-    /// Puts the whole object by one request.
-    fn put(&self, bytes: &[u8]) -> Result<()> {
-        let digest = sha256(bytes);
-        let sum = BASE64.encode(digest.as_ref());
-        let mut request = Request::new(http::Method::PUT, self.path.as_str(), "s3:PutObject")
-            .header(WRITER, self.writer.as_str())
-            .headers(&self.keeping.headers(self.client.now(), &self.tags))
-            .body(bytes)
-            .digest(digest);
-        if self.keeping.needs_md5() {
-            request = request.header("content-md5", md5(bytes));
-        }
-        if self.checksums {
-            request = request.header("x-amz-checksum-sha256", sum.as_str());
-        }
-        let Some(answer) = self.create(request)? else { return Ok(()) };
-        same_sum(answer.header("x-amz-checksum-sha256"), &sum, &self.path)
-    }
-
-    fn begin_parts(&self) -> Result<String> {
-        let mut request = Request::new(http::Method::POST, self.path.as_str(), "s3:PutObject")
-            .query("uploads", "")
-            .header(WRITER, self.writer.as_str())
-            .headers(&self.keeping.headers(self.client.now(), &self.tags));
-        if self.checksums {
-            request = request.header("x-amz-checksum-algorithm", "SHA256");
-        }
-        let once = Backoff { attempts: 1, ..self.client.backoff() };
-        let (answer, again) = match self.client.send(&request, once) {
-            Err(failure) if failure.error.is_retryable() => {
-                (self.client.send(&request, self.client.backoff())?, true)
-            }
-            answered => (answered?, false),
-        };
-        let begun: Begun = parse(&answer.body).map_err(|error| unclear(&self.path).source(error))?;
-        if begun.upload_id.is_empty() {
-            return Err(unclear(&self.path));
-        }
-        if again {
-            // The reason why it was asked again may be that only the answer was lost. What cannot be removed shows up
-            // as a leftover.
-            let _ = self.abort_empty_but(&begun.upload_id);
-        }
-        Ok(begun.upload_id)
     }
 
     /// Gives up uploads of this object that have no part yet, but for one.
@@ -227,38 +89,6 @@ impl Object {
             }
         }
         Ok(())
-    }
-
-    fn complete(&self, id: &str, parts: &[Part]) -> Result<()> {
-        use std::fmt::Write as _;
-        let mut body = String::from("<CompleteMultipartUpload>");
-        let mut digests = Vec::new();
-        for part in parts {
-            let (number, tag) = (part.number, quick_xml::escape::escape(part.tag.as_str()));
-            let _ = write!(body, "<Part><PartNumber>{number}</PartNumber><ETag>{tag}</ETag>");
-            if self.checksums {
-                let sum = BASE64.encode(part.digest.as_ref());
-                let _ = write!(body, "<ChecksumSHA256>{sum}</ChecksumSHA256>");
-            }
-            body.push_str("</Part>");
-            digests.extend_from_slice(part.digest.as_ref());
-        }
-        body.push_str("</CompleteMultipartUpload>");
-        let request = Request::new(http::Method::POST, self.path.as_str(), "s3:PutObject")
-            .query("uploadId", id)
-            .headers(&self.keeping.touch)
-            .body(body.as_bytes());
-        let Some(answer) = self.create(request)? else { return Ok(()) };
-        // A success of HTTP may still be a refusal: the answer begins before the work is done.
-        let completed: Completed = parse(&answer.body).map_err(|error| unclear(&self.path).source(error))?;
-        if let Some(code) = completed.code {
-            return Err(Error::new(ErrorKind::Io, "the server could not put the parts together")
-                .context("key", &self.path)
-                .source(std::io::Error::other(code))
-                .retryable());
-        }
-        let theirs = completed.checksum.as_deref().map(|sum| sum.split('-').next().unwrap_or_default());
-        same_sum(theirs, &BASE64.encode(sha256(&digests).as_ref()), &self.path)
     }
 
     /// Sends the request that makes the object. `None` when its answer was lost, but the object is there.
@@ -292,7 +122,126 @@ impl Object {
         self.client.send(&request, self.client.backoff())
     }
 
-    /// Looks at what was made: its size must be what was written.
+    /// Sets what the server has not read of the headers; a lock that is not there must not be believed in.
+    fn complete_keeping(&self, answer: &Answer) -> Result<()> {
+        let header = |name: &str| answer.header(name).map(str::to_owned);
+        for (resource, body, permission) in self.keeping.left_out(header, self.client.now(), &self.tags) {
+            let request = Request::new(http::Method::PUT, self.path.as_str(), permission)
+                .query(resource, "")
+                .header("content-md5", md5(body.as_bytes()))
+                .body(body.as_bytes());
+            self.client.send(&request, self.client.backoff())?;
+        }
+        Ok(())
+    }
+}
+
+impl Assembly for Object {
+    type Id = String;
+    type Part = Sent;
+
+    fn size_of(&self, number: u32) -> Option<usize> {
+        self.plan.size_of(number)
+    }
+
+    fn put(&self, bytes: &[u8]) -> Result<()> {
+        self.refuse_taken()?;
+        let digest = sha256(bytes);
+        let sum = BASE64.encode(digest.as_ref());
+        let mut request = Request::new(http::Method::PUT, self.path.as_str(), "s3:PutObject")
+            .header(WRITER, self.writer.as_str())
+            .headers(&self.keeping.headers(self.client.now(), &self.tags))
+            .body(bytes)
+            .digest(digest);
+        if self.keeping.needs_md5() {
+            request = request.header("content-md5", md5(bytes));
+        }
+        if self.checksums {
+            request = request.header("x-amz-checksum-sha256", sum.as_str());
+        }
+        let Some(answer) = self.create(request)? else { return Ok(()) };
+        same_sum(answer.header("x-amz-checksum-sha256"), &sum, &self.path)
+    }
+
+    fn begin(&self) -> Result<String> {
+        let mut request = Request::new(http::Method::POST, self.path.as_str(), "s3:PutObject")
+            .query("uploads", "")
+            .header(WRITER, self.writer.as_str())
+            .headers(&self.keeping.headers(self.client.now(), &self.tags));
+        if self.checksums {
+            request = request.header("x-amz-checksum-algorithm", "SHA256");
+        }
+        let once = Backoff { attempts: 1, ..self.client.backoff() };
+        let (answer, again) = match self.client.send(&request, once) {
+            Err(failure) if failure.error.is_retryable() => {
+                (self.client.send(&request, self.client.backoff())?, true)
+            }
+            answered => (answered?, false),
+        };
+        let begun: Begun = parse(&answer.body).map_err(|error| unclear(&self.path).source(error))?;
+        if begun.upload_id.is_empty() {
+            return Err(unclear(&self.path));
+        }
+        if again {
+            // The reason why it was asked again may be that only the answer was lost. What cannot be removed shows up
+            // as a leftover.
+            let _ = self.abort_empty_but(&begun.upload_id);
+        }
+        Ok(begun.upload_id)
+    }
+
+    fn send(&self, id: &String, part: Part<'_>) -> Result<Sent> {
+        let digest = sha256(part.bytes);
+        let sum = BASE64.encode(digest.as_ref());
+        let mut request = Request::new(http::Method::PUT, self.path.as_str(), "s3:PutObject")
+            .query("partNumber", part.number.to_string())
+            .query("uploadId", id.as_str())
+            .headers(&self.keeping.touch)
+            .body(part.bytes)
+            .digest(digest);
+        if self.checksums {
+            request = request.header("x-amz-checksum-sha256", sum.as_str());
+        }
+        request.stop = Some(part.stop);
+        let answer = self.client.send(&request, self.client.backoff())?;
+        same_sum(answer.header("x-amz-checksum-sha256"), &sum, &self.path)?;
+        let tag = answer.header("etag").unwrap_or_default().to_owned();
+        Ok(Sent { number: part.number, tag, digest })
+    }
+
+    fn complete(&self, id: &String, parts: &[Sent]) -> Result<()> {
+        use std::fmt::Write as _;
+        self.refuse_taken()?;
+        let mut body = String::from("<CompleteMultipartUpload>");
+        let mut digests = Vec::new();
+        for part in parts {
+            let (number, tag) = (part.number, quick_xml::escape::escape(part.tag.as_str()));
+            let _ = write!(body, "<Part><PartNumber>{number}</PartNumber><ETag>{tag}</ETag>");
+            if self.checksums {
+                let sum = BASE64.encode(part.digest.as_ref());
+                let _ = write!(body, "<ChecksumSHA256>{sum}</ChecksumSHA256>");
+            }
+            body.push_str("</Part>");
+            digests.extend_from_slice(part.digest.as_ref());
+        }
+        body.push_str("</CompleteMultipartUpload>");
+        let request = Request::new(http::Method::POST, self.path.as_str(), "s3:PutObject")
+            .query("uploadId", id.as_str())
+            .headers(&self.keeping.touch)
+            .body(body.as_bytes());
+        let Some(answer) = self.create(request)? else { return Ok(()) };
+        // A success of HTTP may still be a refusal: the answer begins before the work is done.
+        let completed: Completed = parse(&answer.body).map_err(|error| unclear(&self.path).source(error))?;
+        if let Some(code) = completed.code {
+            return Err(Error::new(ErrorKind::Io, "the server could not put the parts together")
+                .context("key", &self.path)
+                .source(std::io::Error::other(code))
+                .retryable());
+        }
+        let theirs = completed.checksum.as_deref().map(|sum| sum.split('-').next().unwrap_or_default());
+        same_sum(theirs, &BASE64.encode(sha256(&digests).as_ref()), &self.path)
+    }
+
     fn look(&self, written: u64) -> Result<ObjectInfo> {
         let answer = self.head()?;
         let info = storage::info(&answer, &self.key);
@@ -314,25 +263,8 @@ impl Object {
         })
     }
 
-    /// Sets what the server has not read of the headers; a lock that is not there must not be believed in.
-    fn complete_keeping(&self, answer: &Answer) -> Result<()> {
-        let header = |name: &str| answer.header(name).map(str::to_owned);
-        for (resource, body, permission) in self.keeping.left_out(header, self.client.now(), &self.tags) {
-            let request = Request::new(http::Method::PUT, self.path.as_str(), permission)
-                .query(resource, "")
-                .header("content-md5", md5(body.as_bytes()))
-                .body(body.as_bytes());
-            self.client.send(&request, self.client.backoff())?;
-        }
-        Ok(())
-    }
-
-    /// Gives up the parts that were sent; when even that fails, the error says that they are there.
-    fn withdraw(&self, id: &str, error: Error) -> Error {
-        match storage::abort(&self.client, &self.path, id) {
-            Ok(()) => error,
-            Err(problem) => error.context("parts left behind, named by `cadangkan cleanup`", problem),
-        }
+    fn withdraw(&self, id: &String) -> Result<()> {
+        storage::abort(&self.client, &self.path, id)
     }
 }
 
@@ -346,26 +278,12 @@ fn unclear(key: &str) -> Error {
         .hint("make sure that `endpoint` is an S3 service and not a web page or proxy")
 }
 
-impl StorageWriter for Upload {
-    fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        let appended = self.append(bytes);
-        self.failed |= appended.is_err();
-        appended.context("key", &self.object.key)
+/// Compares the server's sum with ours, where it gives one.
+fn same_sum(theirs: Option<&str>, ours: &str, key: &str) -> Result<()> {
+    if theirs.is_none_or(|theirs| theirs == ours) {
+        return Ok(());
     }
-
-    fn close(mut self: Box<Self>) -> Result<ObjectInfo> {
-        let key = self.object.key.clone();
-        self.finish().context("key", key)
-    }
-
-    fn abort(mut self: Box<Self>) -> Result<()> {
-        self.throw_away()
-    }
-}
-
-impl Drop for Upload {
-    fn drop(&mut self) {
-        // There is nobody to tell; what cannot be removed shows up as a leftover.
-        let _ = self.throw_away();
-    }
+    Err(Error::new(ErrorKind::Io, "the server got other bytes than were sent")
+        .context("key", key)
+        .hint("check the network and any proxy in between"))
 }

@@ -29,4 +29,4 @@ pub use providers::local::{LOCAL, Local};
 pub use providers::memory::Memory;
 pub use storage::{ObjectInfo, Space, Storage, StorageCapabilities, StorageWriter, WriteOptions};
 pub use throttled::Throttled;
-pub use url::Url;
+pub use url::{Url, read_place};

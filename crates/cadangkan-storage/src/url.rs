@@ -1,4 +1,5 @@
-use cadangkan_core::settings::{SettingsError, mistake};
+use cadangkan_core::settings::{Field, FieldKind, SettingsError, mistake};
+use serde_json::{Map, Value};
 
 use crate::encoding;
 
@@ -61,6 +62,46 @@ impl Url {
     pub fn expect_host(self) -> Result<Self, SettingsError> {
         if self.host.is_empty() { Err(mistake("host", "the URL has no host")) } else { Ok(self) }
     }
+}
+
+/// Reads `bucket/folder?key=value` of a URL: the place and the folder as they are called, then settings that are no secrets.
+pub fn read_place(
+    rest: &str,
+    [place, folder]: [&'static str; 2],
+    fields: &[Field],
+) -> Result<Map<String, Value>, SettingsError> {
+    let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let (name, prefix) = path.split_once('/').unwrap_or((path, ""));
+    if name.is_empty() || name.contains(['@', ':']) {
+        let message = format!("the URL names no {place}, or more than that; keys do not belong into it");
+        return Err(mistake(place, &message));
+    }
+    let text = |text: &str| {
+        encoding::decode(text, false).ok_or_else(|| mistake(folder, "it is not encoded rightly"))
+    };
+    let mut settings = Map::new();
+    settings.insert(place.into(), text(name)?.into());
+    if !prefix.is_empty() {
+        settings.insert(folder.into(), text(prefix)?.into());
+    }
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let known = fields.iter().find(|field| field.name == name && !settings.contains_key(name));
+        let field = known.ok_or_else(|| {
+            mistake(place, "the URL has a key that this storage does not know, or has twice")
+        })?;
+        let value = text(value)?;
+        let value = match field.kind {
+            FieldKind::Secret => return Err(mistake(field.name, "a secret does not belong into a URL")),
+            FieldKind::Boolean => Value::Bool(value == "true"),
+            FieldKind::Integer => {
+                Value::from(value.parse::<u32>().map_err(|_| mistake(field.name, "a number is needed"))?)
+            }
+            _ => value.into(),
+        };
+        settings.insert(name.to_owned(), value);
+    }
+    Ok(settings)
 }
 
 #[cfg(test)]

@@ -1,4 +1,12 @@
-//! What storages behind HTTP share: TLS, addresses, and how long each wait may be.
+//! What storages behind HTTP share: TLS, addresses, how long each wait may be, uploads in parts, reads that go on.
+
+mod failure;
+mod line;
+mod parts;
+mod reader;
+pub mod token;
+mod upload;
+mod workers;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,6 +18,13 @@ use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use crate::tls;
+
+pub use failure::{Failure, parse_date};
+pub use line::{Answer, Line};
+pub use parts::{Limits, Plan};
+pub use reader::{Fetch, Reader, replaced};
+pub use upload::{Assembly, Upload};
+pub use workers::Part;
 
 /// The slowest a body may go before it counts as stuck, in bytes per second.
 const SLOWEST: u64 = 32 << 10;
@@ -73,4 +88,9 @@ pub fn is_of_certificate(error: &ureq::Error) -> bool {
         }
         _ => false,
     }
+}
+
+/// The text of a header.
+pub fn header<'a>(headers: &'a ::http::HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
 }

@@ -1,0 +1,84 @@
+use std::time::Duration;
+
+use ::http::HeaderMap;
+use cadangkan_core::{Error, ErrorKind, Timestamp};
+
+use super::{header, is_of_certificate};
+
+/// A request that failed.
+#[derive(Debug)]
+pub struct Failure {
+    /// What to tell a person.
+    pub error: Error,
+    /// The server's word for it; empty when it did not answer.
+    pub code: String,
+    /// Of HTTP; nothing when it did not answer.
+    pub status: u16,
+    /// How long the server asked to wait.
+    pub wait: Option<Duration>,
+    /// When the server answered, by its own clock.
+    pub date: Option<Timestamp>,
+}
+
+impl Failure {
+    /// Makes one of an answer that is a refusal; it may pass when the status says so.
+    pub fn refused(status: u16, code: String, headers: &HeaderMap, said: &str, error: Error) -> Self {
+        let wait = header(headers, "retry-after").and_then(|text| text.trim().parse().ok());
+        let date = header(headers, "date").and_then(parse_date);
+        let said: String = said.chars().filter(|character| !character.is_control()).take(300).collect();
+        let mut error = error;
+        if !matches!(status, 404 | 412) {
+            error = error.source(std::io::Error::other(format!("the server says {status} {said}")));
+        }
+        if matches!(status, 408 | 429 | 500 | 502..=504) {
+            error = error.retryable();
+        }
+        Failure { error, code, status, wait: wait.map(Duration::from_secs), date }
+    }
+
+    /// Makes one of a request that had no answer from this endpoint.
+    pub fn unanswered(error: ureq::Error, endpoint: &str) -> Self {
+        let certificate = is_of_certificate(&error);
+        let (kind, message, hint) = match &error {
+            ureq::Error::Timeout(_) => (
+                ErrorKind::Timeout,
+                "the server does not answer in time",
+                "check the network; `timeout` says how long is waited",
+            ),
+            ureq::Error::HostNotFound => (
+                ErrorKind::Unreachable,
+                "the endpoint's name is not known",
+                "correct `endpoint`; check the machine's DNS",
+            ),
+            _ if certificate => (
+                ErrorKind::Unreachable,
+                "the server's certificate is not trusted",
+                "name the file with the authority's certificate as `ca_file`, or correct `endpoint`",
+            ),
+            _ => (
+                ErrorKind::Unreachable,
+                "the connection to the server was lost or not made",
+                "check the network, a firewall or proxy in between, and `endpoint`",
+            ),
+        };
+        let error = Error::new(kind, message).context("endpoint", endpoint).hint(hint).source(error);
+        (if certificate { error } else { error.retryable() }).into()
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        failure.error
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Failure { error, code: String::new(), status: 0, wait: None, date: None }
+    }
+}
+
+/// Reads a time as headers have it (RFC 9110, section 5.6.7).
+pub fn parse_date(text: &str) -> Option<Timestamp> {
+    jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
+}
