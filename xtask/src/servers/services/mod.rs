@@ -1,5 +1,6 @@
 //! Servers of storages: each kind says what it needs and how it is started; starting and ending is the same for all.
 
+mod azurite;
 mod ceph;
 mod moto;
 mod process;
@@ -20,7 +21,7 @@ pub(super) use process::{end, planned, start};
 
 /// Every kind there is; every run of the tests has all of them.
 pub(crate) const ALL: &[Kind] =
-    &[sshd::SFTP, rclone::WEBDAV, rclone::OTHER_SFTP, pyftpdlib::FTP, CEPH, moto::MOTO];
+    &[sshd::SFTP, rclone::WEBDAV, rclone::OTHER_SFTP, pyftpdlib::FTP, CEPH, moto::MOTO, azurite::AZURE];
 
 /// Of the key to every server of S3.
 const ACCESS_KEY: &str = "cadangkan";
