@@ -33,6 +33,9 @@ pub(crate) const FOR_ROOTS: &[Tool] = &[Tool { program: "debootstrap", package: 
 /// What fetches servers that Debian does not have.
 pub(crate) const FOR_NPM: &[Tool] = &[Tool { program: "npm", package: "npm" }];
 
+/// What builds a server that nobody packs.
+pub(crate) const FOR_GO: &[Tool] = &[Tool { program: "go", package: "golang-go" }];
+
 /// What serves WebDAV, and is a storage itself.
 pub(crate) const FOR_WEBDAV: &[Tool] = &[Tool { program: "rclone", package: "rclone" }];
 

@@ -115,7 +115,8 @@ impl Storage for Bucket {
             let missing = || Error::new(ErrorKind::NotFound, "no such object").context("key", key);
             return found.map(|_| Box::new(std::io::empty()) as Box<dyn Read + Send>).ok_or_else(missing);
         }
-        let (client, touch, thaw) = (Arc::clone(&self.client), self.touch().to_vec(), self.options.thaw.clone());
+        let (client, touch, thaw) =
+            (Arc::clone(&self.client), self.touch().to_vec(), self.options.thaw.clone());
         let reader = reader::open(client, path, touch, range, thaw);
         Ok(Box::new(reader.operation("read object")?))
     }

@@ -1,40 +1,6 @@
-use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, TcpListener};
-use std::sync::mpsc::{Receiver, channel};
-use std::thread::{Builder, JoinHandle};
+use cadangkan_testkit::scripted::Scripted;
 
 use super::*;
-
-/// A service that answers one request, and tells what it was.
-fn service(status: &'static str, answer: &'static str) -> (String, Receiver<String>, JoinHandle<()>) {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let (tell, told) = channel();
-    let work = move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let mut request = String::new();
-        while !whole(&request) {
-            let mut buffer = [0; 4096];
-            let count = stream.read(&mut buffer).unwrap();
-            request.push_str(std::str::from_utf8(&buffer[..count]).unwrap());
-        }
-        tell.send(request).unwrap();
-        let length = answer.len();
-        write!(
-            stream,
-            "HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{answer}"
-        )
-        .unwrap();
-    };
-    (url, told, Builder::new().spawn(work).unwrap())
-}
-
-fn whole(request: &str) -> bool {
-    let Some((head, body)) = request.split_once("\r\n\r\n") else { return false };
-    let head = head.to_ascii_lowercase();
-    let length = head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next()?.parse().ok());
-    body.len() >= length.unwrap_or(0)
-}
 
 fn found(pairs: &[(&str, &str)]) -> Credentials {
     look(&|name| pairs.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned()))
@@ -49,18 +15,17 @@ const ANSWER: &str = r#"{"access_token": "the-token", "expires_in": "3599"}"#;
 
 #[test]
 fn a_client_logs_in_with_its_secret() {
-    let (url, told, thread) = service("200", ANSWER);
+    let service = Scripted::once(200, ANSWER);
     let credentials = found(&[
         ("AZURE_TENANT_ID", "tenant"),
         ("AZURE_CLIENT_ID", "client"),
         ("AZURE_CLIENT_SECRET", "s&cret"),
-        ("AZURE_AUTHORITY_HOST", &format!("{url}/")),
+        ("AZURE_AUTHORITY_HOST", &format!("{}/", service.url)),
     ]);
     assert_eq!(token_of(&credentials).unwrap(), "the-token");
     // It is kept: the service answers only once.
     assert_eq!(token_of(&credentials).unwrap(), "the-token");
-    thread.join().unwrap();
-    let request = told.recv().unwrap();
+    let request = service.request();
     assert!(request.starts_with("POST /tenant/oauth2/v2.0/token HTTP/1.1"), "{request}");
     assert!(request.contains("client_secret=s%26cret") && request.contains("grant_type=client_credentials"));
     assert!(request.contains("scope=https%3A%2F%2Fstorage.azure.com%2F.default"), "{request}");
@@ -68,7 +33,7 @@ fn a_client_logs_in_with_its_secret() {
 
 #[test]
 fn a_workload_shows_its_token() {
-    let (url, told, thread) = service("200", ANSWER);
+    let service = Scripted::once(200, ANSWER);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("token");
     std::fs::write(&path, "a.b.c\n").unwrap();
@@ -76,30 +41,27 @@ fn a_workload_shows_its_token() {
         ("AZURE_TENANT_ID", "tenant"),
         ("AZURE_CLIENT_ID", "client"),
         ("AZURE_FEDERATED_TOKEN_FILE", path.to_str().unwrap()),
-        ("AZURE_AUTHORITY_HOST", &url),
+        ("AZURE_AUTHORITY_HOST", &service.url),
     ]);
     assert_eq!(token_of(&credentials).unwrap(), "the-token");
-    thread.join().unwrap();
-    assert!(told.recv().unwrap().contains("client_assertion=a.b.c"));
+    assert!(service.request().contains("client_assertion=a.b.c"));
 }
 
 #[test]
 fn a_machine_and_an_app_have_identities() {
-    let (url, told, thread) = service("200", ANSWER);
-    let machine = found(&[("AZURE_POD_IDENTITY_AUTHORITY_HOST", &url), ("AZURE_CLIENT_ID", "which")]);
+    let service = Scripted::once(200, ANSWER);
+    let machine = found(&[("AZURE_POD_IDENTITY_AUTHORITY_HOST", &service.url), ("AZURE_CLIENT_ID", "which")]);
     assert_eq!(token_of(&machine).unwrap(), "the-token");
-    thread.join().unwrap();
-    let request = told.recv().unwrap().to_ascii_lowercase();
+    let request = service.request().to_ascii_lowercase();
     assert!(
         request.starts_with("get /metadata/identity/oauth2/token?resource=https%3a%2f%2fstorage.azure.com")
     );
     assert!(request.contains("metadata: true") && request.contains("client_id=which"), "{request}");
 
-    let (url, told, thread) = service("200", r#"{"access_token": "t", "expires_on": "1586984735"}"#);
-    let app = found(&[("IDENTITY_ENDPOINT", &format!("{url}/msi")), ("IDENTITY_HEADER", "secret")]);
+    let service = Scripted::once(200, r#"{"access_token": "t", "expires_on": "1586984735"}"#);
+    let app = found(&[("IDENTITY_ENDPOINT", &format!("{}/msi", service.url)), ("IDENTITY_HEADER", "secret")]);
     assert_eq!(token_of(&app).unwrap(), "t");
-    thread.join().unwrap();
-    let request = told.recv().unwrap().to_ascii_lowercase();
+    let request = service.request().to_ascii_lowercase();
     assert!(request.starts_with("get /msi?resource=") && request.contains("x-identity-header: secret"));
 }
 
@@ -107,15 +69,14 @@ fn a_machine_and_an_app_have_identities() {
 fn a_refusal_says_why_and_nothing_else() {
     let answer =
         r#"{"error": "invalid_client", "error_description": "AADSTS7000215: Invalid client secret"}"#;
-    let (url, _told, thread) = service("401", answer);
+    let service = Scripted::once(401, answer);
     let credentials = found(&[
         ("AZURE_TENANT_ID", "tenant"),
         ("AZURE_CLIENT_ID", "client"),
         ("AZURE_CLIENT_SECRET", "marked"),
-        ("AZURE_AUTHORITY_HOST", &url),
+        ("AZURE_AUTHORITY_HOST", &service.url),
     ]);
     let error = token_of(&credentials).unwrap_err();
-    thread.join().unwrap();
     assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Denied, false));
     let text = error.chain().join(": ");
     assert!(text.contains("Entra ID gives no token") && text.contains("AADSTS7000215"), "{text}");

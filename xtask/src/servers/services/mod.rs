@@ -2,6 +2,7 @@
 
 mod azurite;
 mod ceph;
+mod fake_gcs;
 mod moto;
 mod process;
 mod pyftpdlib;
@@ -20,8 +21,16 @@ pub(crate) use process::running;
 pub(super) use process::{end, planned, start};
 
 /// Every kind there is; every run of the tests has all of them.
-pub(crate) const ALL: &[Kind] =
-    &[sshd::SFTP, rclone::WEBDAV, rclone::OTHER_SFTP, pyftpdlib::FTP, CEPH, moto::MOTO, azurite::AZURE];
+pub(crate) const ALL: &[Kind] = &[
+    sshd::SFTP,
+    rclone::WEBDAV,
+    rclone::OTHER_SFTP,
+    pyftpdlib::FTP,
+    CEPH,
+    moto::MOTO,
+    azurite::AZURE,
+    fake_gcs::GCS,
+];
 
 /// Of the key to every server of S3.
 const ACCESS_KEY: &str = "cadangkan";

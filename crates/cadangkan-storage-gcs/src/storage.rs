@@ -1,0 +1,206 @@
+//! The contract of a storage, on a bucket.
+
+use std::io::Read;
+use std::ops::Range;
+use std::sync::Arc;
+
+use cadangkan_core::{Error, ErrorKind, Leftover, Result, ResultExt as _};
+use cadangkan_storage::http::{Reader, Upload, replaced};
+use cadangkan_storage::{
+    Key, ObjectInfo, Space, Storage, StorageCapabilities, StorageWriter, WriteOptions, check_folder,
+};
+use http::Method;
+
+use crate::answers::{self, Objects};
+use crate::check;
+use crate::client::Client;
+use crate::request::{DELETE, READ, Request};
+use crate::upload::Object;
+
+/// How the bucket is used.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    /// The folder that keeps the backups, without slashes around it; empty for the whole bucket.
+    pub(crate) prefix: String,
+    /// Bytes that one request of an upload sends.
+    pub(crate) piece: usize,
+    pub(crate) class: Option<String>,
+    pub(crate) tags: bool,
+}
+
+/// A bucket, or a folder in one.
+pub struct Bucket {
+    client: Arc<Client>,
+    options: Options,
+}
+
+impl std::fmt::Debug for Bucket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bucket").field("location", &self.location()).finish_non_exhaustive()
+    }
+}
+
+impl Bucket {
+    pub(crate) fn new(client: Client, options: Options) -> Self {
+        Bucket { client: Arc::new(client), options }
+    }
+
+    /// The whole name of an object or folder.
+    fn path(&self, key: &str) -> String {
+        match (self.options.prefix.as_str(), key) {
+            ("", key) => key.to_owned(),
+            (prefix, "") => prefix.to_owned(),
+            (prefix, key) => format!("{prefix}/{key}"),
+        }
+    }
+
+    /// What names in a folder begin with.
+    fn begins(&self, folder: &str) -> String {
+        let path = self.path(folder);
+        if path.is_empty() { path } else { format!("{path}/") }
+    }
+}
+
+impl Storage for Bucket {
+    fn location(&self) -> String {
+        let Client { line, bucket, .. } = self.client.as_ref();
+        let path = match self.options.prefix.as_str() {
+            "" => bucket.clone(),
+            prefix => format!("{bucket}/{prefix}"),
+        };
+        if line.endpoint == crate::config::ENDPOINT {
+            format!("gs://{path}")
+        } else {
+            format!("{}/{path}", line.endpoint)
+        }
+    }
+
+    fn capabilities(&self) -> StorageCapabilities {
+        StorageCapabilities { atomic_create: true, local: false }
+    }
+
+    fn check(&self) -> Result<()> {
+        check::run(&self.client, &self.begins(""))
+    }
+
+    fn begin_write(&self, key: &Key, options: WriteOptions) -> Result<Box<dyn StorageWriter>> {
+        let path = self.path(key.as_str());
+        let object = Object::new(Arc::clone(&self.client), &self.options, key, path, &options);
+        // A resumable upload takes one piece after the other.
+        Ok(Box::new(Upload::new(object, key, 1)))
+    }
+
+    fn read(&self, key: &Key, range: Option<Range<u64>>) -> Result<Box<dyn Read + Send>> {
+        let range = range.unwrap_or(0..u64::MAX);
+        let path = self.path(key.as_str());
+        if range.is_empty() || range.start > 1 << 62 {
+            let found = stat(&self.client, &path)?;
+            let missing = || Error::new(ErrorKind::NotFound, "no such object").context("key", key);
+            return found.map(|_| Box::new(std::io::empty()) as Box<dyn Read + Send>).ok_or_else(missing);
+        }
+        let client = Arc::clone(&self.client);
+        let backoff = client.line.backoff;
+        let fetch = move |range: &str, version: Option<&str>| {
+            let request = Request::of_object(Method::GET, &client.bucket, &path, READ).query("alt", "media");
+            let mut request = request.header("range", range);
+            if let Some(version) = version {
+                request = request.query("generation", version);
+            }
+            match client.open(&request) {
+                Ok(opened) => Ok(Some(opened)),
+                Err(failure) if failure.status == 416 => Ok(None),
+                Err(failure) if version.is_some() && failure.error.kind() == ErrorKind::NotFound => {
+                    Err(replaced(&path))
+                }
+                Err(failure) => Err(failure.into()),
+            }
+        };
+        let reader = Reader::open(range, backoff, "x-goog-generation", Box::new(fetch));
+        Ok(Box::new(reader.operation("read object")?))
+    }
+
+    fn stat(&self, key: &Key) -> Result<Option<ObjectInfo>> {
+        let found = stat(&self.client, &self.path(key.as_str()))?;
+        Ok(found.map(|object| info(&object, key.clone())))
+    }
+
+    fn list(&self, prefix: &str) -> Result<Vec<ObjectInfo>> {
+        check_folder(prefix)?;
+        let (mut objects, mut token) = (Vec::new(), String::new());
+        let begins = self.begins("");
+        loop {
+            let mut request = Request::of_bucket(&self.client.bucket)
+                .query("prefix", &self.begins(prefix))
+                .query("fields", "nextPageToken,items(name,size,updated)");
+            if !token.is_empty() {
+                request = request.query("pageToken", &token);
+            }
+            let page: Objects = ask(&self.client, &request)?;
+            for object in page.items {
+                // What is not a key was not put there by this program.
+                let key = object.name.strip_prefix(&begins).and_then(|key| Key::new(key).ok());
+                objects.extend(key.map(|key| info(&object, key)));
+            }
+            token = page.next_page_token;
+            if token.is_empty() {
+                objects.sort_unstable_by(|left, right| left.key.cmp(&right.key));
+                return Ok(objects);
+            }
+        }
+    }
+
+    fn delete(&self, key: &Key) -> Result<()> {
+        delete(&self.client, &self.path(key.as_str()))
+    }
+
+    /// There are none: what was sent of an object is kept apart, is never listed or paid for, and goes within a week.
+    fn leftovers(&self, prefix: &str) -> Result<Vec<Leftover>> {
+        check_folder(prefix)?;
+        Ok(Vec::new())
+    }
+
+    fn discard(&self, leftover: &Leftover) -> Result<()> {
+        Err(Error::new(ErrorKind::Usage, "not a leftover of this storage")
+            .context("location", leftover.location.escape_debug()))
+    }
+
+    fn space(&self) -> Result<Option<Space>> {
+        Ok(None)
+    }
+}
+
+/// Looks at an object by its whole name.
+pub(crate) fn stat(client: &Client, path: &str) -> Result<Option<answers::Object>> {
+    match client.send(&Request::of_object(Method::GET, &client.bucket, path, READ)) {
+        Ok(answer) => read(client, &answer.body).map(Some),
+        Err(failure) if failure.error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+/// What a storage says of an object.
+pub(crate) fn info(object: &answers::Object, key: Key) -> ObjectInfo {
+    ObjectInfo { key, size: object.size().unwrap_or_default(), modified: object.updated.parse().ok() }
+}
+
+/// Removes an object by its whole name.
+pub(crate) fn delete(client: &Client, path: &str) -> Result<()> {
+    match client.send(&Request::of_object(Method::DELETE, &client.bucket, path, DELETE)) {
+        Ok(_) => Ok(()),
+        Err(failure) if failure.error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+fn ask<T: for<'a> serde::Deserialize<'a>>(client: &Client, request: &Request<'_>) -> Result<T> {
+    read(client, &client.send(request)?.body)
+}
+
+fn read<T: for<'a> serde::Deserialize<'a>>(client: &Client, body: &[u8]) -> Result<T> {
+    serde_json::from_slice(body).map_err(|error| {
+        Error::new(ErrorKind::Io, "the server's answer cannot be understood")
+            .context("bucket", &client.bucket)
+            .source(error)
+            .hint("make sure that `endpoint` is Cloud Storage and not a web page or proxy")
+    })
+}
