@@ -322,10 +322,10 @@ fn make(
     // 5.-7. Durable, read back, sealed: only then it counts.
     let sealed = ended.and_then(|(summary, objects, seen, beside)| {
         control.step("close archive");
-        draft.close(&archive, &summary.index, &beside, control)?;
+        draft.close(control)?;
         control.step("read back");
         let data_key = sealing.map(|sealing| sealing.envelope.data_key());
-        draft.read_back(&archive, Expected { summary: &summary, data_key }, control)?;
+        draft.read_back(&archive, Expected { summary: &summary, data_key }, &beside, control)?;
         control.step("seal manifest");
         let (completed_at, duration) =
             (control.clock.now(), Duration::from_millis(began.elapsed().as_millis() as u64));

@@ -1,10 +1,9 @@
 //! One copy of a backup on its way into one storage.
 
-use cadangkan_core::{Control, Error, ErrorKind, Name, Result, Timestamp};
+use cadangkan_core::{Error, ErrorKind, Name, Result, Timestamp};
 use cadangkan_storage::{Key, StorageWriter, WriteOptions};
 
 use crate::Place;
-use crate::read_back::Expected;
 use crate::source::read_limited;
 
 /// What one storage gets of a backup. Until it is committed, all that was written can be removed again.
@@ -76,17 +75,6 @@ impl<'a> CopyDraft<'a> {
             self.written.push(key);
         }
         closed.map(drop)
-    }
-
-    /// Reads the archive back, and compares it with what was written.
-    pub(crate) fn read_back(
-        &self,
-        archive: &Key,
-        expected: Expected<'_>,
-        control: &Control<'_>,
-    ) -> Result<()> {
-        let stored = self.place.storage.read(archive, None)?;
-        if expected.is(stored, control)? { Ok(()) } else { Err(other_bytes(archive)) }
     }
 
     /// Says that the backup exists here: nothing removes it any more.

@@ -10,7 +10,7 @@ use cadangkan_storage::{Key, WriteOptions};
 use crate::copy::CopyDraft;
 use crate::naming::{INDEX_SUFFIX, MANIFEST_SUFFIX};
 use crate::pipeline::panicked;
-use crate::read_back::Expected;
+use crate::read_back::{Expected, read_back};
 use crate::side::BesideArchive;
 use crate::tee::{Sink, tee};
 use crate::{Context, Place};
@@ -73,30 +73,33 @@ impl<'a> Draft<'a> {
         self.copies.iter().filter(|copy| copy.is_live()).count()
     }
 
-    /// Makes the archive durable in every storage, and puts its index and what else belongs to it beside it.
-    pub(crate) fn close(
+    /// Makes the archive durable in every storage.
+    pub(crate) fn close(&mut self, control: &Control<'_>) -> Result<()> {
+        self.each(control, CopyDraft::close)
+    }
+
+    /// Reads the archive back from every storage at once, and compares it with what was written; meanwhile its index and
+    /// what else belongs to it is put beside it.
+    pub(crate) fn read_back(
         &mut self,
         archive: &Key,
-        index: &[u8],
+        expected: Expected<'_>,
         beside: &[BesideArchive],
         control: &Control<'_>,
     ) -> Result<()> {
         let index_key = archive.with_suffix(INDEX_SUFFIX)?;
         self.each(control, |copy| {
-            copy.close()?;
-            copy.put(&index_key, index, WriteOptions::default())?;
-            beside.iter().try_for_each(|side| copy.put(&side.key, &side.file.bytes, WriteOptions::default()))
+            let place = copy.place();
+            scope(|scope| {
+                let read = scope.spawn(|| read_back(place, archive, expected, control));
+                let index = copy.put(&index_key, &expected.summary.index, WriteOptions::default());
+                let put = index.and_then(|()| {
+                    let mut all = beside.iter();
+                    all.try_for_each(|side| copy.put(&side.key, &side.file.bytes, WriteOptions::default()))
+                });
+                read.join().unwrap_or_else(|_| Err(panicked())).and(put)
+            })
         })
-    }
-
-    /// Reads the archive back from every storage at once, and compares it with what was written.
-    pub(crate) fn read_back(
-        &mut self,
-        archive: &Key,
-        expected: Expected<'_>,
-        control: &Control<'_>,
-    ) -> Result<()> {
-        self.each(control, |copy| copy.read_back(archive, expected, control))
     }
 
     /// Writes the manifest, last of all: with it the backup exists.

@@ -4,8 +4,22 @@ use std::io::Read;
 
 use cadangkan_archive::{ArchiveSummary, DataKey, FileRole, QuickHasher, SealedFile, Wrap};
 use cadangkan_core::{Control, Error, Result};
+use cadangkan_storage::Key;
 
+use crate::Place;
+use crate::copy::other_bytes;
 use crate::measured::Measured;
+
+/// Reads an archive back, and compares it with what was written.
+pub(crate) fn read_back(
+    place: Place<'_>,
+    archive: &Key,
+    expected: Expected<'_>,
+    control: &Control<'_>,
+) -> Result<()> {
+    let stored = place.storage.read(archive, None)?;
+    if expected.is(stored, control)? { Ok(()) } else { Err(other_bytes(archive)) }
+}
 
 /// Bytes read at once.
 const READ_BYTES: usize = 1 << 20;
