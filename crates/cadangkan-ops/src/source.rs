@@ -11,16 +11,17 @@ use cadangkan_archive::{
     Checksum, ChecksumHasher, CodecKind, EncryptionInfo, FileRole, Index, MAX_MANIFEST, MAX_SIDE_FILE,
     Manifest, SealedFile, SequentialReader, SideFileInfo, Wrap,
 };
-use cadangkan_catalog::{BackupFilter, BackupStatus};
-use cadangkan_core::{BackupId, Control, Error, ErrorKind, Level, Name, Result};
+use cadangkan_core::{Control, Error, ErrorKind, Level, Name, Result};
 use cadangkan_storage::Key;
 
 use crate::cover::{Cover, HashedArchive, StoredBytes, known_cipher, manifest_is_missing, open_beside};
 use crate::feed::Seen;
+use crate::find::{damaged_copies, find, newest_good};
 use crate::lock::ReadingLock;
-use crate::manifests::{manifests, read_manifest, read_manifests};
+use crate::manifests::{read_manifest, read_manifests};
 use crate::measured::Measured;
-use crate::naming::{INDEX_SUFFIX, MANIFEST_SUFFIX, database_folder};
+use crate::naming::{INDEX_SUFFIX, MANIFEST_SUFFIX};
+use crate::nearby::FileRange;
 use crate::wanted::not_found;
 use crate::{Context, Place, side};
 
@@ -40,6 +41,18 @@ pub struct Source<'a> {
     is_part: bool,
     /// Keeps its backup from being deleted meanwhile.
     reading: Option<Arc<ReadingLock>>,
+    /// The archive on this machine, where it was brought here.
+    nearby: Option<Arc<File>>,
+}
+
+/// An archive in a storage elsewhere, by the words of its manifest.
+pub(crate) struct FarArchive<'a> {
+    pub(crate) place: Place<'a>,
+    pub(crate) key: &'a Key,
+    pub(crate) checksum: Checksum,
+    pub(crate) size: u64,
+    /// Where it is, for people.
+    pub(crate) location: String,
 }
 
 #[derive(Clone)]
@@ -135,6 +148,7 @@ impl<'a> Source<'a> {
             index: None,
             is_part: false,
             reading,
+            nearby: None,
         })
     }
 
@@ -185,8 +199,17 @@ impl<'a> Source<'a> {
         }
         let (bytes, size) = (Bytes::File(path.to_owned()), metadata.len());
         let (codec, cover) = (CodecKind::None, Cover::Plain);
-        let mut source =
-            Source { bytes, size, cover, codec, manifest: None, index: None, is_part: false, reading: None };
+        let mut source = Source {
+            bytes,
+            size,
+            cover,
+            codec,
+            manifest: None,
+            index: None,
+            is_part: false,
+            reading: None,
+            nearby: None,
+        };
         if SealedFile::is_one(&source.first_bytes()?) {
             source.cover = Cover::Closed;
         }
@@ -300,6 +323,7 @@ impl<'a> Source<'a> {
             index: Some(index.of_database(name)),
             is_part: true,
             reading: self.reading.clone(),
+            nearby: self.nearby.clone(),
         })
     }
 
@@ -382,7 +406,35 @@ impl<'a> Source<'a> {
         Ok(Measured::new(self.read_stored(None)?, ChecksumHasher::new()))
     }
 
+    /// The archive, where its storage is elsewhere and its manifest says what it is.
+    pub(crate) fn far_archive(&self) -> Option<FarArchive<'_>> {
+        let (Bytes::Stored { place, key }, Some(manifest)) = (&self.bytes, &self.manifest) else {
+            return None;
+        };
+        let far = !place.storage.capabilities().local && self.size == manifest.archive.size_bytes;
+        far.then(|| FarArchive {
+            place: *place,
+            key,
+            checksum: manifest.archive.checksum,
+            size: self.size,
+            location: self.location(),
+        })
+    }
+
+    /// Reads the archive from a file of this machine from now on.
+    pub(crate) fn read_nearby(&mut self, file: Option<File>) {
+        self.nearby = file.map(Arc::new);
+    }
+
+    /// Reads the archive from where another one of its sources does.
+    pub fn read_as(&mut self, other: &Source<'_>) {
+        self.nearby.clone_from(&other.nearby);
+    }
+
     fn read_stored(&self, range: Option<Range<u64>>) -> Result<Box<dyn Read + Send>> {
+        if let Some(file) = &self.nearby {
+            return Ok(Box::new(FileRange { file: Arc::clone(file), range: range.unwrap_or(0..self.size) }));
+        }
         match &self.bytes {
             Bytes::Stored { place, key } => place.storage.read(key, range),
             Bytes::File(path) => read_file(path, range),
@@ -482,73 +534,6 @@ impl<'a> Source<'a> {
 /// Whether another copy of the backup may do better.
 fn may_be_elsewhere(error: &Error) -> bool {
     !matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::WrongKey)
-}
-
-/// Finds the manifest of a backup in one storage: by the catalog, or without it by looking through the storage.
-pub(crate) fn find(
-    context: &Context<'_>,
-    database: &Name,
-    wanted: Wanted<'_>,
-    place: Place<'_>,
-) -> Result<Option<(Key, Manifest)>> {
-    if let Some(key) = known_key(context, database, wanted, place)? {
-        match read_manifest(place, &key) {
-            Ok(manifest) => return Ok(Some((key, manifest))),
-            // The catalog remembers what is gone; the storage may still have it elsewhere.
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
-    }
-    let found = manifests(place, &database_folder(database))?.into_iter().filter_map(|(key, manifest)| {
-        manifest.ok().filter(|manifest| wanted.fits(manifest)).map(|manifest| (key, manifest))
-    });
-    Ok(found.max_by_key(|(_, manifest)| manifest.backup_id))
-}
-
-/// The newest backup that the catalog knows as good in any of `places`.
-fn newest_good(
-    context: &Context<'_>,
-    database: &Name,
-    wanted: Wanted<'_>,
-    places: &[Place<'_>],
-) -> Result<Option<BackupId>> {
-    let Some(catalog) = context.catalog else { return Ok(None) };
-    let mut newest = None;
-    for place in places {
-        let filter = BackupFilter {
-            storage: Some(place.name.clone()),
-            status: Some(BackupStatus::Good),
-            ..wanted.newest(database)
-        };
-        newest = newest.max(catalog.backups(&filter)?.first().map(|backup| backup.id));
-    }
-    Ok(newest)
-}
-
-/// The storages whose copy of a backup was found damaged or missing when it was last looked at.
-fn damaged_copies(context: &Context<'_>, database: &Name, id: BackupId) -> Result<Vec<Name>> {
-    let Some(catalog) = context.catalog else { return Ok(Vec::new()) };
-    let copies = catalog.backup_copies(database, id)?;
-    Ok(copies.into_iter().filter(|copy| copy.status != BackupStatus::Good).map(|copy| copy.storage).collect())
-}
-
-/// Looks up in the catalog where a backup, or the newest one, lies in a storage.
-fn known_key(
-    context: &Context<'_>,
-    database: &Name,
-    wanted: Wanted<'_>,
-    place: Place<'_>,
-) -> Result<Option<Key>> {
-    let Some(catalog) = context.catalog else { return Ok(None) };
-    let id = match wanted {
-        Wanted::Id(id) => Some(id),
-        Wanted::Newest => catalog.newest_backup(database, true)?.map(|newest| newest.id),
-        Wanted::NewestOf(_) | Wanted::NewestCombined => newest_good(context, database, wanted, &[place])?,
-    };
-    let Some(id) = id else { return Ok(None) };
-    let copies = catalog.backup_copies(database, id)?;
-    let copy = copies.into_iter().find(|copy| copy.storage == *place.name);
-    copy.map(|copy| Key::new(copy.archive_key)).transpose()
 }
 
 pub(crate) fn read_limited(reader: Box<dyn Read + Send>, limit: usize) -> Result<Vec<u8>> {

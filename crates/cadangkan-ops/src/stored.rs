@@ -9,10 +9,11 @@ use cadangkan_storage::{Key, WriteOptions};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::find::find;
 use crate::lock::ReadingLock;
 use crate::naming::{INDEX_SUFFIX, MANIFEST_SUFFIX};
 use crate::run::{Outcome, RunDescription, reap_database, record};
-use crate::source::{Wanted, find};
+use crate::source::Wanted;
 use crate::{Context, Place, index_backup, side};
 
 /// One copy of a backup in one storage.

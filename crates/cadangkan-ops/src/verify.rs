@@ -6,8 +6,9 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::feed::{Order, checksum, feed};
+use crate::find::find;
 use crate::run::{Outcome, RunDescription, record};
-use crate::source::{Source, Wanted, find};
+use crate::source::{Source, Wanted};
 use crate::{Context, Place};
 
 /// How deep a verification looks.

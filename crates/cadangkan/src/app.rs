@@ -8,6 +8,7 @@ use cadangkan_catalog::{BackupFilter, Catalog, DefinitionKind};
 use cadangkan_core::settings::{Field, FieldKind};
 use cadangkan_core::{Cancel, Control, Error, ErrorKind, Level, Name, Result, ResultExt};
 use cadangkan_ops::naming::FileNameTemplate;
+use cadangkan_ops::nearby::Nearby;
 use cadangkan_ops::{Context, Place};
 use cadangkan_storage::Storage;
 use jiff::tz::TimeZone;
@@ -258,7 +259,7 @@ impl Session {
             return self.places(database, asked);
         }
         let mut storages = self.inventory.storages_of(database)?;
-        storages.retain(|storage| database.upload_after(&storage.name).is_none());
+        storages.retain(|storage| self.inventory.waits_for(database, &storage.name).is_none());
         if storages.is_empty() {
             let message = "no storage gets a backup of this database at once";
             return Err(Error::new(ErrorKind::Configuration, message)
@@ -326,6 +327,12 @@ impl Session {
         Error::new(ErrorKind::NotFound, format!("\"{database}\" has no backup yet")).source(error).hint(format!(
             "make one with `cadangkan backup {database}`\nif there should be some, mount the storage and bring them back with `cadangkan adopt <storage>`"
         ))
+    }
+
+    /// Where archives of storages elsewhere are kept on this machine, when that is configured.
+    pub(crate) fn cache(&self) -> Option<Nearby> {
+        let cache = self.inventory.config().cache.as_ref()?;
+        Some(Nearby::cache(cache.path.clone(), cache.max_size))
     }
 
     /// The folder of the configuration, the catalog and the locks.

@@ -19,6 +19,7 @@ mod full_disk;
 mod in_place;
 mod killed;
 mod locks;
+mod nearby;
 mod records;
 mod rekey;
 mod restore;

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use cadangkan_catalog::{BackupFilter, Run, RunFilter};
@@ -8,7 +9,7 @@ use crate::app::{App, CatalogNeed};
 use crate::commands::list;
 use crate::config::RetentionSettings;
 use crate::encryption::EncryptionSettings;
-use crate::inventory::{DatabaseEntry, EffectiveOptions, Wishes};
+use crate::inventory::{EffectiveOptions, Wishes};
 use crate::ui::escape;
 use crate::ui::selection::describe;
 use crate::ui::time::format_age;
@@ -34,18 +35,19 @@ pub(crate) fn run(app: &App, args: &InfoArgs) -> Result<()> {
     let filter = RunFilter { database: Some(entry.name.clone()), limit: Some(5), ..RunFilter::default() };
     let runs = catalog.runs(&filter)?;
     let effective = session.inventory.effective(entry, &Wishes::default());
+    let upload_after = session.inventory.upload_after(entry);
     let mut value = list::value(entry, newest.as_ref());
     if let Some(map) = value.as_object_mut() {
         map.insert("options".into(), json!(effective));
         map.insert("tags".into(), json!(entry.options.tags));
-        map.insert("upload_after".into(), json!(entry.options.upload_after));
+        map.insert("upload_after".into(), json!(upload_after));
         map.insert("backups".into(), json!({ "count": count, "size_bytes": bytes }));
         map.insert("runs".into(), json!(runs));
     }
     app.print(&value, || {
         let mut text = String::new();
         let location = entry.location().map(|location| location.to_string()).unwrap_or_default();
-        let storage = storages(entry, &effective.storage.value);
+        let storage = storages(&upload_after, &effective.storage.value);
         let last = newest.as_ref().map_or("never".to_owned(), |backup| {
             format!(
                 "{} ({}, {})",
@@ -133,8 +135,8 @@ fn retention(effective: &EffectiveOptions) -> String {
 }
 
 /// The storages of a database, with how old a backup has to be for those that get it later.
-fn storages(entry: &DatabaseEntry, names: &[Name]) -> String {
-    let later = |name| entry.options.upload_after.get(name).map(|time| format!(" after {time}"));
+fn storages(upload_after: &BTreeMap<Name, String>, names: &[Name]) -> String {
+    let later = |name| upload_after.get(name).map(|time| format!(" after {time}"));
     let names = names.iter().map(|name| format!("{name}{}", later(name).unwrap_or_default()));
     names.collect::<Vec<_>>().join(", ")
 }

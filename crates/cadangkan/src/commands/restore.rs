@@ -9,6 +9,7 @@ use cadangkan_archive::Trigger;
 use cadangkan_core::{BackupId, Error, ErrorKind, Name, Pattern, Result, ResultExt};
 use cadangkan_engine::{Engine, LoadMode, LoadOptions, LoadUsers};
 use cadangkan_ops::Context;
+use cadangkan_ops::nearby::Nearby;
 use cadangkan_ops::restore::{RestorePlan, RestoreRequest, Safety, TARGET_FACT, Target, plan, restore};
 use cadangkan_ops::source::{Source, Wanted};
 
@@ -48,6 +49,9 @@ pub(crate) struct RestoreArgs {
     /// Read it from this storage [default: the first that has it]
     #[arg(long, value_name = "NAME")]
     storage: Vec<Name>,
+    /// Copy the archive to this machine first, into the folder, and remove it afterwards [default folder: stage in CADANGKAN_HOME]
+    #[arg(long, value_name = "FOLDER", num_args = 0..=1, require_equals = true, conflicts_with = "file")]
+    stage: Option<Option<PathBuf>>,
     /// Where to: a configured database, a URL, or a path [default: over the database itself]
     #[arg(long, value_name = "TARGET")]
     to: Option<DatabaseUrl>,
@@ -101,6 +105,15 @@ impl RestoreArgs {
     /// The id of the backup, where one was given.
     fn backup_id(&self) -> Option<BackupId> {
         if let Some(From::Id(id)) = self.from { Some(id) } else { None }
+    }
+
+    /// Where the archive is kept on this machine, where it is.
+    fn nearby(&self, session: &Session) -> Result<Option<Nearby>> {
+        let Some(folder) = &self.stage else { return Ok(session.cache()) };
+        let folder = folder.clone().unwrap_or_else(|| session.home().join("stage"));
+        let folder = std::path::absolute(folder)
+            .map_err(|error| Error::new(ErrorKind::Usage, "--stage names no folder").source(error))?;
+        Ok(Some(Nearby::stage(folder)))
     }
 
     /// Where the backup is, where that was given.
@@ -233,9 +246,9 @@ pub(crate) fn run(app: &App, args: &RestoreArgs) -> Result<()> {
         }
         (None, None, None) => return Err(Error::new(ErrorKind::Usage, "no backup is named")),
     };
-    let source = match several::meant(source, args)? {
+    let mut source = match several::meant(source, args)? {
         Meant::One(source) => source,
-        Meant::Several(source) => return several::run(app, &session, &context, &source, args),
+        Meant::Several(source) => return several::run(app, &session, &context, source, args),
     };
     let together: Vec<_> = args.one_of.iter().cloned().collect();
     let open = target::open(app, &session, &source, args)?;
@@ -270,10 +283,29 @@ pub(crate) fn run(app: &App, args: &RestoreArgs) -> Result<()> {
     let safety_places = safety_entry.map(|entry| session.places_at_once(entry, &[])).transpose()?;
     let safety_list = safety_places.as_ref().map(Places::list);
     let safety = safety(&session, &open, safety_list.as_deref())?;
-    let report =
-        restore(&context, &source, target, &plan, safety, args.wait).map_err(|error| advise(args, error))?;
+    let nearby = args.nearby(&session)?;
+    bring(&context, nearby.as_ref(), &mut source, plan.load.needs.is_none())?;
+    let restored = restore(&context, &source, target, &plan, safety, args.wait);
+    let report = ended(nearby.as_ref(), &source, restored).map_err(|error| advise(args, error))?;
     app.finish_progress();
     app.print(&report, || report_text(app, &report))
+}
+
+/// Brings the archive to this machine first, where that is wished.
+fn bring(context: &Context<'_>, nearby: Option<&Nearby>, source: &mut Source<'_>, whole: bool) -> Result<()> {
+    nearby.map_or(Ok(()), |nearby| nearby.bring(context, source, whole))
+}
+
+/// Removes what was only brought for this restore; what failed may be tried again with it.
+fn ended<T>(nearby: Option<&Nearby>, source: &Source<'_>, restored: Result<T>) -> Result<T> {
+    let Some(nearby) = nearby else { return restored };
+    match restored {
+        Ok(done) => nearby.end(source).map(|()| done),
+        Err(error) => Err(match nearby.kept(source) {
+            Some(path) => error.context("the archive is kept at", path.display()),
+            None => error,
+        }),
+    }
 }
 
 /// Refuses to put a part in the place of the whole, where nobody named that backup: the newest one holds a selection

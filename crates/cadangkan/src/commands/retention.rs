@@ -64,7 +64,8 @@ pub(crate) fn after_backup(
     let places = session.places(entry, &[])?;
     let mut places = places.list();
     places.retain(|place| {
-        entry.upload_after(place.name).is_some() || holders.iter().any(|copy| &copy.storage == place.name)
+        session.inventory.waits_for(entry, place.name).is_some()
+            || holders.iter().any(|copy| &copy.storage == place.name)
     });
     let Some(retention) = Retention::of(session, entry, &places)? else { return Ok(()) };
     let database = Database { name: &entry.name, engine, one_of: None };

@@ -56,6 +56,9 @@ fn to_value(inventory: &Inventory) -> Value {
         "databases",
         databases.map(|entry| (entry.name.to_string(), database(entry))).collect(),
     );
+    if let Some(cache) = &config.cache {
+        root.insert("cache".into(), json!(cache));
+    }
     Value::Object(root)
 }
 
@@ -76,6 +79,7 @@ fn defaults(defaults: &Defaults) -> Map<String, Value> {
     put(&mut map, "check", &defaults.check);
     put(&mut map, "fingerprints", &defaults.fingerprints);
     put(&mut map, "require_ticket", &defaults.require_ticket);
+    put(&mut map, "upload_after", &defaults.upload_after);
     if let Some(encryption) = &defaults.encryption.value {
         map.insert(ENCRYPTION.to_owned(), encryption_without_secrets(encryption).0);
     }

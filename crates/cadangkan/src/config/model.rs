@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 
 use cadangkan_archive::CodecKind;
 use cadangkan_core::{Name, Pattern, Selection};
@@ -31,8 +32,19 @@ pub(crate) struct Config {
     pub(crate) storages: Vec<DeclaredStorage>,
     /// The databases that the file declares.
     pub(crate) databases: Vec<DeclaredDatabase>,
+    /// Where archives of storages elsewhere are kept for restores.
+    pub(crate) cache: Option<CacheSettings>,
     /// What a person should know: a file that others may change.
     pub(crate) warnings: Vec<String>,
+}
+
+/// Where archives of storages elsewhere are kept for restores.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct CacheSettings {
+    /// The folder; absolute.
+    pub(crate) path: PathBuf,
+    /// The most bytes in it.
+    pub(crate) max_size: u64,
 }
 
 /// What counts where a database says nothing.
@@ -60,6 +72,8 @@ pub(crate) struct Defaults {
     pub(crate) encryption: Setting<Option<EncryptionSettings>>,
     /// Which backups stay; none: all.
     pub(crate) retention: Setting<Option<RetentionSettings>>,
+    /// How old a backup has to be before it goes to a storage, for those that do not get it at once.
+    pub(crate) upload_after: Setting<BTreeMap<Name, String>>,
 }
 
 /// What can be set for one database, besides where it is. One type for file and catalog.
@@ -93,7 +107,7 @@ pub(crate) struct DatabaseOptions {
     /// What its backups hold, where that is not everything.
     #[serde(skip_serializing_if = "BackupOptions::is_everything")]
     pub(crate) backup: BackupOptions,
-    /// How old a backup has to be before it goes to a storage, for those that do not get it at once.
+    /// How old a backup has to be before it goes to a storage; for those that are not named the defaults count.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) upload_after: BTreeMap<Name, String>,
     /// Which of its backups stay.
@@ -272,6 +286,7 @@ impl Default for Defaults {
             require_ticket: Setting::default_value(false),
             encryption: Setting::default_value(None),
             retention: Setting::default_value(None),
+            upload_after: Setting::default_value(BTreeMap::new()),
         }
     }
 }
@@ -287,6 +302,7 @@ impl Config {
             defaults: Defaults::default(),
             storages: Vec::new(),
             databases: Vec::new(),
+            cache: None,
             warnings: Vec::new(),
         }
     }

@@ -1,4 +1,8 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use cadangkan_archive::{Codec, CodecKind};
+use cadangkan_core::settings::parse_duration;
 use cadangkan_core::{Name, Result};
 use serde::Serialize;
 
@@ -122,6 +126,20 @@ impl Inventory {
         }
         own.hard_limit = own.hard_limit.or(over_all);
         Some(own)
+    }
+
+    /// How old a backup of a database has to be before it goes to a storage, for those that do not get it at once: what the
+    /// database says, then the defaults.
+    pub(crate) fn upload_after(&self, database: &DatabaseEntry) -> BTreeMap<Name, String> {
+        let mut all = self.config.defaults.upload_after.value.clone();
+        all.extend(database.options.upload_after.clone());
+        all.retain(|_, text| parse_duration(text).is_some_and(|after| !after.is_zero()));
+        all
+    }
+
+    /// The same for one storage.
+    pub(crate) fn waits_for(&self, database: &DatabaseEntry, storage: &Name) -> Option<Duration> {
+        self.upload_after(database).get(storage).and_then(|text| parse_duration(text))
     }
 
     /// A level belongs to the codec it was given for: a nearer choice of another codec drops it.

@@ -1,10 +1,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use cadangkan_archive::CodecKind;
-use cadangkan_core::settings::{SettingsError, parse_duration};
+use cadangkan_core::settings::SettingsError;
 use cadangkan_core::{Error, ErrorKind, Name, Result, ResultExt};
 use cadangkan_engine::{Descriptor, Engine, Location};
 use cadangkan_ops::encrypt::Encryption;
@@ -139,11 +138,6 @@ impl DatabaseEntry {
     /// Tells whether it stands for a server with many databases.
     pub(crate) fn is_server(&self) -> bool {
         self.open_without_secrets().is_ok_and(|engine| engine.server().is_some())
-    }
-
-    /// How old a backup has to be before it goes to a storage; none where it goes there at once.
-    pub(crate) fn upload_after(&self, storage: &Name) -> Option<Duration> {
-        self.options.upload_after.get(storage).and_then(|text| parse_duration(text))
     }
 
     /// Makes its engine for questions that need no connection.

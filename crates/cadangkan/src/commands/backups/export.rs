@@ -51,7 +51,7 @@ pub(super) fn run(app: &App, args: &ExportArgs) -> Result<()> {
     let context = Context { ticket: ticket.as_ref(), ..session.context(app) };
     let places = session.places_for(database, storage)?;
     let list = places.list();
-    let source = Source::stored(&context, database, Wanted::Id(*id), &list)
+    let mut source = Source::stored(&context, database, Wanted::Id(*id), &list)
         .map_err(|error| session.no_backup_yet(database, error))?;
     let exists = destination.stat(&key)?;
     if app.global.dry_run {
@@ -61,6 +61,9 @@ pub(super) fn run(app: &App, args: &ExportArgs) -> Result<()> {
     if let Some(info) = &exists {
         let about = format!("{} exists ({})", escape(&to.to_string_lossy()), format_bytes(info.size));
         app.confirm(&about, "Replace it?")?;
+    }
+    if let Some(cache) = session.cache() {
+        cache.bring(&context, &mut source, true)?;
     }
     let destination = Destination { storage: destination.as_ref(), key: &key, overwrite: exists.is_some() };
     let report = export(&context, Some(database), &source, format, destination)?;

@@ -1,7 +1,7 @@
 use cadangkan_core::{Error, ErrorKind, Name, Result, format_bytes};
-use cadangkan_ops::Context;
 use cadangkan_ops::backup::FailedCopy;
 use cadangkan_ops::sync::{Goal, MissingCopy, SyncPlan, SyncReport, plan, sync};
+use cadangkan_ops::{Context, Place};
 use serde_json::{Map, Value, json};
 
 use crate::app::{App, CatalogNeed, Places, Session};
@@ -79,8 +79,8 @@ fn one(
     let sources = session.places_for(name, &[])?;
     let goals = session.places(entry, to)?;
     let (sources, goals) = (sources.list(), goals.list());
-    let goals: Vec<_> =
-        goals.iter().map(|place| Goal { place: *place, after: entry.upload_after(place.name) }).collect();
+    let after = |place: &Place<'_>| session.inventory.waits_for(entry, place.name);
+    let goals: Vec<_> = goals.iter().map(|place| Goal { place: *place, after: after(place) }).collect();
     if app.global.dry_run {
         let plan = plan(context, name, &sources, &goals, None)?;
         return Ok(Done { value: named(name, json!(plan)), text: plan_text(app, name, &plan), error: None });

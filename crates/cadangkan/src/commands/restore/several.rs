@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::target::{OpenTarget, is_at};
 use super::text::{danger, plan_text};
-use super::{RestoreArgs, advise, plan_wish, refuse_part, safety};
+use super::{RestoreArgs, advise, bring, ended, plan_wish, refuse_part, safety};
 use crate::app::{App, Session};
 use crate::commands::{backup, failures};
 use crate::inventory::DatabaseEntry;
@@ -54,11 +54,11 @@ pub(super) fn run(
     app: &App,
     session: &Session,
     context: &Context<'_>,
-    source: &Source<'_>,
+    mut source: Source<'_>,
     args: &RestoreArgs,
 ) -> Result<()> {
-    warn_of_newer(app, context, source, args)?;
-    let names = chosen(source, args)?;
+    warn_of_newer(app, context, &source, args)?;
+    let names = chosen(&source, args)?;
     if args.selection.selection().is_of_tables() {
         return Err(Error::new(ErrorKind::Usage, "tables are restored out of one database")
             .hint("name it with --database"));
@@ -74,7 +74,7 @@ pub(super) fn run(
         OpenTarget { entry, one_of: Some(name.clone()), engine }
     };
     let opens: Vec<_> = names.iter().map(open).collect();
-    let plan = |open| plan_part(app, context, source, args, open, &names);
+    let plan = |open| plan_part(app, context, &source, args, open, &names);
     let mut parts = opens.iter().map(plan).collect::<Result<Vec<_>>>()?;
     if app.global.dry_run {
         context.control.step("read the archive");
@@ -99,8 +99,11 @@ pub(super) fn run(
     }
     // A place in a history is that of all databases, so none may be missing.
     let stop_at_first = args.how.gtid_purged;
-    let report = restore(context, parts, entry.map(|entry| &entry.name), stop_at_first, args.wait)
-        .map_err(|error| advise(args, error))?;
+    let nearby = args.nearby(session)?;
+    bring(context, nearby.as_ref(), &mut source, args.databases.is_empty())?;
+    parts.iter_mut().for_each(|part| part.source.read_as(&source));
+    let restored = restore(context, parts, entry.map(|entry| &entry.name), stop_at_first, args.wait);
+    let report = ended(nearby.as_ref(), &source, restored).map_err(|error| advise(args, error))?;
     app.finish_progress();
     let value = json!({ "databases": report.done, "failed": failures(&report.failed) });
     app.print(&value, || report_text(app, &report))?;

@@ -51,7 +51,7 @@ impl Checker<'_> {
     }
 
     /// Names storages that are not there, and what is no length of time.
-    fn upload_after(&mut self, node: &Node) {
+    pub(super) fn upload_after(&mut self, node: &Node) {
         let Some(entry) = node.entry(keys::UPLOAD_AFTER) else { return };
         for item in entry.node.entries() {
             self.known_storage(item);

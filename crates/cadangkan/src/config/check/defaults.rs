@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fmt;
 
 use cadangkan_core::Name;
@@ -29,6 +30,7 @@ struct Raw {
     fingerprints: Option<bool>,
     require_ticket: Option<bool>,
     retention: Option<RetentionSettings>,
+    upload_after: Option<BTreeMap<Name, String>>,
 }
 
 impl Checker<'_> {
@@ -49,6 +51,7 @@ impl Checker<'_> {
         self.storage_names(node);
         self.file_name(node);
         self.retention(node);
+        self.upload_after(node);
         Defaults {
             compression: given(node, "compression", defaults.compression, raw.compression.map(|_| codec)),
             level: given(node, "level", defaults.level, raw.level.map(Some)),
@@ -61,6 +64,7 @@ impl Checker<'_> {
             require_ticket: given(node, "require_ticket", defaults.require_ticket, raw.require_ticket),
             retention: given(node, keys::RETENTION, defaults.retention, raw.retention.map(Some)),
             encryption: given(node, keys::ENCRYPTION, defaults.encryption, encryption.map(Some)),
+            upload_after: given(node, keys::UPLOAD_AFTER, defaults.upload_after, raw.upload_after),
         }
     }
 }

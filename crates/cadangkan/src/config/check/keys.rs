@@ -5,7 +5,7 @@ use crate::ui::suggest;
 
 /// Keys of the file.
 pub(super) const ROOT_KEYS: &[&str] =
-    &["version", "timezone", "defaults", "storages", "databases", "profiles"];
+    &["version", "timezone", "defaults", "storages", "databases", "cache", "profiles"];
 
 /// Keys of `defaults`.
 pub(super) const DEFAULTS_KEYS: &[&str] = &[
@@ -20,7 +20,11 @@ pub(super) const DEFAULTS_KEYS: &[&str] = &[
     REQUIRE_TICKET,
     ENCRYPTION,
     RETENTION,
+    UPLOAD_AFTER,
 ];
+
+/// Keys of `cache`.
+pub(super) const CACHE_KEYS: &[&str] = &["path", "max_size"];
 
 /// Keys of a storage, besides its provider.
 pub(crate) const STORAGE_KEYS: &[&str] = &[BANDWIDTH, ENABLED];

@@ -1,5 +1,6 @@
 //! From the tree to the configuration: every rule, and every mistake with its place.
 
+mod cache;
 mod database;
 mod defaults;
 mod keys;
@@ -51,6 +52,7 @@ pub(super) fn check(
     for entry in checker.named(root, "databases") {
         config.databases.extend(checker.database(entry, config.defaults.compression.value));
     }
+    config.cache = checker.cache(root);
     let profiles = checker.named(root, "profiles");
     config.profiles = profiles.iter().map(|entry| entry.key.clone()).collect();
     for entry in profiles.into_iter().filter(|entry| !entry.node.is_null()) {

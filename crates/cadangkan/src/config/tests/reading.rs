@@ -2,6 +2,7 @@ use cadangkan_archive::CodecKind;
 use serde_json::json;
 
 use super::*;
+use crate::config::model::CacheSettings;
 
 const WHOLE: &str = "\
 version: 1
@@ -15,6 +16,7 @@ defaults:
   file_name: '{database}_{id}'
   check: false
   fingerprints: true
+  upload_after: { usb: 2d }
 storages:
   home: { local: { path: ~/backups } }
   usb:
@@ -50,12 +52,13 @@ fn every_key_is_read() {
     assert_eq!(defaults.memory.origin, ValueOrigin::File { line: 8 });
     assert_eq!(defaults.file_name.value.as_deref(), Some("{database}_{id}"));
     assert!(!defaults.check.value && defaults.fingerprints.value);
+    assert_eq!(json!(defaults.upload_after.value), json!({ "usb": "2d" }));
     let [home, usb] = config.storages.as_slice() else { panic!("{:?}", config.storages) };
     assert_eq!(home.settings, json!({ "path": "/home/ada/backups" }));
     assert_eq!(usb.settings, json!({ "path": machine.path("usb") }));
     assert!(home.enabled && !usb.enabled);
     let [shop, notes] = config.databases.as_slice() else { panic!("{:?}", config.databases) };
-    assert_eq!((shop.line, notes.line), (18, 30));
+    assert_eq!((shop.line, notes.line), (19, 31));
     assert_eq!(shop.settings, json!({ "path": machine.path("data/shop.db"), "busy_timeout": "5s" }));
     assert_eq!(
         serde_json::to_value(&shop.options).unwrap(),
@@ -66,6 +69,31 @@ fn every_key_is_read() {
     );
     assert!(!shop.enabled && notes.enabled);
     assert_eq!(notes.options, DatabaseOptions::default());
+}
+
+#[test]
+fn a_cache_is_read() {
+    let read = |text: &str| {
+        let machine = Machine::new(text);
+        (machine.load().map(|config| config.cache), machine.mistakes(), machine.path(""))
+    };
+    let (config, _, folder) = read("cache: { max_size: 20GB }");
+    let expected = CacheSettings { path: folder.join("cache"), max_size: 20_000_000_000 };
+    assert_eq!(config.unwrap(), Some(expected));
+    let (config, _, _) = read("cache: { path: ~/near, max_size: 4096 }");
+    assert_eq!(config.unwrap().unwrap().path, std::path::Path::new("/home/ada/near"));
+    assert_eq!(read("cache:").0.unwrap(), None);
+    for (wrong, told) in [
+        ("cache: 20GB", "must be a map"),
+        ("cache: {}", "no usable `max_size`"),
+        ("cache: { max_size: much }", "no usable `max_size`"),
+        ("cache: { max_size: 0 }", "no usable `max_size`"),
+        ("cache: { max_size: 1GB, path: '' }", "must be the path of a folder"),
+        ("cache: { max_size: 1GB, pth: x }", "unknown key `pth`"),
+    ] {
+        let (config, mistakes, _) = read(wrong);
+        assert!(config.is_err() && mistakes.contains(told), "{wrong}: {mistakes}");
+    }
 }
 
 #[test]
