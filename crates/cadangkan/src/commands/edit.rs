@@ -15,7 +15,7 @@ use crate::secrets::Owner;
 /// Arguments of `edit`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  cadangkan edit shop             # in $VISUAL or $EDITOR, checked before it is saved\n  cadangkan edit shop --disable\n  cadangkan edit prod --password-stdin < new-password"
+    after_help = "Examples:\n  cadangkan edit shop             # in $VISUAL or $EDITOR, checked before it is saved\n  cadangkan edit shop --disable\n  cadangkan edit prod --password-stdin < new-password\n  cadangkan edit shop --storage home,offsite"
 )]
 pub(crate) struct EditArgs {
     /// The database
@@ -29,17 +29,28 @@ pub(crate) struct EditArgs {
     /// Give it another password, read from the standard input; asked for on a terminal
     #[arg(long, conflicts_with_all = ["enable", "disable"])]
     password_stdin: bool,
+    /// The storages that its backups go to from now on; what lies elsewhere stays
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', conflicts_with_all = ["enable", "disable", "password_stdin"])]
+    storage: Vec<Name>,
+    /// Let its backups go where the defaults say
+    #[arg(long, conflicts_with_all = ["enable", "disable", "password_stdin", "storage"])]
+    default_storage: bool,
 }
 
-/// Enables or disables a database, or opens what defines it in an editor.
+/// Enables or disables a database, gives it another password or other storages, or opens what defines it in an editor.
 pub(crate) fn run(app: &App, args: &EditArgs) -> Result<()> {
     let session = app.session(CatalogNeed::Required)?;
     let entry = session.inventory.database(&args.database)?;
     if args.enable || args.disable {
         return switch(app, &session, entry, args.enable);
     }
+    let moves = args.default_storage || !args.storage.is_empty();
     match &entry.origin {
-        Origin::File { .. } if args.password_stdin => Err(declared(entry)),
+        Origin::File { .. } if args.password_stdin => {
+            Err(declared(entry, "change its password there: ${VARIABLE}, password_file or password_command"))
+        }
+        Origin::File { .. } if moves => Err(declared(entry, "change `storage` there")),
+        Origin::Catalog | Origin::Implicit if moves => send_to(app, &session, entry, &args.storage),
         Origin::Catalog | Origin::Implicit if args.password_stdin => change(
             app,
             &session,
@@ -97,11 +108,29 @@ fn definition_of(session: &Session, entry: &DatabaseEntry) -> Result<Value> {
     ))
 }
 
-fn declared(entry: &DatabaseEntry) -> Error {
+fn declared(entry: &DatabaseEntry, hint: &str) -> Error {
     let message = format!("\"{}\" is declared in the configuration file", entry.name);
-    Error::new(ErrorKind::Conflict, message)
-        .context("at", &entry.origin)
-        .hint("change its password there: ${VARIABLE}, password_file or password_command")
+    Error::new(ErrorKind::Conflict, message).context("at", &entry.origin).hint(hint)
+}
+
+/// Lets backups go to these storages, or to the default ones when there is none. The database need not be there for it.
+fn send_to(app: &App, session: &Session, entry: &DatabaseEntry, storages: &[Name]) -> Result<()> {
+    for storage in storages {
+        session.inventory.storage(storage.as_str())?;
+    }
+    let present = definition_of(session, entry)?;
+    let mut changed = present.clone();
+    if let Value::Object(map) = &mut changed {
+        map.shift_remove("storage");
+        if !storages.is_empty() {
+            map.insert("storage".to_owned(), json!(storages));
+        }
+    }
+    if changed == present {
+        return unchanged(app, entry);
+    }
+    let checked = DatabaseEntry::from_definition(&entry.name, &changed, session.home())?;
+    save(app, session, &checked, changed)
 }
 
 /// The definition with another password in it, in the place of wherever it came from.
@@ -153,14 +182,22 @@ fn change(
     changed: Value,
 ) -> Result<()> {
     if changed == *present {
-        return app
-            .print(&json!({ "name": entry.name, "changed": false }), || "Nothing was changed.\n".to_owned());
+        return unchanged(app, entry);
     }
     let checked = DatabaseEntry::from_definition(&entry.name, &changed, session.home())?;
     super::test::database(app, &checked).map_err(|error| error.context("not saved", &entry.name))?;
+    save(app, session, &checked, changed)
+}
+
+fn unchanged(app: &App, entry: &DatabaseEntry) -> Result<()> {
+    app.print(&json!({ "name": entry.name, "changed": false }), || "Nothing was changed.\n".to_owned())
+}
+
+/// Saves a definition that was read as `entry`.
+fn save(app: &App, session: &Session, entry: &DatabaseEntry, changed: Value) -> Result<()> {
     if !app.global.dry_run {
-        let (owner, engine) = (Owner::database(&entry.name), checked.engine);
-        let sealed = checked.keyring.seal_definition(owner, engine.id, engine.fields, changed)?;
+        let (owner, engine) = (Owner::database(&entry.name), entry.engine);
+        let sealed = entry.keyring.seal_definition(owner, engine.id, engine.fields, changed)?;
         let catalog = session.catalog()?;
         catalog.define(DefinitionKind::Database, &entry.name, &sealed.definition, app.clock.now(), true)?;
     }

@@ -199,6 +199,15 @@ fn a_storage_of_later_gets_a_backup_by_sync_alone() {
     assert_eq!(home.json(&["info", "other"])["upload_after"], json!({ "usb": "1d" }));
     home.configure(&config("usb: 1ms"));
     assert_eq!(home.json(&["backups", "sync", "other"])[0]["copied"].as_array().unwrap().len(), 1);
+    let defaults = |own: &str| format!("defaults:\n  upload_after: {{ usb: 1d }}\n{}", config(own));
+    for (own, waiting) in [("home: 0s", json!({ "usb": "1d" })), ("usb: 0s", json!({}))] {
+        home.configure(&defaults(own));
+        assert_eq!(home.json(&["info", "other"])["upload_after"], waiting, "{own}");
+        let copies = &home.json(&["backup", "other"])["copies"];
+        assert_eq!(copies.as_array().unwrap().len(), 2 - waiting.as_object().unwrap().len(), "{own}");
+    }
+    home.configure("defaults:\n  upload_after: { usb: soon }\n");
+    assert_eq!(home.run(&["config", "validate"]).code, 3);
     home.configure(&config("usb: 1d, home: 1d"));
     assert_eq!(home.run(&["backup", "other"]).code, 3);
     for (wrong, told) in
@@ -208,6 +217,34 @@ fn a_storage_of_later_gets_a_backup_by_sync_alone() {
         let ran = home.run(&["config", "validate"]);
         assert!(ran.code == 3 && ran.stderr.contains(told), "{wrong}: {}", ran.stderr);
     }
+}
+
+#[test]
+fn backups_go_elsewhere_from_now_on() {
+    let home = Home::with_shop();
+    home.back_up();
+    home.good(&["storage", "add", "local", "usb", "--path", "usb"]);
+    let storages = |arguments: &[&str]| {
+        assert_eq!(home.json(&[&["edit", "shop"][..], arguments].concat())["name"], "shop");
+        let made = home.json(&["backup", "shop"]);
+        let copies = made["copies"].as_array().unwrap().clone();
+        copies.iter().map(|copy| copy["storage"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    // The database need not be reached for it.
+    std::fs::rename(home.path("shop.db"), home.path("away.db")).unwrap();
+    assert_eq!(home.json(&["edit", "shop", "--storage", "usb"])["changed"], true);
+    std::fs::rename(home.path("away.db"), home.path("shop.db")).unwrap();
+    assert_eq!(storages(&["--storage", "usb"]), ["usb"]);
+    assert_eq!(storages(&["--storage", "usb,home"]), ["usb", "home"]);
+    assert_eq!(storages(&["--default-storage"]), ["home"]);
+    assert_eq!(home.json(&["edit", "shop", "--default-storage"])["changed"], false);
+    assert_eq!(home.json(&["edit", "shop", "--storage", "usb", "--dry-run"])["changed"], true);
+    assert_eq!(storages(&["--default-storage"]), ["home"]);
+    assert_eq!(home.run(&["edit", "shop", "--storage", "nowhere"]).code, 4);
+    assert_eq!(home.run(&["edit", "shop", "--storage", "usb", "--disable"]).code, 2);
+    home.configure("databases:\n  other:\n    sqlite: { path: ../shop.db }\n");
+    let ran = home.run(&["edit", "other", "--storage", "usb"]);
+    assert!(ran.code == 5 && ran.stderr.contains("change `storage` there"), "{}", ran.stderr);
 }
 
 #[test]
