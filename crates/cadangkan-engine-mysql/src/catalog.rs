@@ -45,10 +45,18 @@ pub(crate) struct Table {
 const ELSEWHERE: &[&str] =
     &["MRG_MYISAM", "MRG_ISAM", "FEDERATED", "CONNECT", "OQGRAPH", "SPIDER", "VP", "BLACKHOLE"];
 
+/// Engines of tables that are made of others on the same server.
+const MERGED: &[&str] = &["MRG_MYISAM", "MRG_ISAM"];
+
 impl Table {
     /// Whether it has rows of its own.
     pub(crate) fn has_rows(&self) -> bool {
         !ELSEWHERE.iter().any(|engine| self.engine.eq_ignore_ascii_case(engine))
+    }
+
+    /// Whether it is made of other tables of its server.
+    pub(crate) fn is_merged(&self) -> bool {
+        MERGED.iter().any(|engine| self.engine.eq_ignore_ascii_case(engine))
     }
 
     /// What stands behind SELECT where it is read. Who waits to change a table without transactions lets nobody read it

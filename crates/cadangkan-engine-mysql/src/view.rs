@@ -110,7 +110,11 @@ impl Views {
             Error::new(ErrorKind::Internal, "the snapshot has no such database, or had it already")
                 .context("database", database)
         })?;
-        let locked = part.is_locked.then(|| Locked::new(self.moment.locker.clone()));
+        let locked = part.is_locked.then(|| {
+            let merged = part.merged().filter(|_| part.are_merged_locked);
+            let tables = part.without_transactions().chain(merged).map(|table| table.name.clone());
+            Locked::new(self.moment.locker.clone(), tables.collect())
+        });
         self.moment.enter(number, &part.schema, control)?;
         self.moment.coordinate(|connection| part.hold_the_rest(connection, control))?;
         self.moment.watch(|connection| part.check_others(connection, control))?;
@@ -175,8 +179,9 @@ impl View {
         let result = match touch::touch(&mut connection, table, control) {
             Err(error) if is(&error, &[1205]) => {
                 self.moment.give_back(connection);
-                return match self.locked.as_ref().filter(|_| !table.transactional) {
-                    Some(locked) => locked.read(&self.schema, control, work),
+                let locked = self.locked.as_ref().filter(|locked| locked.has(&table.name));
+                return match locked.map(Locked::hold).as_deref_mut().and_then(Option::as_mut) {
+                    Some(locker) => locker.read(&self.schema, control, work),
                     None => self.coordinate(work),
                 };
             }

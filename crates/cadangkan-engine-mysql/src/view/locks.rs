@@ -1,11 +1,12 @@
 //! Locks: for the moment of the snapshot, and on tables that have none.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use cadangkan_core::{Control, Error, ErrorKind, Result, ResultExt, format_some};
+use cadangkan_core::{Control, Error, ErrorKind, ObjectName, Result, ResultExt, format_some};
 use cadangkan_mywire::{Connection, Flavor, identifier};
 
 use super::Asked;
@@ -114,17 +115,37 @@ pub(super) struct Locker {
     waiting: usize,
 }
 
+impl Locker {
+    /// Reads one of the tables on the connection that has locked them, which has it open.
+    pub(super) fn read<T>(
+        &mut self,
+        schema: &Schema,
+        control: &Control<'_>,
+        work: impl FnOnce(&mut Connection) -> Result<T>,
+    ) -> Result<T> {
+        self.connection.execute(format!("USE {}", identifier(&schema.name)), control)?;
+        work(&mut self.connection)
+    }
+}
+
 /// One database's tables without transactions, which are locked until they are read.
 pub(super) struct Locked {
     locker: Arc<Mutex<Option<Locker>>>,
+    /// Which those are: what lies in other tables has no rows to lock, and what is left out is not locked either.
+    tables: BTreeSet<ObjectName>,
     units: AtomicUsize,
     /// How long they were locked, once they are read.
     milliseconds: OnceLock<u64>,
 }
 
 impl Locked {
-    pub(super) fn new(locker: Arc<Mutex<Option<Locker>>>) -> Self {
-        Locked { locker, units: AtomicUsize::new(0), milliseconds: OnceLock::new() }
+    pub(super) fn new(locker: Arc<Mutex<Option<Locker>>>, tables: BTreeSet<ObjectName>) -> Self {
+        Locked { locker, tables, units: AtomicUsize::new(0), milliseconds: OnceLock::new() }
+    }
+
+    /// Tells whether a table is one of them.
+    pub(super) fn has(&self, table: &ObjectName) -> bool {
+        self.tables.contains(table)
     }
 
     /// Says of how many units they consist.
@@ -142,19 +163,9 @@ impl Locked {
         }
     }
 
-    /// Reads one of them on the connection that has locked them, which has it open.
-    pub(super) fn read<T>(
-        &self,
-        schema: &Schema,
-        control: &Control<'_>,
-        work: impl FnOnce(&mut Connection) -> Result<T>,
-    ) -> Result<T> {
-        let mut locker = self.locker.lock().unwrap_or_else(PoisonError::into_inner);
-        let held = locker.as_mut().ok_or_else(|| {
-            Error::new(ErrorKind::Internal, "a table that is not locked any more was to be read")
-        })?;
-        held.connection.execute(format!("USE {}", identifier(&schema.name)), control)?;
-        work(&mut held.connection)
+    /// The connection that has locked them, until all are read.
+    pub(super) fn hold(&self) -> MutexGuard<'_, Option<Locker>> {
+        self.locker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How long they were locked, as far as this database is concerned.
@@ -198,12 +209,23 @@ pub(super) fn lock_tables(
     }
     let mut connection = open(asked.target, control)?;
     set_wait(&mut connection, PATIENCE.min(asked.lock_timeout.as_secs().max(1)), control)?;
-    let list: Vec<_> = tables
-        .iter()
-        .map(|(part, table)| format!("{} READ", part.schema.qualified(&table.name.name)))
-        .collect();
-    let are_locked = match connection.execute(format!("LOCK TABLES {}", list.join(", ")), control) {
-        Ok(_) => true,
+    let merged: Vec<(&Part, &Table)> =
+        parts.iter().flat_map(|part| part.merged().map(move |table| (part, table))).collect();
+    let list = |tables: &[(&Part, &Table)]| -> String {
+        let locks =
+            tables.iter().map(|(part, table)| format!("{} READ", part.schema.qualified(&table.name.name)));
+        locks.collect::<Vec<_>>().join(", ")
+    };
+    // A table of others cannot be opened beside a lock on these while somebody flushes, so it is locked as well; not where one
+    // of these is gone, or of another kind.
+    let with_merged = format!("LOCK TABLES {}", list(&[&tables[..], &merged[..]].concat()));
+    let are_merged_locked = !merged.is_empty() && connection.execute(with_merged, control).is_ok();
+    let are_locked = match are_merged_locked {
+        true => Ok(()),
+        false => connection.execute(format!("LOCK TABLES {}", list(&tables)), control).map(drop),
+    };
+    let are_locked = match are_locked {
+        Ok(()) => true,
         Err(error) if is(&error, MAY_NOT) || is(&error, &[1143]) => false,
         Err(error) => {
             return Err(error).context("during", "locking tables of engines without transactions");
@@ -219,7 +241,7 @@ pub(super) fn lock_tables(
         let names: Vec<_> = part.without_transactions().map(|table| table.name.to_string()).collect();
         if !names.is_empty() {
             part.warnings.push(format!("{said}: {}", format_some(&names, SHOWN)));
-            part.is_locked = are_locked;
+            (part.is_locked, part.are_merged_locked) = (are_locked, are_merged_locked);
         }
     }
     let waiting = parts.iter().filter(|part| part.is_locked).count();

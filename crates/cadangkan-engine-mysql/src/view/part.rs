@@ -21,6 +21,8 @@ pub(super) struct Part {
     pub(super) warnings: Vec<String>,
     /// Whether tables of it are locked until they are read.
     pub(super) is_locked: bool,
+    /// Whether those that are made of others are locked, too.
+    pub(super) are_merged_locked: bool,
 }
 
 impl Part {
@@ -43,6 +45,7 @@ impl Part {
             denied: Vec::new(),
             warnings: Vec::new(),
             is_locked: false,
+            are_merged_locked: false,
         })
     }
 
@@ -51,6 +54,11 @@ impl Part {
         let tables = self.found.iter().flat_map(|found| &found.tables);
         tables
             .filter(|table| !table.transactional && table.has_rows() && self.selection.has_rows(&table.name))
+    }
+
+    /// The tables that are made of others, which have no transactions.
+    pub(super) fn merged(&self) -> impl Iterator<Item = &Table> {
+        self.found.iter().flat_map(|found| &found.tables).filter(|table| table.is_merged())
     }
 
     /// How many tables and sequences it has.

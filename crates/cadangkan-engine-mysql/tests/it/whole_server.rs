@@ -244,6 +244,8 @@ fn who_flushes_all_tables_does_not_stop_a_dump_of_locked_ones() {
         let bank = Bank::new(&server);
         let [first, second, _] = &bank.branches;
         first.run("CREATE TABLE flat (a int) ENGINE = MyISAM; INSERT INTO flat VALUES (1)");
+        // It has no rows of its own, so that nobody locks it, and cannot be opened either while another one is flushed.
+        first.run("CREATE TABLE over_it (a int) ENGINE = MERGE UNION = (flat)");
         let dumped = controlled(|control| {
             let snapshot = bank.begin(control)?;
             // It waits for the locked table to be closed, and gives up; whoever opens that one waits nevertheless.
@@ -253,6 +255,8 @@ fn who_flushes_all_tables_does_not_stop_a_dump_of_locked_ones() {
         })
         .unwrap_or_else(|error| panic!("{server}: {}", told(&error)));
         assert_eq!(dumped.rows("flat"), Some(1), "{server}");
+        let script = String::from_utf8_lossy(&dumped.script()).into_owned();
+        assert!(script.contains("`over_it`"), "{server}");
     }
 }
 
