@@ -146,6 +146,8 @@ struct State {
     now: AtomicU8,
     left: AtomicU64,
     passed: AtomicU64,
+    /// How often counting began anew: a connection from before counts no more.
+    epoch: AtomicU64,
     ended: AtomicBool,
     streams: Mutex<Vec<TcpStream>>,
 }
@@ -160,6 +162,7 @@ impl Way {
             now: AtomicU8::new(OPEN),
             left: AtomicU64::new(u64::MAX),
             passed: AtomicU64::new(0),
+            epoch: AtomicU64::new(0),
             ended: AtomicBool::new(false),
             streams: Mutex::default(),
         });
@@ -195,6 +198,9 @@ impl Way {
     }
 
     fn after(&self, bytes: u64, then: u8) {
+        // What earlier runs left on the way must not be taken for bytes of the next one.
+        self.state.epoch.fetch_add(1, Ordering::SeqCst);
+        self.state.end_all();
         self.open();
         self.state.then.store(then, Ordering::SeqCst);
         self.state.left.store(bytes, Ordering::SeqCst);
@@ -226,18 +232,22 @@ impl State {
             return;
         }
         let Ok(server) = TcpStream::connect(("127.0.0.1", self.target)) else { return };
+        let epoch = self.epoch.load(Ordering::SeqCst);
         let mut streams = self.streams.lock().unwrap();
         for (from, to) in [(&client, &server), (&server, &client)] {
             let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
             streams.push(from.try_clone().unwrap());
             let state = Arc::clone(self);
-            thread::spawn(move || state.carry(from, to));
+            thread::spawn(move || state.carry(from, to, epoch));
         }
     }
 
-    fn carry(&self, mut from: TcpStream, mut to: TcpStream) {
+    fn carry(&self, mut from: TcpStream, mut to: TcpStream, epoch: u64) {
         let mut buffer = [0; 1 << 14];
         while let Ok(read @ 1..) = from.read(&mut buffer) {
+            if self.epoch.load(Ordering::SeqCst) != epoch {
+                break;
+            }
             let bytes = read as u64;
             let left = self.left.load(Ordering::SeqCst);
             let allowed = left.min(bytes);

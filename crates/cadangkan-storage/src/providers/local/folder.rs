@@ -21,7 +21,7 @@ pub(super) struct Entry {
     pub(super) is_folder: bool,
     pub(super) is_link: bool,
     pub(super) size: u64,
-    modified: Option<Timestamp>,
+    pub(super) modified: Option<Timestamp>,
 }
 
 impl Entry {
