@@ -135,7 +135,6 @@ fn stopping_a_restore_leaves_the_target_as_it_was() {
     let world = World::new();
     world.back_up().unwrap();
     let before = world.fingerprints();
-    let files = world.files("").len();
     let stop_at_load = StopAt { step: "finish load", cancel: &world.cancel };
     let locks = world.folder.join("locks");
     let context = world.context(&stop_at_load, &locks);
@@ -147,6 +146,8 @@ fn stopping_a_restore_leaves_the_target_as_it_was() {
         &places,
     )
     .unwrap();
+    // Among them the lock that says that a backup is being read.
+    let files = world.files("").len();
     let request = RestoreRequest { mode: LoadMode::Replace, ..RestoreRequest::default() };
     let target = Target { name: Some(&world.name), engine: world.engine.as_ref() };
     let plan = plan(&context, &source, target, &request).unwrap();

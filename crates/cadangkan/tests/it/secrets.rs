@@ -219,6 +219,9 @@ impl World {
   home: {{ local: {{ path: backups }} }}
   cloud: {{ s3: {{ bucket: {bucket}, endpoint: \"http://127.0.0.1:{s3}\", access_key: key, secret_key: \"${{CLOUD_SECRET}}\" }} }}
   nas: {{ sftp: {{ host: 127.0.0.1, port: 1, path: x, password_file: ../nas-password }} }}
+  files: {{ ftp: {{ host: 127.0.0.1, port: 1, user: u, path: x, password_file: ../nas-password }} }}
+  blob: {{ azure: {{ account: acme, container: backups, endpoint: \"http://127.0.0.1:1\", sas_token: \"${{CLOUD_SECRET}}\" }} }}
+  google: {{ gcs: {{ bucket: acme, endpoint: \"http://127.0.0.1:1\", credentials: \"${{CLOUD_SECRET}}\" }} }}
 databases:
   byvariable:
     postgres: {{ {place}, password: \"${{DATABASE_PASSWORD}}\" }}
@@ -389,7 +392,10 @@ fn of_all(world: &mut World) {
         let ran = world.run(&["storage", "test", storage], "");
         assert_eq!(ran.code == 0, cloud, "{}{}", ran.stdout, ran.stderr);
     }
-    world.bad(&["storage", "test", "nas"]);
+    for storage in ["nas", "files", "blob", "google"] {
+        world.bad(&["storage", "test", storage]);
+        world.good(&["storage", "info", storage]);
+    }
     world.good(&["storage", "edit", "offsite"]);
     world.good(&["storage", "remove", "usb", "--yes"]);
     let id = world.newest("shop");
