@@ -143,7 +143,7 @@ pub(crate) enum Command {
     Verify(commands::verify::VerifyArgs),
     /// Restore a database
     Restore(commands::restore::RestoreArgs),
-    /// Remove what runs that died and past restores left behind
+    /// Remove old backups by the retention policy, and what dead runs left behind
     Cleanup(commands::cleanup::CleanupArgs),
     /// Add, list, test and remove the places for backups
     Storage(commands::storage::StorageArgs),
