@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cadangkan_core::{Error, ErrorKind, Leftover, Result, ResultExt as _};
-use cadangkan_storage::http::{Answer, Reader, Upload, parse_date, replaced};
+use cadangkan_storage::http::{Answer, Reader, Upload, names_begin, parse_date, replaced, whole_name};
 use cadangkan_storage::{
     Key, ObjectInfo, Space, Storage, StorageCapabilities, StorageWriter, WriteOptions, check_folder,
 };
@@ -53,17 +53,12 @@ impl Container {
 
     /// The whole name of an object or folder.
     fn path(&self, key: &str) -> String {
-        match (self.options.prefix.as_str(), key) {
-            ("", key) => key.to_owned(),
-            (prefix, "") => prefix.to_owned(),
-            (prefix, key) => format!("{prefix}/{key}"),
-        }
+        whole_name(&self.options.prefix, key)
     }
 
     /// What names in a folder begin with.
     fn begins(&self, folder: &str) -> String {
-        let path = self.path(folder);
-        if path.is_empty() { path } else { format!("{path}/") }
+        names_begin(&self.options.prefix, folder)
     }
 
     /// The blobs in a folder with their keys; with `also` those of another kind too.

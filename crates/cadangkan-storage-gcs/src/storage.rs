@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use cadangkan_core::{Error, ErrorKind, Leftover, Result, ResultExt as _};
-use cadangkan_storage::http::{Reader, Upload, replaced};
+use cadangkan_storage::http::{Reader, Upload, names_begin, replaced, whole_name};
 use cadangkan_storage::{
     Key, ObjectInfo, Space, Storage, StorageCapabilities, StorageWriter, WriteOptions, check_folder,
 };
@@ -47,17 +47,12 @@ impl Bucket {
 
     /// The whole name of an object or folder.
     fn path(&self, key: &str) -> String {
-        match (self.options.prefix.as_str(), key) {
-            ("", key) => key.to_owned(),
-            (prefix, "") => prefix.to_owned(),
-            (prefix, key) => format!("{prefix}/{key}"),
-        }
+        whole_name(&self.options.prefix, key)
     }
 
     /// What names in a folder begin with.
     fn begins(&self, folder: &str) -> String {
-        let path = self.path(folder);
-        if path.is_empty() { path } else { format!("{path}/") }
+        names_begin(&self.options.prefix, folder)
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use cadangkan_core::{Error, ErrorKind, Leftover, Result, ResultExt as _};
 use cadangkan_storage::encoding::decode;
-use cadangkan_storage::http::Upload;
+use cadangkan_storage::http::{Upload, names_begin, whole_name};
 use cadangkan_storage::{
     Key, ObjectInfo, Space, Storage, StorageCapabilities, StorageWriter, WriteOptions, check_folder,
 };
@@ -56,17 +56,12 @@ impl Bucket {
 
     /// The whole key of an object or folder.
     fn path(&self, key: &str) -> String {
-        match (self.options.prefix.as_str(), key) {
-            ("", key) => key.to_owned(),
-            (prefix, "") => prefix.to_owned(),
-            (prefix, key) => format!("{prefix}/{key}"),
-        }
+        whole_name(&self.options.prefix, key)
     }
 
     /// What keys in a folder begin with.
     fn begins(&self, folder: &str) -> String {
-        let path = self.path(folder);
-        if path.is_empty() { path } else { format!("{path}/") }
+        names_begin(&self.options.prefix, folder)
     }
 
     /// What a whole key is below the prefix, when it is encoded as lists encode it.

@@ -10,7 +10,7 @@ use cadangkan_testkit::azure::TestContainer;
 use cadangkan_testkit::proxy::{Fault, Proxy};
 use serde_json::{Value, json};
 
-use crate::support::{Clock, QUICK, bytes, get, key, open, open_at, put};
+use crate::support::{MovedClock, QUICK, bytes, get, key, open, open_at, put};
 
 const PART: usize = 1 << 20;
 
@@ -167,8 +167,8 @@ fn a_wrong_clock_is_corrected_and_told() {
     let settings = cut.container.settings(cut.proxy.port());
     // The server of the tests does not look at the time; that of Azure answers so when it is a quarter of an hour off.
     for (seconds, told) in [(0, None), (3600, Some("ahead of")), (-7200, Some("behind"))] {
-        let now = Clock { seconds: 0 }.now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
-        let storage = Container::open(&settings, Arc::new(Clock { seconds }), QUICK).unwrap();
+        let now = MovedClock(0).now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        let storage = Container::open(&settings, Arc::new(MovedClock(seconds)), QUICK).unwrap();
         cut.proxy.set(Fault::refuse(403, "AuthenticationFailed", &format!("date: {now}\r\n")), 1);
         let written = put(&storage, "object", b"x", WriteOptions { overwrite: true, ..new() });
         assert_eq!((written.is_ok(), cut.proxy.happened()), (told.is_some(), 1), "{written:?}");
@@ -186,7 +186,7 @@ fn a_wrong_clock_is_corrected_and_told() {
 fn child_that_uploads() {
     let Some(settings) = std::env::var_os("CADANGKAN_TEST_UPLOAD") else { return };
     let settings: Value = serde_json::from_str(settings.to_str().unwrap()).unwrap();
-    let storage = Container::open(&settings, Arc::new(Clock { seconds: 0 }), QUICK).unwrap();
+    let storage = Container::open(&settings, Arc::new(MovedClock(0)), QUICK).unwrap();
     let mut writer = storage.begin_write(&key("object"), new()).unwrap();
     loop {
         writer.write(&bytes(1 << 20)).unwrap();

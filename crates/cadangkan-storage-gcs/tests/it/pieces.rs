@@ -7,7 +7,7 @@ use cadangkan_testkit::gcs::TestBucket;
 use cadangkan_testkit::scripted::Scripted;
 use serde_json::{Value, json};
 
-use crate::support::{Clock, QUICK, bytes, get, key, open, put};
+use crate::support::{MovedClock, QUICK, bytes, get, key, open, put};
 
 const PIECE: usize = 1 << 20;
 
@@ -104,7 +104,7 @@ fn what_the_server_did_not_take_is_sent_again() {
         plain(404, "{}"),
     ]);
     let settings = json!({"bucket": "backups", "endpoint": service.url, "part_size_mib": 1});
-    let storage = Bucket::open(&settings, Arc::new(Clock { seconds: 0 }), QUICK).unwrap();
+    let storage = Bucket::open(&settings, Arc::new(MovedClock(0)), QUICK).unwrap();
     let mut writer = storage.begin_write(&key("object"), create()).unwrap();
     writer.write(&bytes(PIECE + 10)).unwrap();
     let ended = writer.close().unwrap_err();

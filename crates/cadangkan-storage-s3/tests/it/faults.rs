@@ -10,7 +10,7 @@ use cadangkan_testkit::proxy::{Fault, Proxy};
 use cadangkan_testkit::s3::{S3Server, TestBucket};
 use serde_json::{Value, json};
 
-use crate::support::{Clock, QUICK, bytes, get, key, open, put};
+use crate::support::{MovedClock, QUICK, bytes, get, key, open, put};
 
 const PART: usize = 5 << 20;
 
@@ -173,7 +173,7 @@ fn a_wrong_clock_is_corrected_and_told() {
     for (seconds, told) in
         [(0, None), (600, None), (-600, None), (3600, Some("ahead of")), (-7200, Some("behind"))]
     {
-        let storage = Bucket::open(&bucket.settings(), Arc::new(Clock { seconds }), QUICK).unwrap();
+        let storage = Bucket::open(&bucket.settings(), Arc::new(MovedClock(seconds)), QUICK).unwrap();
         storage.check().unwrap();
         put(&storage, "object", b"x", WriteOptions { overwrite: true, ..new() }).unwrap();
         let notes = storage.notes();
@@ -190,7 +190,7 @@ fn a_wrong_clock_is_corrected_and_told() {
 fn child_that_uploads() {
     let Some(settings) = std::env::var_os("CADANGKAN_TEST_UPLOAD") else { return };
     let settings: Value = serde_json::from_str(settings.to_str().unwrap()).unwrap();
-    let storage = Bucket::open(&settings, Arc::new(Clock { seconds: 0 }), QUICK).unwrap();
+    let storage = Bucket::open(&settings, Arc::new(MovedClock(0)), QUICK).unwrap();
     let mut writer = storage.begin_write(&key("object"), new()).unwrap();
     loop {
         writer.write(&bytes(1 << 20)).unwrap();

@@ -13,7 +13,7 @@ use cadangkan_testkit::fronts::{NameProxy, TlsFront};
 use cadangkan_testkit::s3::{S3Server, TestBucket};
 use serde_json::{Value, json};
 
-use crate::support::{Clock, QUICK, bytes, get, open, put};
+use crate::support::{MovedClock, QUICK, bytes, get, open, put};
 
 #[test]
 fn a_server_behind_tls_is_trusted_by_its_authority_alone() {
@@ -61,7 +61,7 @@ fn tried(bucket: &TestBucket, more: Value, home: &Path, environment: &[(&str, &s
 fn child_that_tries() {
     let Ok(settings) = std::env::var("CADANGKAN_TEST_TRY") else { return };
     let settings: Value = serde_json::from_str(&settings).unwrap();
-    let storage = Bucket::open(&settings, Arc::new(Clock { seconds: 0 }), QUICK).unwrap();
+    let storage = Bucket::open(&settings, Arc::new(MovedClock(0)), QUICK).unwrap();
     match storage.check() {
         Ok(()) => println!("\nbecame good"),
         Err(error) => println!("\nbecame {:?}", error.kind()),

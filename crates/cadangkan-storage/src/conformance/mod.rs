@@ -10,6 +10,7 @@ mod leftovers;
 mod listing;
 mod objects;
 mod reading;
+pub mod world;
 mod writing;
 
 use std::io::Read;

@@ -2,6 +2,7 @@
 
 mod failure;
 mod line;
+mod names;
 mod parts;
 mod reader;
 pub mod token;
@@ -21,6 +22,7 @@ use crate::tls;
 
 pub use failure::{Failure, parse_date};
 pub use line::{Answer, Line};
+pub use names::{names_begin, whole_name};
 pub use parts::{Limits, Plan};
 pub use reader::{Fetch, Reader, replaced};
 pub use upload::{Assembly, Upload};

@@ -1,0 +1,52 @@
+//! What tests of providers have in common besides the suite.
+
+use std::io::Read;
+use std::time::Duration;
+
+use cadangkan_core::{Result, Timestamp};
+
+use crate::{Backoff, Key, ObjectInfo, Storage, WriteOptions};
+
+/// Short waits, so that tests are quick.
+pub const QUICK: Backoff =
+    Backoff { attempts: 5, first: Duration::from_millis(5), longest: Duration::from_millis(1500) };
+
+/// The time of day, moved by so many seconds.
+#[derive(Debug)]
+pub struct MovedClock(pub i64);
+
+impl cadangkan_core::Clock for MovedClock {
+    #[allow(clippy::disallowed_methods, reason = "servers refuse what is not signed with the time of day")]
+    fn now(&self) -> Timestamp {
+        Timestamp::from_second(Timestamp::now().as_second() + self.0).expect("a time in the calendar")
+    }
+}
+
+/// The key of this name.
+pub fn key(name: &str) -> Key {
+    Key::new(name).expect("a name that may be a key")
+}
+
+/// Writes an object, at most 1 MiB at once.
+pub fn put(storage: &dyn Storage, name: &str, bytes: &[u8], options: WriteOptions) -> Result<ObjectInfo> {
+    let mut writer = storage.begin_write(&key(name), options)?;
+    for piece in bytes.chunks(1 << 20) {
+        writer.write(piece)?;
+    }
+    writer.close()
+}
+
+/// Reads an object that is there.
+pub fn get(storage: &dyn Storage, name: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    storage.read(&key(name), None).expect(name).read_to_end(&mut bytes).expect(name);
+    bytes
+}
+
+/// Bytes that no two parts have alike.
+pub fn bytes(length: usize) -> Vec<u8> {
+    (0..length.div_ceil(8) as u64)
+        .flat_map(|number| number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes())
+        .take(length)
+        .collect()
+}
