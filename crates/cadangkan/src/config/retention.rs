@@ -9,9 +9,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::size::parse_bytes;
 
-/// Which backups stay, as it is written in the file and kept in the catalog.
+/// Which backups stay, as it is written in the file and kept in the catalog. Keys that are not known are named by the check.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub(crate) struct RetentionSettings {
     /// Everything stays.
     #[serde(skip_serializing_if = "std::ops::Not::not")]

@@ -31,6 +31,10 @@ impl Checker<'_> {
 
     fn policy(&mut self, node: &Node) {
         self.known_keys(node, RetentionSettings::KEYS, &[]);
+        // What a misspelt key was to say is not known, so neither is whether the rest makes sense.
+        if node.entries().iter().any(|entry| !RetentionSettings::KEYS.contains(&entry.key.as_str())) {
+            return;
+        }
         // What does not even have the right types is named where the whole database is read.
         let Ok(read) = settings::parse::<RetentionSettings>(&node.to_value()) else { return };
         if let Err(error) = read.policy() {
