@@ -24,4 +24,4 @@ pub use audit::AuditEntry;
 pub use backups::{BackupFilter, BackupRecord, BackupSort, BackupStatus, StorageUsage};
 pub use catalog::Catalog;
 pub use definitions::{Definition, DefinitionKind};
-pub use runs::{LogLine, NewRun, Run, RunError, RunFilter, RunKind, RunProgress, RunStatus};
+pub use runs::{LogLine, NewRun, Run, RunError, RunFilter, RunKind, RunProgress, RunStatus, StoredProgress};

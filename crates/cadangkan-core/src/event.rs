@@ -1,3 +1,7 @@
+use std::time::Duration;
+
+use crate::Name;
+
 /// What a run tells while it works. Borrowed and cheap: it is made for every frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Event<'a> {
@@ -8,6 +12,8 @@ pub enum Event<'a> {
     },
     /// How far the present step has come.
     Progress(Progress),
+    /// How far each of several storages has come in the present step; what is left out takes no part any more.
+    Storages(&'a [StorageProgress<'a>]),
     /// Something a person should read, now or in the run's log.
     Message {
         /// How much it matters.
@@ -28,6 +34,17 @@ pub struct Progress {
     pub objects: u64,
     /// Objects to do, when known.
     pub total_objects: Option<u64>,
+}
+
+/// How far one of several storages has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StorageProgress<'a> {
+    /// Its name.
+    pub storage: &'a Name,
+    /// Stored bytes that it has taken or given back.
+    pub bytes: u64,
+    /// How long it worked on that.
+    pub took: Duration,
 }
 
 /// How much a message matters.

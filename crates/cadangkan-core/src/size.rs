@@ -29,6 +29,12 @@ pub fn format_duration(duration: Duration) -> String {
     }
 }
 
+/// Bytes a second; none before it can be told.
+pub fn bytes_per_second(bytes: u64, took: Duration) -> Option<u64> {
+    let rate = u128::from(bytes).checked_mul(1000)?.checked_div(took.as_millis())?;
+    u64::try_from(rate).ok().filter(|rate| *rate > 0)
+}
+
 /// Names the first of many for people, and says how many more there are: `a, b and 7 more`.
 pub fn format_some<T: ToString>(names: &[T], shown: usize) -> String {
     let first = names.iter().take(shown).map(T::to_string).collect::<Vec<_>>().join(", ");

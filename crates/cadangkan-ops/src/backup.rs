@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use cadangkan_archive::{ArchiveSummary, Codec, FileRole, Manifest, Trigger};
 use cadangkan_catalog::RunKind;
 use cadangkan_core::{
-    BackupId, Control, Error, ErrorKind, Fingerprint, Level, ObjectName, ObjectReport, Result, ResultExt,
-    RunId, Selection, Ticket, format_bytes,
+    BackupId, Control, Error, ErrorKind, Event, Fingerprint, Level, ObjectName, ObjectReport, Progress,
+    Result, ResultExt, RunId, Selection, Ticket, format_bytes,
 };
 use cadangkan_engine::{DumpPlan, DumpRequest, FrameSink, Unit, UnitReport};
 use cadangkan_storage::{Key, WriteOptions};
@@ -16,12 +16,13 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::content::{Content, Single};
-use crate::copy;
+use crate::copy::{self, CopyDraft};
 use crate::draft::Draft;
 use crate::encrypt::{Encryption, Sealing};
 use crate::index_backup::{self, COMBINED_TAG};
 use crate::manifest::{Facts, manifest};
 use crate::naming::{ArchiveName, FileNameFields, INDEX_SUFFIX, MANIFEST_SUFFIX, side_key};
+use crate::pace;
 use crate::pipeline::{self, Limits, Meter};
 use crate::read_back::Expected;
 use crate::run::{Outcome, RunDescription, reap_database, record};
@@ -126,6 +127,12 @@ pub struct Copy {
     pub storage: String,
     /// Where the archive lies, for people.
     pub location: String,
+    /// What it takes there.
+    pub size_bytes: u64,
+    /// How long the storage worked on taking it, while it was still being made.
+    pub write_seconds: f64,
+    /// How long it worked on giving it back.
+    pub read_back_seconds: f64,
 }
 
 /// A storage that got no copy.
@@ -358,12 +365,22 @@ fn make(
     };
     control.step("record");
     let failed_copies = draft.failed().into_iter().map(FailedCopy::new).collect();
-    let copies = record_copies(context, &draft.good(), &archive, &manifest, run).map_err(|error| {
+    tell_end(&draft, &manifest, control);
+    let copies = record_copies(context, &draft, &archive, &manifest, run).map_err(|error| {
         Error::new(ErrorKind::Partial, format!("backup {backup_id} is whole, but is not in the catalog"))
             .source(error)
             .hint("`cadangkan adopt <storage>` brings it into the catalog")
     })?;
     Ok(BackupReport { manifest, copies, failed_copies })
+}
+
+/// Says last of all what was done, and how each storage took it: that is what the run's record keeps.
+fn tell_end(draft: &Draft<'_>, manifest: &Manifest, control: &Control<'_>) {
+    let (bytes, objects) = (manifest.archive.raw_bytes, manifest.objects.len() as u64);
+    let done = Progress { bytes, total_bytes: Some(bytes), objects, total_objects: Some(objects) };
+    control.reporter.report(&Event::Progress(done));
+    let paces: Vec<_> = draft.good().map(CopyDraft::writing).collect();
+    pace::tell(&paces, control);
 }
 
 /// Reckons how much runs at once, and the most bytes that frames under way take; what waits for several storages is
@@ -512,20 +529,25 @@ impl FailedCopy {
 
 fn record_copies(
     context: &Context<'_>,
-    places: &[Place<'_>],
+    draft: &Draft<'_>,
     archive: &Key,
     manifest: &Manifest,
     run: Option<RunId>,
 ) -> Result<Vec<Copy>> {
-    places
-        .iter()
-        .map(|place| {
+    draft
+        .good()
+        .map(|copy| {
+            let place = copy.place();
             if let Some(catalog) = context.catalog {
-                catalog.record_backup(&index_backup::record(place, archive, manifest, run))?;
+                catalog.record_backup(&index_backup::record(&place, archive, manifest, run))?;
             }
+            let written = copy.writing().so_far();
             Ok(Copy {
                 storage: place.name.to_string(),
                 location: index_backup::location(place.storage, archive),
+                size_bytes: written.bytes,
+                write_seconds: written.took.as_secs_f64(),
+                read_back_seconds: copy.reading().so_far().took.as_secs_f64(),
             })
         })
         .collect()

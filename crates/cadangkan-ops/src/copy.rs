@@ -1,14 +1,21 @@
 //! One copy of a backup on its way into one storage.
 
+use std::sync::Arc;
+
 use cadangkan_core::{Error, ErrorKind, Name, Result, Timestamp};
 use cadangkan_storage::{Key, StorageWriter, WriteOptions};
 
 use crate::Place;
+use crate::pace::Pace;
 use crate::source::read_limited;
 
 /// What one storage gets of a backup. Until it is committed, all that was written can be removed again.
 pub(crate) struct CopyDraft<'a> {
     place: Place<'a>,
+    /// How far the archive is written.
+    writing: Arc<Pace<'a>>,
+    /// How far it is read back.
+    reading: Arc<Pace<'a>>,
     writer: Option<(Key, Box<dyn StorageWriter>)>,
     /// What all objects of this backup are about.
     tags: Vec<(&'static str, String)>,
@@ -21,12 +28,31 @@ pub(crate) struct CopyDraft<'a> {
 impl<'a> CopyDraft<'a> {
     /// Writes nothing yet.
     pub(crate) fn new(place: Place<'a>) -> Self {
-        CopyDraft { place, writer: None, tags: Vec::new(), written: Vec::new(), failure: None }
+        let (writing, reading) = (Pace::new(place.name), Pace::new(place.name));
+        CopyDraft {
+            place,
+            writing,
+            reading,
+            writer: None,
+            tags: Vec::new(),
+            written: Vec::new(),
+            failure: None,
+        }
     }
 
     /// The storage.
     pub(crate) fn place(&self) -> Place<'a> {
         self.place
+    }
+
+    /// How far the archive is written.
+    pub(crate) fn writing(&self) -> Arc<Pace<'a>> {
+        Arc::clone(&self.writing)
+    }
+
+    /// How far it is read back.
+    pub(crate) fn reading(&self) -> Arc<Pace<'a>> {
+        Arc::clone(&self.reading)
     }
 
     /// Whether it still takes part.
@@ -42,20 +68,24 @@ impl<'a> CopyDraft<'a> {
     /// Begins the archive.
     pub(crate) fn begin(&mut self, archive: &Key, options: &WriteOptions) -> Result<()> {
         self.tags.clone_from(&options.tags);
-        let writer = self.place.storage.begin_write(archive, options.clone())?;
+        let writer = self.writing.time(|| self.place.storage.begin_write(archive, options.clone()))?;
         self.writer = Some((archive.clone(), writer));
         Ok(())
     }
 
     /// Appends bytes of the archive.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.writer.as_mut().ok_or_else(not_begun)?.1.write(bytes)
+        let (_, writer) = self.writer.as_mut().ok_or_else(not_begun)?;
+        self.writing.time(|| writer.write(bytes))?;
+        self.writing.add(bytes.len());
+        Ok(())
     }
 
     /// Makes the archive durable.
     pub(crate) fn close(&mut self) -> Result<()> {
         let (archive, writer) = self.writer.take().ok_or_else(not_begun)?;
-        self.close_one(archive, writer)
+        let writing = self.writing();
+        writing.time(|| self.close_one(archive, writer))
     }
 
     /// Writes a small object, and makes sure that the storage gives it back.

@@ -88,10 +88,12 @@ impl<'a> Draft<'a> {
         control: &Control<'_>,
     ) -> Result<()> {
         let index_key = archive.with_suffix(INDEX_SUFFIX)?;
+        let paces: Vec<_> = self.live().iter().map(|copy| copy.reading()).collect();
         self.each(control, |copy| {
             let place = copy.place();
             scope(|scope| {
-                let read = scope.spawn(|| read_back(place, archive, expected, control));
+                let pace = copy.reading();
+                let read = scope.spawn(|| read_back(place, archive, expected, (pace, &paces), control));
                 let index = copy.put(&index_key, &expected.summary.index, WriteOptions::default());
                 let put = index.and_then(|()| {
                     let mut all = beside.iter();
@@ -112,9 +114,9 @@ impl<'a> Draft<'a> {
         })
     }
 
-    /// The storages that hold the backup, once it is committed.
-    pub(crate) fn good(&self) -> Vec<Place<'a>> {
-        self.copies.iter().filter(|copy| copy.is_live()).map(CopyDraft::place).collect()
+    /// What the storages hold that have the backup, once it is committed.
+    pub(crate) fn good(&self) -> impl Iterator<Item = &CopyDraft<'a>> {
+        self.copies.iter().filter(|copy| copy.is_live())
     }
 
     /// The storages that were left behind, and why.

@@ -24,6 +24,7 @@ mod manifests;
 mod measured;
 pub mod naming;
 pub mod nearby;
+mod pace;
 pub mod pipeline;
 mod prove;
 mod read_back;

@@ -1,6 +1,7 @@
 //! An archive read back right after it was written.
 
 use std::io::Read;
+use std::sync::Arc;
 
 use cadangkan_archive::{ArchiveSummary, DataKey, FileRole, QuickHasher, SealedFile, Wrap};
 use cadangkan_core::{Control, Error, Result};
@@ -9,15 +10,18 @@ use cadangkan_storage::Key;
 use crate::Place;
 use crate::copy::other_bytes;
 use crate::measured::Measured;
+use crate::pace::{Pace, Paced};
 
-/// Reads an archive back, and compares it with what was written.
+/// Reads an archive back, and compares it with what was written; how far that is goes into the first of the paces.
 pub(crate) fn read_back(
     place: Place<'_>,
     archive: &Key,
     expected: Expected<'_>,
+    (pace, all): (Arc<Pace<'_>>, &[Arc<Pace<'_>>]),
     control: &Control<'_>,
 ) -> Result<()> {
-    let stored = place.storage.read(archive, None)?;
+    let reader = pace.time(|| place.storage.read(archive, None))?;
+    let stored = Paced { reader, pace, all, total_bytes: expected.summary.stored_bytes, control };
     if expected.is(stored, control)? { Ok(()) } else { Err(other_bytes(archive)) }
 }
 

@@ -3,10 +3,9 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use cadangkan_catalog::{Catalog, NewRun, RunError, RunKind, RunStatus};
+use cadangkan_catalog::{Catalog, NewRun, RunError, RunKind, RunProgress, RunStatus, StoredProgress};
 use cadangkan_core::{
-    BackupId, Clock, Control, Error, ErrorKind, Event, Level, Name, Progress, Reporter, Result, RunId,
-    Timestamp,
+    BackupId, Clock, Control, Error, ErrorKind, Event, Level, Name, Reporter, Result, RunId, Timestamp,
 };
 use serde_json::Value;
 
@@ -164,8 +163,10 @@ struct Recorder<'a> {
 #[derive(Default)]
 struct RecorderState {
     progress_written: Option<Timestamp>,
-    /// Progress that came since it was last written.
-    progress_waiting: Option<Progress>,
+    /// How far the run has come.
+    progress: RunProgress,
+    /// Whether some of it came since it was last written.
+    progress_waits: bool,
     failure: Option<Error>,
 }
 
@@ -173,8 +174,10 @@ impl Recorder<'_> {
     /// Writes the last progress, and returns why the log could not be written, if so.
     fn finish(&self) -> Option<Error> {
         let mut state = self.state.lock().ok()?;
-        let last =
-            state.progress_waiting.take().map_or(Ok(()), |last| self.catalog.set_progress(self.run, &last));
+        let last = match state.progress_waits {
+            true => self.catalog.set_progress(self.run, &state.progress),
+            false => Ok(()),
+        };
         state.failure.take().or(last.err())
     }
 
@@ -184,16 +187,26 @@ impl Recorder<'_> {
             Event::Step { name } => self.catalog.log(self.run, now, Level::Info, name, None),
             Event::Message { level, text } => self.catalog.log(self.run, now, level, text, None),
             Event::Progress(progress) => {
-                let recent =
-                    |written: Timestamp| now.duration_since(written).unsigned_abs() < PROGRESS_INTERVAL;
-                if state.progress_written.is_some_and(recent) {
-                    state.progress_waiting = Some(progress);
-                    return Ok(());
-                }
-                (state.progress_written, state.progress_waiting) = (Some(now), None);
-                self.catalog.set_progress(self.run, &progress)
+                let storages = std::mem::take(&mut state.progress.storages);
+                state.progress = RunProgress { storages, ..RunProgress::from(&progress) };
+                self.write_progress(now, state)
+            }
+            Event::Storages(storages) => {
+                state.progress.storages = storages.iter().map(StoredProgress::from).collect();
+                self.write_progress(now, state)
             }
         }
+    }
+
+    /// Writes how far the run has come, unless that was done lately.
+    fn write_progress(&self, now: Timestamp, state: &mut RecorderState) -> Result<()> {
+        let recent = |written: Timestamp| now.duration_since(written).unsigned_abs() < PROGRESS_INTERVAL;
+        state.progress_waits = state.progress_written.is_some_and(recent);
+        if state.progress_waits {
+            return Ok(());
+        }
+        state.progress_written = Some(now);
+        self.catalog.set_progress(self.run, &state.progress)
     }
 }
 

@@ -9,6 +9,7 @@ use cadangkan_core::{Control, Level, Result, format_duration};
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender, bounded};
 
 use crate::copy::CopyDraft;
+use crate::pace;
 use crate::pipeline::{FRAME_BYTES, panicked, torn_down};
 
 /// Pieces that wait for one storage. The storages share them, so that there are never more than two besides, however
@@ -34,6 +35,7 @@ pub(crate) fn tee<T>(
     run: impl FnOnce(Sink<'_>) -> Result<T>,
 ) -> (Result<T>, Vec<Result<()>>) {
     let stopped = AtomicBool::new(false);
+    let paces: Vec<_> = copies.iter().map(|copy| copy.writing()).collect();
     scope(|scope| {
         let (mut lanes, mut threads) = (Vec::new(), Vec::new());
         for copy in copies {
@@ -42,7 +44,10 @@ pub(crate) fn tee<T>(
             lanes.push(Lane { name, sender: Some(sender), waited: Duration::ZERO });
             threads.push(scope.spawn(|| write_all(copy, receiver, &stopped)));
         }
-        let result = run(&mut |bytes| send(&mut lanes, bytes, control));
+        let result = run(&mut |bytes| {
+            pace::tell(&paces, control);
+            send(&mut lanes, bytes, control)
+        });
         // What waits is not worth writing any more.
         stopped.store(result.is_err(), Ordering::Relaxed);
         for lane in lanes {

@@ -4,7 +4,9 @@ mod log;
 mod read;
 mod words;
 
-use cadangkan_core::{BackupId, Error, ErrorKind, Name, Progress, Result, RunId, Ticket, Timestamp};
+use cadangkan_core::{
+    BackupId, Error, ErrorKind, Name, Progress, Result, RunId, StorageProgress, Ticket, Timestamp,
+};
 use rusqlite::params;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -70,7 +72,7 @@ pub struct Run {
 }
 
 /// How far a run has come; see [`Progress`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RunProgress {
     /// Uncompressed bytes done.
     pub bytes: u64,
@@ -80,12 +82,33 @@ pub struct RunProgress {
     pub objects: u64,
     /// Objects to do, when known.
     pub total_objects: Option<u64>,
+    /// How far each of several storages has come.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub storages: Vec<StoredProgress>,
+}
+
+/// How far one of several storages has come; see [`StorageProgress`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoredProgress {
+    /// Its name.
+    pub storage: String,
+    /// Stored bytes that it has taken or given back.
+    pub bytes: u64,
+    /// How long it worked on that.
+    pub seconds: f64,
+}
+
+impl From<&StorageProgress<'_>> for StoredProgress {
+    fn from(progress: &StorageProgress<'_>) -> Self {
+        let StorageProgress { storage, bytes, took } = *progress;
+        StoredProgress { storage: storage.to_string(), bytes, seconds: took.as_secs_f64() }
+    }
 }
 
 impl From<&Progress> for RunProgress {
     fn from(progress: &Progress) -> Self {
         let Progress { bytes, total_bytes, objects, total_objects } = *progress;
-        RunProgress { bytes, total_bytes, objects, total_objects }
+        RunProgress { bytes, total_bytes, objects, total_objects, storages: Vec::new() }
     }
 }
 
@@ -176,8 +199,8 @@ impl Catalog {
     }
 
     /// Records how far a run has come. Waits for the disk: once a second is often enough.
-    pub fn set_progress(&self, id: RunId, progress: &Progress) -> Result<()> {
-        let progress = serde_json::to_string(&RunProgress::from(progress)).map_err(|source| {
+    pub fn set_progress(&self, id: RunId, progress: &RunProgress) -> Result<()> {
+        let progress = serde_json::to_string(progress).map_err(|source| {
             Error::new(ErrorKind::Internal, "cannot write progress as JSON").source(source)
         })?;
         let sql = "UPDATE runs SET progress = $1 WHERE id = $2 AND status = 'running'";

@@ -1,5 +1,11 @@
-use cadangkan_catalog::{Catalog, NewRun, RunError, RunFilter, RunKind, RunProgress, RunStatus};
-use cadangkan_core::{BackupId, Error, ErrorKind, Level, Name, Progress, RunId, Ticket, Timestamp};
+use std::time::Duration;
+
+use cadangkan_catalog::{
+    Catalog, NewRun, RunError, RunFilter, RunKind, RunProgress, RunStatus, StoredProgress,
+};
+use cadangkan_core::{
+    BackupId, Error, ErrorKind, Level, Name, Progress, RunId, StorageProgress, Ticket, Timestamp,
+};
 use serde_json::{Value, json};
 
 use crate::support::{HOSTILE, at, catalog, name};
@@ -28,12 +34,16 @@ fn a_run_is_kept_from_its_begin_to_its_end() {
     assert_eq!((run.database.as_deref(), run.kind, run.progress), (Some("shop"), RunKind::Backup, None));
     assert_eq!(run.ticket, None);
     let progress = Progress { bytes: 5, total_bytes: Some(u64::MAX), objects: 1, total_objects: None };
+    let took = Duration::from_millis(1500);
+    let storages = vec![StoredProgress::from(&StorageProgress { storage: &shop, bytes: 3, took })];
+    assert_eq!(storages[0].seconds, 1.5);
+    let progress = RunProgress { storages, ..RunProgress::from(&progress) };
     catalog.set_progress(id, &progress).unwrap();
     let backup = BackupId::new(at(0)).next();
     catalog.finish_run(id, at(-60), RunStatus::Completed, Some(backup), None).unwrap();
     let run = catalog.run(id).unwrap().unwrap();
     assert_eq!((run.status, run.finished_at), (RunStatus::Completed, Some(at(-60))));
-    assert_eq!((run.backup_id, run.progress), (Some(backup), Some(RunProgress::from(&progress))));
+    assert_eq!((run.backup_id, run.progress), (Some(backup), Some(progress)));
     assert_eq!(run.error, None);
 }
 
@@ -48,14 +58,17 @@ fn only_a_running_run_changes() {
     assert_eq!(finish(id, RunStatus::Running).unwrap_err().kind(), ErrorKind::Internal);
     finish(id, RunStatus::Failed).unwrap();
     assert_eq!(finish(id, RunStatus::Completed).unwrap_err().kind(), ErrorKind::Conflict);
-    assert_eq!(catalog.set_progress(id, &Progress::default()).unwrap_err().kind(), ErrorKind::Conflict);
+    assert_eq!(catalog.set_progress(id, &RunProgress::default()).unwrap_err().kind(), ErrorKind::Conflict);
     let kept = catalog.run(id).unwrap().unwrap();
     assert_eq!((kept.status, kept.error.as_ref()), (RunStatus::Failed, Some(&error)));
     assert_eq!((&*error.code, error.hint.as_deref()), ("no_space", Some("free space")));
     assert_eq!(error.chain, ["cannot write", "no storage space"]);
     let nobody = RunId(id.0 + 1);
     assert_eq!(finish(nobody, RunStatus::Failed).unwrap_err().kind(), ErrorKind::NotFound);
-    assert_eq!(catalog.set_progress(nobody, &Progress::default()).unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(
+        catalog.set_progress(nobody, &RunProgress::default()).unwrap_err().kind(),
+        ErrorKind::NotFound
+    );
     assert_eq!(catalog.log(nobody, at(0), Level::Info, "", None).unwrap_err().kind(), ErrorKind::NotFound);
     assert!(catalog.run(nobody).unwrap().is_none());
 }

@@ -195,12 +195,18 @@ fn a_connection_that_hangs_does_not_hang_a_run_that_failed() {
 
 #[test]
 fn progress_counts_bytes_and_objects() {
+    type Step = (String, Vec<(u64, u64)>);
     #[derive(Default)]
-    struct Seen(Mutex<Vec<(u64, u64)>>);
+    struct Seen(Mutex<Vec<Step>>);
     impl Reporter for Seen {
         fn report(&self, event: &Event<'_>) {
-            if let Event::Progress(progress) = event {
-                self.0.lock().unwrap().push((progress.bytes, progress.objects));
+            let mut steps = self.0.lock().unwrap();
+            match event {
+                Event::Step { name } => steps.push(((*name).to_owned(), Vec::new())),
+                Event::Progress(progress) => {
+                    steps.last_mut().unwrap().1.push((progress.bytes, progress.objects));
+                }
+                _ => {}
             }
         }
     }
@@ -208,9 +214,12 @@ fn progress_counts_bytes_and_objects() {
     let seen = Seen::default();
     let manifest = farm.back_up(&seen).unwrap().manifest;
     let seen = seen.0.into_inner().unwrap();
-    assert!(seen.is_sorted(), "{seen:?}");
-    assert_eq!(seen.last().unwrap().0, manifest.archive.raw_bytes);
-    assert!(seen.last().unwrap().1 > 0);
+    let of = |step: &str| seen.iter().find(|(name, _)| name == step).unwrap().1.clone();
+    assert!(of("dump").is_sorted() && of("read back").is_sorted());
+    assert_eq!(of("dump").last().unwrap().0, manifest.archive.raw_bytes);
+    assert_eq!(of("read back").last().unwrap().0, manifest.archive.size_bytes);
+    assert_eq!(of("record").last(), of("dump").last(), "what the record keeps");
+    assert!(of("dump").last().unwrap().1 > 0);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! One dump into several storages, some of which fail.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use cadangkan_catalog::{BackupFilter, Run, RunFilter, RunStatus};
 use cadangkan_core::{Cancel, ErrorKind, Event, Name, NoReporter, Reporter, Result};
@@ -96,6 +96,55 @@ fn faults() -> Vec<(Fault, ErrorKind)> {
         fail(Operation::Read, ErrorKind::Unreachable, ".meta.json"),
         (Fault::flip_written(9).on(".meta.json"), ErrorKind::DamagedBackup),
     ]
+}
+
+/// A step, and how far each storage was in it.
+type Told = (String, Vec<(String, u64)>);
+
+/// Keeps how far the storages were, with the step.
+#[derive(Default)]
+struct Seen {
+    step: Mutex<String>,
+    storages: Mutex<Vec<Told>>,
+}
+
+impl Reporter for Seen {
+    fn report(&self, event: &Event<'_>) {
+        match event {
+            Event::Step { name } => *self.step.lock().unwrap() = (*name).to_owned(),
+            Event::Storages(all) => {
+                let all = all.iter().map(|one| (one.storage.to_string(), one.bytes)).collect();
+                self.storages.lock().unwrap().push((self.step.lock().unwrap().clone(), all));
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn how_far_each_storage_is_is_told_and_recorded() {
+    let (three, seen) = (Three::new(), Seen::default());
+    let lost = Fault::fail(Operation::Close, ErrorKind::Io).on(".zst");
+    let report = three.back_up([vec![], vec![lost], vec![]], &seen).unwrap();
+    let size = report.manifest.archive.size_bytes;
+    for copy in &report.copies {
+        assert_eq!(copy.size_bytes, size);
+        assert!(copy.write_seconds > 0.0 && copy.read_back_seconds > 0.0, "{copy:?}");
+    }
+    let seen = seen.storages.into_inner().unwrap();
+    let of = |step: &'static str| seen.iter().filter(move |(of, _)| of == step).map(|(_, all)| all);
+    assert!(of("dump").count() > 0 && of("dump").all(|all| all.len() == NAMES.len()));
+    let ends = [("home".to_owned(), size), ("offsite".to_owned(), size)];
+    assert_eq!(of("read back").next_back().unwrap(), &ends, "the one that failed takes no part any more");
+    for step in ["dump", "read back"] {
+        let all: Vec<u64> = of(step).map(|all| all[0].1).collect();
+        assert!(all.is_sorted() && all.iter().all(|bytes| *bytes <= size), "{step}: {all:?}");
+    }
+    let progress = three.last_run().progress.unwrap();
+    assert_eq!(progress.bytes, report.manifest.archive.raw_bytes);
+    let kept: Vec<_> = progress.storages.iter().map(|one| (one.storage.clone(), one.bytes)).collect();
+    assert_eq!(kept, ends);
+    assert!(progress.storages.iter().all(|one| one.seconds > 0.0));
 }
 
 #[test]

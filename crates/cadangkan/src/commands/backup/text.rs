@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use cadangkan_archive::Manifest;
-use cadangkan_core::{format_bytes, format_duration};
-use cadangkan_ops::backup::{BackupPlan, BackupReport, FailedCopy};
+use cadangkan_core::{bytes_per_second, format_bytes, format_duration};
+use cadangkan_ops::backup::{BackupPlan, BackupReport, Copy, FailedCopy};
 
 use crate::app::App;
 use crate::ui::count::count;
@@ -65,6 +65,14 @@ pub(crate) fn opens_with(manifest: &Manifest) -> Option<String> {
     manifest.encryption.is_encrypted().then(|| keys.collect::<Vec<_>>().join(", or "))
 }
 
+/// How fast a storage took its copy: `cloud: 187 MB in 2.1s, 89 MB/s`.
+fn written(copy: &Copy) -> String {
+    let took = Duration::from_secs_f64(copy.write_seconds.max(0.0));
+    let rate = bytes_per_second(copy.size_bytes, took);
+    let rate = rate.map(|rate| format!(", {}/s", format_bytes(rate))).unwrap_or_default();
+    format!("{}: {} in {}{rate}", copy.storage, format_bytes(copy.size_bytes), format_duration(took))
+}
+
 /// What a person wants to know of a backup that was just made.
 pub(super) fn report_text(app: &App, engine: &str, report: &BackupReport, configured: bool) -> String {
     let manifest = &report.manifest;
@@ -111,6 +119,9 @@ pub(super) fn report_text(app: &App, engine: &str, report: &BackupReport, config
         }),
     );
     lines.extend(report.copies.iter().map(|copy| format!("Location:   {}", escape(&copy.location))));
+    if report.copies.len() > 1 {
+        lines.extend(report.copies.iter().map(|copy| format!("Written:    {}", written(copy))));
+    }
     let missing = |failed: &FailedCopy| format!("Missing in: {}", failed.storage);
     lines.extend(report.failed_copies.iter().map(missing));
     if configured && !app.global.quiet {

@@ -10,7 +10,7 @@ use cadangkan_core::{Event, Level, Progress, Reporter, format_duration};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{Style, escape};
-use numbers::{facts, percent};
+use numbers::{facts, percent, storages};
 use serde_json::json;
 
 /// Least time between two redraws of the bar.
@@ -65,6 +65,8 @@ struct Step {
     began: Duration,
     shown: Duration,
     shown_percent: u64,
+    /// How far each of several storages is.
+    storages: String,
 }
 
 impl Watcher {
@@ -110,7 +112,8 @@ impl Watcher {
             bar.set_prefix(escape(name).into_owned());
             bar.set_message("");
         }
-        state.step = Some(Step { name: name.to_owned(), began: now, shown: now, shown_percent: 0 });
+        let storages = String::new();
+        state.step = Some(Step { name: name.to_owned(), began: now, shown: now, shown_percent: 0, storages });
     }
 
     fn progress(&self, state: &mut State, progress: &Progress) {
@@ -130,7 +133,10 @@ impl Watcher {
             return;
         }
         (step.shown, step.shown_percent) = (now, done.unwrap_or(0));
-        let facts = facts(progress, now.saturating_sub(step.began));
+        let mut facts = facts(progress, now.saturating_sub(step.began));
+        if !step.storages.is_empty() {
+            facts = format!("{facts}  {}", step.storages);
+        }
         match sink {
             Sink::Quiet(_) | Sink::Json(_) => {}
             Sink::Lines(_) => sink.line(&format!("  {} {facts}", escape(&step.name))),
@@ -178,6 +184,11 @@ impl Reporter for Watcher {
         match event {
             Event::Step { name } => self.begin_step(&mut state, name),
             Event::Progress(progress) => self.progress(&mut state, progress),
+            Event::Storages(all) => {
+                if let Some(step) = &mut state.step {
+                    step.storages = storages(all);
+                }
+            }
             Event::Message { level, text } => self.message(&mut state, *level, text),
         }
     }

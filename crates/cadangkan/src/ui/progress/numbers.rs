@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use cadangkan_core::{Progress, format_bytes, format_duration};
+use cadangkan_core::{Progress, StorageProgress, bytes_per_second, format_bytes, format_duration};
 
 /// How much of a step is done, 0 to 100; totals may be estimates, so what is beyond them counts as all.
 pub(super) fn percent(progress: &Progress) -> Option<u64> {
@@ -25,7 +25,7 @@ pub(super) fn facts(progress: &Progress, took: Duration) -> String {
         Some(total) => Some(format!("{done} of {}", format_bytes(total))),
         None => (progress.bytes > 0).then_some(done),
     });
-    let rate = rate(progress.bytes, took);
+    let rate = bytes_per_second(progress.bytes, took);
     facts.extend(rate.map(|rate| format!("{}/s", format_bytes(rate))));
     facts.extend(match progress.total_objects {
         // One thing of one says nothing that the percent does not.
@@ -40,10 +40,14 @@ pub(super) fn facts(progress: &Progress, took: Duration) -> String {
     facts.join("  ")
 }
 
-/// Bytes a second since the step began; none before it can be told.
-fn rate(bytes: u64, took: Duration) -> Option<u64> {
-    let rate = u128::from(bytes).checked_mul(1000)?.checked_div(took.as_millis())?;
-    u64::try_from(rate).ok().filter(|rate| *rate > 0)
+/// How far each of several storages is: `home 96 MB, cloud 80 MB at 40 MB/s`.
+pub(super) fn storages(all: &[StorageProgress<'_>]) -> String {
+    let one = |progress: &StorageProgress<'_>| {
+        let rate = bytes_per_second(progress.bytes, progress.took);
+        let rate = rate.map(|rate| format!(" at {}/s", format_bytes(rate))).unwrap_or_default();
+        format!("{} {}{rate}", progress.storage, format_bytes(progress.bytes))
+    };
+    all.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

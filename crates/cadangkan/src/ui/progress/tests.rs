@@ -59,6 +59,31 @@ fn a_pipe_gets_a_line_per_step_and_few_between() {
 }
 
 #[test]
+fn several_storages_are_told_apart_within_a_step() {
+    let (watcher, page, clock) = watched(false);
+    let names = ["home", "cloud"].map(|name| cadangkan_core::Name::new(name).unwrap());
+    let storage = |number: usize, bytes, seconds| cadangkan_core::StorageProgress {
+        storage: &names[number],
+        bytes,
+        took: Duration::from_secs(seconds),
+    };
+    watcher.report(&Event::Step { name: "dump" });
+    clock.store(1_000, Ordering::SeqCst);
+    watcher.report(&Event::Storages(&[storage(0, 400, 0), storage(1, 200, 2)]));
+    watcher.report(&bytes(500));
+    watcher.report(&Event::Step { name: "read back" });
+    clock.store(2_000, Ordering::SeqCst);
+    watcher.report(&bytes(500));
+    watcher.finish(true);
+    let expected = "  dump 50%  500 B of 1.0 kB  500 B/s  1.0s left  home 400 B, cloud 200 B at 100 B/s
+✓ dump 1.0s
+  read back 50%  500 B of 1.0 kB  500 B/s  1.0s left
+✓ read back 1.0s
+";
+    assert_eq!(text(&page), expected);
+}
+
+#[test]
 fn messages_have_marks_and_are_safe() {
     for (verbose, debug) in [(false, ""), (true, "details\n")] {
         let (watcher, page, _) = watched(verbose);
