@@ -80,6 +80,8 @@ error_kinds! {
     NotEqual = 16, "not_equal";
     /// A backup is encrypted, and no passphrase or key that was given opens it.
     WrongKey = 17, "wrong_key";
+    /// A command or an address that is asked before a run did not do its part.
+    Hook = 18, "hook";
     /// A person or a signal stopped the run.
     Cancelled = 130, "cancelled";
 }

@@ -15,6 +15,7 @@ use cadangkan_storage::{Key, WriteOptions};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::around::{AroundRun, Made, around};
 use crate::content::{Content, Single};
 use crate::copy::{self, CopyDraft};
 use crate::draft::Draft;
@@ -269,8 +270,13 @@ pub(crate) fn backup_from(
         options,
     };
     record(context, &description, |context, run| {
-        let report = make(context, database, places, request, begin, run).operation("back up")?;
-        let (id, partial) = (report.manifest.backup_id, report.error());
+        let (kind, trigger) = (description.kind, description.trigger);
+        let about = AroundRun { kind, database: database.name, trigger, id: run };
+        let made = |report: &BackupReport| (vec![Made::of(report)], report.error());
+        let (report, after) = around(context, &about, made, |context| {
+            make(context, database, places, request, begin, run).operation("back up")
+        })?;
+        let (id, partial) = (report.manifest.backup_id, report.error().or(after));
         Ok(Outcome { partial, ..Outcome::completed(report, Some(id)) })
     })
 }

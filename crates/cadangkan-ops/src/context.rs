@@ -6,6 +6,7 @@ use cadangkan_core::{Control, Name, Result, Ticket};
 use cadangkan_engine::Engine;
 use cadangkan_storage::Storage;
 
+use crate::around::Around;
 use crate::encrypt::Keys;
 use crate::lock::DatabaseLock;
 
@@ -32,6 +33,8 @@ pub struct Context<'a> {
     pub keys: &'a dyn Keys,
     /// Which process this is: `pid 4711 on host`.
     pub holder: &'a str,
+    /// What is done before and after a backup.
+    pub around: Option<&'a dyn Around>,
 }
 
 impl Context<'_> {

@@ -4,6 +4,7 @@
 //! did, or an error. Nothing here prints, reads the environment or the clock, or knows which engines there are.
 
 pub mod adopt;
+pub mod around;
 pub mod backup;
 pub mod choice;
 pub mod cleanup;

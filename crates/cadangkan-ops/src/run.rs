@@ -63,11 +63,7 @@ pub(crate) fn record<T>(
             Ok(result)
         }
         Err(error) => {
-            let status = match error.kind() {
-                ErrorKind::Cancelled => RunStatus::Cancelled,
-                ErrorKind::Partial => RunStatus::Partial,
-                _ => RunStatus::Failed,
-            };
+            let status = status_of(&error);
             let recorded =
                 catalog.log(run, clock.now(), Level::Error, &error.to_string(), None).and_then(|()| {
                     catalog.finish_run(run, clock.now(), status, None, Some(&RunError::from(&error)))
@@ -77,6 +73,15 @@ pub(crate) fn record<T>(
                 Err(second) => Err(error.context("not recorded", second)),
             }
         }
+    }
+}
+
+/// How a run stands that ended with an error.
+pub(crate) fn status_of(error: &Error) -> RunStatus {
+    match error.kind() {
+        ErrorKind::Cancelled => RunStatus::Cancelled,
+        ErrorKind::Partial => RunStatus::Partial,
+        _ => RunStatus::Failed,
     }
 }
 

@@ -5,6 +5,7 @@ use cadangkan_core::{Control, Error, ErrorKind, Level, Name, Pattern, Result, Re
 use cadangkan_engine::Server;
 use serde_json::json;
 
+use crate::around::{AroundRun, Made, around};
 use crate::backup::{self, BackupPlan, BackupReport, BackupRequest, backup_from};
 use crate::choice::Choice;
 use crate::content::Single;
@@ -88,9 +89,21 @@ pub fn backup(
     request: &ServerRequest,
 ) -> Result<ServerReport<BackupReport>> {
     let _lock = context.lock(name, request.backup.wait)?;
-    let report = back_up_each(context, name, server, places, request);
+    let about = AroundRun {
+        kind: RunKind::Backup,
+        database: name,
+        trigger: request.backup.trigger.as_str(),
+        id: None,
+    };
+    let failures = |report: &ServerReport<BackupReport>| {
+        report.error().or_else(|| report.done.iter().find_map(BackupReport::error))
+    };
+    let made =
+        |report: &ServerReport<BackupReport>| (report.done.iter().map(Made::of).collect(), failures(report));
+    let done = around(context, &about, made, |context| back_up_each(context, name, server, places, request));
+    let (report, after) = done.map_or_else(|error| (Err(error), None), |(report, after)| (Ok(report), after));
     let failure = match &report {
-        Ok(report) => report.error().or_else(|| report.done.iter().find_map(BackupReport::error)),
+        Ok(report) => failures(report).or(after),
         // A list that could not be read would leave no trace; what was stopped has left its own.
         Err(error) if error.kind() != ErrorKind::Cancelled => {
             Some(Error::new(error.kind(), error.to_string()))

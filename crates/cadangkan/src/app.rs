@@ -229,6 +229,7 @@ impl Session {
             profile: self.inventory.config().profile.as_deref(),
             keys: self,
             holder: &self.holder,
+            around: None,
         }
     }
 

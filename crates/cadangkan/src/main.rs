@@ -8,6 +8,7 @@ mod encryption;
 mod environment;
 #[cfg(test)]
 mod every_command;
+mod hooks;
 mod inventory;
 mod process;
 mod registry;

@@ -2,6 +2,9 @@
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::process::Child;
+
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use cadangkan_core::{Cancel, Clock, Error, Result, Timestamp};
 
@@ -64,6 +67,12 @@ pub(crate) fn keep_no_cores() -> Result<()> {
     #[cfg(target_os = "linux")]
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable).map_err(failed)?;
     Ok(())
+}
+
+/// Sends a signal to a process that leads a group of its own, and to all of the group.
+pub(crate) fn signal_group(leader: &Child, signal: Signal) {
+    // What has ended meanwhile cannot be told anything, and that is fine.
+    let _ = kill_process_group(Pid::from_child(leader), signal);
 }
 
 /// Makes SIGINT, SIGTERM and SIGHUP stop the run cleanly; a second one ends the process at once.

@@ -62,6 +62,7 @@ impl Farm {
             profile: None,
             keys: &self.keys,
             holder: "the test",
+            around: None,
         }
     }
 

@@ -94,6 +94,7 @@ impl World {
             profile: None,
             keys: &self.keys,
             holder: "the test",
+            around: None,
         }
     }
 

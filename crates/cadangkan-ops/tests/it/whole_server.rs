@@ -8,6 +8,7 @@ use cadangkan_catalog::{BackupFilter, RunFilter, RunKind, RunStatus};
 use cadangkan_core::{Control, Error, ErrorKind, Event, NoReporter, Pattern, Reporter, Result};
 use cadangkan_engine::{DatabaseInfo, Databases, DumpRequest, Engine, Server, ServerSnapshot, Snapshot};
 use cadangkan_engine_sqlite::SQLITE;
+use cadangkan_ops::around::{Around, AroundRun, End};
 use cadangkan_ops::backup::{BackupReport, BackupRequest};
 use cadangkan_ops::choice::{Choice, Side};
 use cadangkan_ops::server::{ServerReport, ServerRequest, backup, plan};
@@ -307,4 +308,48 @@ fn what_is_chosen_is_taken_and_nothing_else() {
         let said = format!("{error} {}", error.advice().unwrap());
         assert!(error.kind() == ErrorKind::NotFound && said.contains(word), "{word}: {said}");
     }
+}
+
+/// Writes down what is done around runs; `before` fails when it is told to.
+#[derive(Default)]
+struct Written {
+    fails: bool,
+    said: Mutex<Vec<String>>,
+}
+
+impl Around for Written {
+    fn before(&self, run: &AroundRun<'_>, _: &Control<'_>) -> Result<()> {
+        self.said.lock().unwrap().push(format!("before {} {:?}", run.database, run.id.is_some()));
+        if self.fails { Err(Error::new(ErrorKind::Hook, "it does not want")) } else { Ok(()) }
+    }
+
+    fn after(&self, _: &AroundRun<'_>, end: &End<'_>, _: &Control<'_>) -> Result<()> {
+        self.said.lock().unwrap().push(format!("{} {}", end.status, end.made.len()));
+        Err(Error::new(ErrorKind::Hook, "it did not work afterwards"))
+    }
+}
+
+#[test]
+fn what_is_done_around_a_server_is_done_once() {
+    let world = World::new();
+    let server = Folder::in_world(&world, &["a.db", "b.db"]);
+    let written = Written::default();
+    let back_up_with = |written: &Written| {
+        world.with_context(|context| {
+            let context = cadangkan_ops::Context { around: Some(written), ..*context };
+            backup(&context, &world.name, &server, &[world.place()], &all(request()))
+        })
+    };
+    assert_eq!(back_up_with(&written).unwrap().done.len(), 2);
+    assert_eq!(*written.said.lock().unwrap(), ["before shop false", "completed 2"]);
+    // The last run tells what failed afterwards.
+    assert_eq!(last_run(&world).0, RunStatus::Failed);
+    assert!(last_run(&world).1.contains("it did not work afterwards"));
+    std::fs::write(server.0.join("c.db"), "SQLite format 3\0 and nothing else").unwrap();
+    back_up_with(&written).unwrap();
+    assert_eq!(written.said.lock().unwrap()[3], "partial 2");
+    let written = Written { fails: true, ..Written::default() };
+    assert_eq!(back_up_with(&written).unwrap_err().kind(), ErrorKind::Hook);
+    assert_eq!(*written.said.lock().unwrap(), ["before shop false", "failed 0"]);
+    assert!(last_run(&world).1.contains("it does not want"));
 }

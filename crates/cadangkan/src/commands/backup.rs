@@ -20,6 +20,7 @@ use crate::commands::selection::SelectionArgs;
 use crate::commands::ticket::TicketArgs;
 use crate::commands::{DatabaseUrl, parse_wait, retention};
 use crate::encryption::EncryptFlags;
+use crate::hooks::Hooks;
 use crate::inventory::{DatabaseEntry, EffectiveOptions, Wishes};
 use crate::registry;
 use crate::ui::escape;
@@ -172,18 +173,22 @@ fn back_up(app: &App, session: &Session, entry: &DatabaseEntry, args: &BackupArg
     request.tags = entry.options.tags.iter().chain(&args.tag).cloned().collect();
     request.tags.dedup();
     (request.wait, request.keep_for) = (args.wait, args.keep_for);
-    let context = Context { ticket: ticket.as_ref(), ..session.context(app) };
-    if let Some(server) = engine.server() {
-        let request = server::request(&args.databases, &effective.backup.value, request)?;
-        let asks = server::Asks { to_choose: args.databases.asks(), to_confirm: args.confirm };
-        let of = (engine.as_ref(), server);
-        let made = server::back_up(app, &context, &entry.name, of, &places, request, asks);
-        return then_retention(app, session, &context, (entry, engine.as_ref()), made);
-    }
-    args.databases.refuse_for_one(entry.name.as_str())?;
-    let database = Database { name: &entry.name, engine: engine.as_ref(), one_of: None };
-    let made = carry_out(app, &context, database, &places, &request, args.confirm);
-    then_retention(app, session, &context, (entry, engine.as_ref()), made)
+    let hooks = Hooks::new(effective.hooks.value);
+    let context = Context { ticket: ticket.as_ref(), around: Some(&hooks), ..session.context(app) };
+    let made = match engine.server() {
+        Some(server) => {
+            let request = server::request(&args.databases, &effective.backup.value, request)?;
+            let asks = server::Asks { to_choose: args.databases.asks(), to_confirm: args.confirm };
+            let of = (engine.as_ref(), server);
+            server::back_up(app, &context, &entry.name, of, &places, request, asks)
+        }
+        None => {
+            args.databases.refuse_for_one(entry.name.as_str())?;
+            let database = Database { name: &entry.name, engine: engine.as_ref(), one_of: None };
+            carry_out(app, &context, database, &places, &request, args.confirm)
+        }
+    };
+    then_retention(app, session, &context, (entry, engine.as_ref()), made).and(hooks.told())
 }
 
 /// Lets old backups go where the new one is: also when another storage did not get it. Of a server those of a database that

@@ -211,6 +211,13 @@ fn import(app: &App, file: &std::path::Path, replace: bool) -> Result<()> {
     let created = app.created_storages()?;
     let imported =
         config::load(&config::Sources { file: Some(file), profile: None, ..app.sources(&created) })?;
+    for database in imported.databases.iter().filter(|database| !database.options.hooks.is_empty()) {
+        let text = format!(
+            "the hooks of {} are not taken over: they stand in the configuration file only",
+            database.name
+        );
+        app.warn(&text);
+    }
     let catalog = session.catalog()?;
     let (mut taken, mut left) = (Vec::new(), Vec::new());
     for found in imports(&imported, &session.inventory) {

@@ -106,6 +106,7 @@ fn tell(app: &App, args: &DemoArgs, folder: &Path) -> Result<Value> {
             profile: None,
             keys: &keys,
             holder: "the demo",
+            around: None,
         },
         database: Database { name: &name, engine: engine.as_ref(), one_of: None },
         file,

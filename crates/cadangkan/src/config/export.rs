@@ -3,7 +3,7 @@ use cadangkan_core::{Error, ErrorKind, Result};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::check::ENCRYPTION;
+use super::check::{ENCRYPTION, HOOKS};
 use super::model::Defaults;
 use super::setting::{Setting, ValueOrigin};
 use crate::encryption::{self, EncryptionSettings};
@@ -80,6 +80,7 @@ fn defaults(defaults: &Defaults) -> Map<String, Value> {
     put(&mut map, "fingerprints", &defaults.fingerprints);
     put(&mut map, "require_ticket", &defaults.require_ticket);
     put(&mut map, "upload_after", &defaults.upload_after);
+    put(&mut map, HOOKS, &defaults.hooks);
     if let Some(encryption) = &defaults.encryption.value {
         map.insert(ENCRYPTION.to_owned(), encryption_without_secrets(encryption).0);
     }
@@ -103,7 +104,12 @@ fn database(entry: &DatabaseEntry) -> Value {
     let settings = without_secrets(&entry.settings, entry.engine.fields);
     let mut options = entry.options.clone();
     options.encryption = options.encryption.as_ref().map(encryption_without_secrets);
-    database_definition(entry.engine.id, &settings, &options, entry.enabled || entry.paused)
+    let mut definition =
+        database_definition(entry.engine.id, &settings, &options, entry.enabled || entry.paused);
+    if let Some(map) = definition.as_object_mut().filter(|_| !options.hooks.is_empty()) {
+        map.insert(HOOKS.to_owned(), json!(options.hooks));
+    }
+    definition
 }
 
 fn encryption_without_secrets(settings: &EncryptionSettings) -> EncryptionSettings {

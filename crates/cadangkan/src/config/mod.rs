@@ -19,7 +19,7 @@ mod setting;
 mod size;
 mod variables;
 
-pub(crate) use check::{BANDWIDTH, ENCRYPTION};
+pub(crate) use check::{BANDWIDTH, ENCRYPTION, HOOKS};
 #[cfg(test)]
 pub(crate) use check::{DATABASE_KEYS, STORAGE_KEYS};
 pub(crate) use export::{ExportFormat, export, storage_without_secrets};

@@ -14,6 +14,7 @@ use super::place::Place;
 use super::retention::RetentionSettings;
 use super::setting::{Setting, ValueOrigin};
 use crate::encryption::EncryptionSettings;
+use crate::hooks::HookSettings;
 
 /// The configuration file, read and checked, with the chosen profile laid over it.
 #[derive(Clone, Debug)]
@@ -74,6 +75,8 @@ pub(crate) struct Defaults {
     pub(crate) retention: Setting<Option<RetentionSettings>>,
     /// How old a backup has to be before it goes to a storage, for those that do not get it at once.
     pub(crate) upload_after: Setting<BTreeMap<Name, String>>,
+    /// What is done before and after backups.
+    pub(crate) hooks: Setting<HookSettings>,
 }
 
 /// What can be set for one database, besides where it is. One type for file and catalog.
@@ -110,6 +113,9 @@ pub(crate) struct DatabaseOptions {
     /// How old a backup has to be before it goes to a storage; for those that are not named the defaults count.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) upload_after: BTreeMap<Name, String>,
+    /// What is done before and after its backups. The catalog does not keep them.
+    #[serde(skip)]
+    pub(crate) hooks: HookSettings,
     /// Which of its backups stay.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) retention: Option<RetentionSettings>,
@@ -287,6 +293,7 @@ impl Default for Defaults {
             encryption: Setting::default_value(None),
             retention: Setting::default_value(None),
             upload_after: Setting::default_value(BTreeMap::new()),
+            hooks: Setting::default_value(HookSettings::default()),
         }
     }
 }

@@ -7,8 +7,9 @@ use cadangkan_core::{Name, Result};
 use serde::Serialize;
 
 use super::{DatabaseEntry, Inventory};
-use crate::config::{BackupOptions, HOME_STORAGE_NAME, RetentionSettings, Setting, ValueOrigin};
+use crate::config::{BackupOptions, HOME_STORAGE_NAME, HOOKS, RetentionSettings, Setting, ValueOrigin};
 use crate::encryption::EncryptionSettings;
+use crate::hooks::HookSettings;
 
 /// What the command line asks for, this once.
 #[derive(Clone, Debug, Default)]
@@ -54,6 +55,8 @@ pub(crate) struct EffectiveOptions {
     pub(crate) require_ticket: Setting<bool>,
     /// What backups hold.
     pub(crate) backup: Setting<BackupOptions>,
+    /// What is done before and after backups.
+    pub(crate) hooks: Setting<HookSettings>,
 }
 
 impl EffectiveOptions {
@@ -111,6 +114,7 @@ impl Inventory {
                 .clone()
                 .or_nearer(options.require_ticket, origin("require_ticket")),
             backup: backup(&options.backup, origin("backup"), &wishes.backup),
+            hooks: self.hooks(database, origin(HOOKS)),
         }
     }
 
@@ -126,6 +130,13 @@ impl Inventory {
         }
         own.hard_limit = own.hard_limit.or(over_all);
         Some(own)
+    }
+
+    /// What is done before and after backups of a database: each list of its own in the place of that of the defaults.
+    fn hooks(&self, database: &DatabaseEntry, origin: ValueOrigin) -> Setting<HookSettings> {
+        let (defaults, own) = (self.config.defaults.hooks.clone(), &database.options.hooks);
+        let joined = defaults.value.clone().or_nearer(own);
+        defaults.or_nearer((!own.is_empty()).then_some(joined), origin)
     }
 
     /// How old a backup of a database has to be before it goes to a storage, for those that do not get it at once: what the

@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 
 use cadangkan_core::{Error, ErrorKind, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::Signal;
 
 use super::{KEY_VARIABLE, LONGEST, PASSPHRASE_VARIABLE, trimmed};
+use crate::process::signal_group;
 
 /// How long a command may take.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -88,9 +90,7 @@ fn wait(child: &mut Child, deadline: Instant) -> Result<ExitStatus> {
 
 /// Kills the command with all that it started, and takes it off the list of processes.
 fn kill(child: &mut Child) {
-    // What has ended meanwhile cannot be killed, and that is fine.
-    let group = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
-    let _ = group.map(|group| rustix::process::kill_process_group(group, rustix::process::Signal::KILL));
+    signal_group(child, Signal::KILL);
     let _ = child.kill();
     let _ = child.wait();
 }

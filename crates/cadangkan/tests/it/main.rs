@@ -6,6 +6,7 @@ mod encryption;
 mod environment;
 mod first_run;
 mod help;
+mod hooks;
 mod json;
 mod master_key;
 mod mysql;

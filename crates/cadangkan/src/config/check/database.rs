@@ -22,11 +22,14 @@ impl Checker<'_> {
         let keys: Vec<&str> = keys::DATABASE_KEYS
             .iter()
             .copied()
-            .filter(|key| ![keys::ENABLED, keys::ENCRYPTION].contains(key))
+            .filter(|key| ![keys::ENABLED, keys::ENCRYPTION, keys::HOOKS].contains(key))
             .collect();
         let mut options: Option<DatabaseOptions> = self.read_keys(node, &keys);
         let encryption = self.encryption(node);
-        options.iter_mut().for_each(|options| options.encryption = encryption.clone());
+        let hooks = self.hooks(node).unwrap_or_default();
+        if let Some(options) = &mut options {
+            (options.encryption, options.hooks) = (encryption, hooks);
+        }
         let enabled = self.enabled(node);
         self.codec(node, outer);
         self.storage_names(node);

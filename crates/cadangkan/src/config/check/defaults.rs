@@ -47,6 +47,7 @@ impl Checker<'_> {
         self.known_keys(node, keys::DEFAULTS_KEYS, &[]);
         let raw: Raw = self.read_keys(node, keys::DEFAULTS_KEYS).unwrap_or_default();
         let encryption = self.encryption(node);
+        let hooks = self.hooks(node);
         let codec = self.codec(node, defaults.compression.value);
         self.storage_names(node);
         self.file_name(node);
@@ -65,6 +66,7 @@ impl Checker<'_> {
             retention: given(node, keys::RETENTION, defaults.retention, raw.retention.map(Some)),
             encryption: given(node, keys::ENCRYPTION, defaults.encryption, encryption.map(Some)),
             upload_after: given(node, keys::UPLOAD_AFTER, defaults.upload_after, raw.upload_after),
+            hooks: given(node, keys::HOOKS, defaults.hooks, hooks),
         }
     }
 }

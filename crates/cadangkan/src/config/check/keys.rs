@@ -21,6 +21,7 @@ pub(super) const DEFAULTS_KEYS: &[&str] = &[
     ENCRYPTION,
     RETENTION,
     UPLOAD_AFTER,
+    HOOKS,
 ];
 
 /// Keys of `cache`.
@@ -45,6 +46,7 @@ pub(crate) const DATABASE_KEYS: &[&str] = &[
     BACKUP,
     UPLOAD_AFTER,
     RETENTION,
+    HOOKS,
     "production",
     "tags",
     ENABLED,
@@ -64,6 +66,9 @@ pub(super) const UPLOAD_AFTER: &str = "upload_after";
 
 /// The key of which backups stay.
 pub(super) const RETENTION: &str = "retention";
+
+/// The key of what is done before and after backups.
+pub(crate) const HOOKS: &str = "hooks";
 
 /// Keys of what backups hold.
 pub(super) const BACKUP_KEYS: &[&str] = &[

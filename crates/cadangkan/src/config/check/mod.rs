@@ -3,6 +3,7 @@
 mod cache;
 mod database;
 mod defaults;
+mod hooks;
 mod keys;
 mod options;
 mod provider;
@@ -22,7 +23,7 @@ use super::place::{Place, Sources};
 use super::setting::{Setting, ValueOrigin};
 
 pub(super) use keys::PROFILE_KEYS;
-pub(crate) use keys::{BANDWIDTH, ENCRYPTION};
+pub(crate) use keys::{BANDWIDTH, ENCRYPTION, HOOKS};
 #[cfg(test)]
 pub(crate) use keys::{DATABASE_KEYS, STORAGE_KEYS};
 
