@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use cadangkan_archive::{Checksum, ChecksumHasher};
 use cadangkan_core::{Control, Error, ErrorKind, Event, Level, Progress, Result, format_bytes};
-use cadangkan_storage::{Local, Storage as _};
+use cadangkan_storage::{Key, Local, Storage as _};
 
 use crate::Context;
 use crate::lock::create_private_folder;
@@ -66,6 +66,23 @@ impl Nearby {
         match source.far_archive() {
             Some(archive) if self.most.is_none() => remove(&self.path(&archive)),
             _ => Ok(()),
+        }
+    }
+
+    /// Overwrites and removes what is kept of an archive, whole or not.
+    pub fn shred(&self, checksum: Checksum) -> Result<()> {
+        let name = checksum.to_string().replace(':', "-");
+        let (path, key) = (self.folder.join(&name), Key::new(name)?);
+        if !self.folder.exists() {
+            return Ok(());
+        }
+        let storage = Local::new(&self.folder);
+        storage.shred(&key)?;
+        let partial = path.with_extension(PARTIAL);
+        match std::fs::rename(&partial, &path) {
+            Ok(()) => storage.shred(&key),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(failed("cannot rename a file", &partial, error)),
         }
     }
 

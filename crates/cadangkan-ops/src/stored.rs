@@ -5,7 +5,7 @@ use std::time::Duration;
 use cadangkan_archive::Manifest;
 use cadangkan_catalog::RunKind;
 use cadangkan_core::{BackupId, Error, ErrorKind, Name, Result, ResultExt};
-use cadangkan_storage::{Key, WriteOptions};
+use cadangkan_storage::{Key, Storage, WriteOptions};
 use serde::Serialize;
 use serde_json::json;
 
@@ -88,6 +88,16 @@ pub fn preserve(
     audit(context, action, &format!("{database} {id}"), places)
 }
 
+/// A copy that was shredded.
+#[derive(Clone, Debug, Serialize)]
+pub struct Shredded {
+    /// What it was.
+    #[serde(flatten)]
+    pub copy: StoredBackup,
+    /// What was done, and what it does not reach.
+    pub shredded: String,
+}
+
 /// Deletes a backup from `places`: manifest first, so that what is left after a crash is no backup but a
 /// leftover.
 ///
@@ -97,6 +107,31 @@ pub fn delete(
     database: &Name,
     id: BackupId,
     places: &[Place<'_>],
+) -> Result<Vec<StoredBackup>> {
+    delete_by(context, database, id, places, |storage, key| storage.delete(key))
+}
+
+/// Deletes a backup alike, and leaves as little of its bytes as each storage can.
+pub fn shred(
+    context: &Context<'_>,
+    database: &Name,
+    id: BackupId,
+    places: &[Place<'_>],
+) -> Result<Vec<Shredded>> {
+    let copies = delete_by(context, database, id, places, |storage, key| storage.shred(key))?;
+    let told = |copy| {
+        let shredded = place_of(places, &copy)?.storage.about_shredding();
+        Ok(Shredded { copy, shredded })
+    };
+    copies.into_iter().map(told).collect()
+}
+
+fn delete_by(
+    context: &Context<'_>,
+    database: &Name,
+    id: BackupId,
+    places: &[Place<'_>],
+    delete: impl Fn(&dyn Storage, &Key) -> Result<()>,
 ) -> Result<Vec<StoredBackup>> {
     let _lock = context.lock(database, Duration::ZERO)?;
     let _alone = ReadingLock::alone(context.locks, database)?;
@@ -115,7 +150,7 @@ pub fn delete(
         for copy in &copies {
             context.control.check()?;
             let place = place_of(places, copy)?;
-            remove(context, place, copy)
+            remove_by(context, place, copy, &delete)
                 .context("storage", place.name)
                 .hint("run it again; what is left is named by `cadangkan cleanup --dry-run`")?;
         }
@@ -133,11 +168,21 @@ pub(crate) fn audit(context: &Context<'_>, action: &str, subject: &str, places: 
 
 /// Deletes one copy, manifest first, and looks whether it is gone.
 pub(crate) fn remove(context: &Context<'_>, place: Place<'_>, copy: &StoredBackup) -> Result<()> {
+    remove_by(context, place, copy, &|storage, key| storage.delete(key))
+}
+
+fn remove_by(
+    context: &Context<'_>,
+    place: Place<'_>,
+    copy: &StoredBackup,
+    delete: &dyn Fn(&dyn Storage, &Key) -> Result<()>,
+) -> Result<()> {
     let (archive, manifest) = (Key::new(copy.archive_key.clone())?, &copy.manifest);
-    place.storage.delete(&archive.with_suffix(MANIFEST_SUFFIX)?)?;
-    side::keys(&archive, manifest)?.iter().try_for_each(|key| place.storage.delete(key))?;
-    place.storage.delete(&archive.with_suffix(INDEX_SUFFIX)?)?;
-    place.storage.delete(&archive)?;
+    let delete = |key: &Key| delete(place.storage, key);
+    delete(&archive.with_suffix(MANIFEST_SUFFIX)?)?;
+    side::keys(&archive, manifest)?.iter().try_for_each(delete)?;
+    delete(&archive.with_suffix(INDEX_SUFFIX)?)?;
+    delete(&archive)?;
     // A storage may say that it has deleted what it keeps.
     for key in [archive.with_suffix(MANIFEST_SUFFIX)?, archive.clone()] {
         if place.storage.stat(&key)?.is_some() {

@@ -176,6 +176,11 @@ impl Storage for Container {
         delete(&self.client, &self.path(key.as_str()))
     }
 
+    fn about_shredding(&self) -> String {
+        "removed; versions and what soft delete keeps (a week, unless it was set otherwise) stay as long as the account says"
+            .into()
+    }
+
     fn leftovers(&self, prefix: &str) -> Result<Vec<Leftover>> {
         check_folder(prefix)?;
         let mut leftovers = Vec::new();

@@ -148,6 +148,11 @@ impl Storage for Bucket {
         delete(&self.client, &self.path(key.as_str()))
     }
 
+    fn about_shredding(&self) -> String {
+        "removed; versions and what soft delete keeps (a week, unless it was set otherwise) stay as long as the bucket says"
+            .into()
+    }
+
     /// There are none: what was sent of an object is kept apart, is never listed or paid for, and goes within a week.
     fn leftovers(&self, prefix: &str) -> Result<Vec<Leftover>> {
         check_folder(prefix)?;

@@ -156,6 +156,15 @@ impl Storage for Bucket {
         }
     }
 
+    fn shred(&self, key: &Key) -> Result<()> {
+        self.delete_versions(&self.path(key.as_str()))
+    }
+
+    fn about_shredding(&self) -> String {
+        "removed in all its versions; what the provider has copied elsewhere, such as a replicated bucket, is not reached"
+            .into()
+    }
+
     fn leftovers(&self, prefix: &str) -> Result<Vec<Leftover>> {
         check_folder(prefix)?;
         let mut leftovers = Vec::new();
@@ -215,7 +224,12 @@ impl Bucket {
                 request =
                     request.query("key-marker", key.as_str()).query("version-id-marker", version.as_str());
             }
-            let page: Versions = ask(&self.client, &request)?;
+            let answer = match self.client.send(&request, self.client.backoff()) {
+                // It knows no versions, so there are none.
+                Err(failure) if failure.status == 501 => return delete(&self.client, path),
+                answered => answered?,
+            };
+            let page: Versions = read(&self.client, &answer)?;
             for version in page.versions.iter().chain(&page.marks) {
                 if decode(&version.key, true).as_deref() != Some(path) {
                     continue;
@@ -326,7 +340,10 @@ pub(crate) fn size_of(client: &Client, path: &str, upload: &str) -> Result<u64> 
 }
 
 fn ask<T: for<'a> serde::Deserialize<'a>>(client: &Client, request: &Request<'_>) -> Result<T> {
-    let answer = client.send(request, client.backoff())?;
+    read(client, &client.send(request, client.backoff())?)
+}
+
+fn read<T: for<'a> serde::Deserialize<'a>>(client: &Client, answer: &Answer) -> Result<T> {
     parse(&answer.body).map_err(|error| {
         Error::new(ErrorKind::Io, "the server's answer cannot be understood")
             .context("bucket", client.bucket())

@@ -92,6 +92,14 @@ impl<L: Layer> Storage for L {
         Layer::delete(self, key)
     }
 
+    fn shred(&self, key: &Key) -> Result<()> {
+        self.inner().shred(key)
+    }
+
+    fn about_shredding(&self) -> String {
+        self.inner().about_shredding()
+    }
+
     fn leftovers(&self, prefix: &str) -> Result<Vec<Leftover>> {
         self.inner().leftovers(prefix)
     }

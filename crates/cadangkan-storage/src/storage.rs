@@ -47,6 +47,18 @@ pub trait Storage: Send + Sync {
     /// Removes an object. Done also when there is none.
     fn delete(&self, key: &Key) -> Result<()>;
 
+    /// Removes an object so that as little of its bytes stays as can be done from here, which may take as long as writing
+    /// it did. Done also when there is none.
+    fn shred(&self, key: &Key) -> Result<()> {
+        self.delete(key)
+    }
+
+    /// Says what [`shred`](Storage::shred) does here, and what it does not reach: one sentence for people.
+    fn about_shredding(&self) -> String {
+        "removed; the server keeps its old bytes until it uses the room again, and in its snapshots, trash and backups"
+            .into()
+    }
+
     /// Lists what writers that died left in the folder `prefix`: partial files, unfinished uploads. It cannot
     /// tell them from those of a writer at work: whoever calls holds the lock of what lies there.
     fn leftovers(&self, prefix: &str) -> Result<Vec<Leftover>>;

@@ -1,10 +1,14 @@
+use std::sync::Arc;
+
 use cadangkan_core::ErrorKind;
 use cadangkan_storage::{Storage as _, WriteOptions};
+use cadangkan_storage_s3::Bucket;
 use cadangkan_testkit::proxy::{Fault, Proxy};
 use cadangkan_testkit::s3::{S3Server, TestBucket};
+use cadangkan_testkit::scripted::Scripted;
 use serde_json::{Value, json};
 
-use crate::support::{bytes, get, key, open, put};
+use crate::support::{MovedClock, QUICK, bytes, get, key, open, put};
 
 const KEY: &str = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
 
@@ -140,6 +144,46 @@ fn versions_are_told_and_removed_on_request() {
     removes.delete(&key("a/object2")).unwrap();
     assert_eq!(versions(), 0);
     assert!(removes.notes().is_empty());
+}
+
+#[test]
+fn shredding_removes_all_versions_whatever_deleting_does() {
+    let Some(server) = S3Server::find("ceph") else { return };
+    let bucket = server.bucket();
+    let enabled = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+    bucket.request("PUT", "?versioning", &[], enabled);
+    let storage = open(&bucket, json!({}));
+    let overwrite = WriteOptions { overwrite: true, ..WriteOptions::default() };
+    for content in [b"1", b"2"] {
+        put(&storage, "a/object", content, overwrite.clone()).unwrap();
+    }
+    storage.delete(&key("a/object")).unwrap();
+    let versions = || bucket.request("GET", "?versions&prefix=a%2F", &[], b"").matches("<VersionId>").count();
+    assert_eq!(versions(), 3);
+    let policy = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Deny", "Principal": "*", "Action": ["s3:DeleteObjectVersion"],
+         "Resource": [format!("arn:aws:s3:::{}/*", bucket.name)]}
+    ]});
+    bucket.request("PUT", "?policy", &[], policy.to_string().as_bytes());
+    let refused = storage.shred(&key("a/object")).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Denied, "{refused:?}");
+    assert!(format!("{refused:?}").contains("s3:DeleteObjectVersion"), "{refused:?}");
+    assert_eq!(versions(), 3);
+    bucket.request("DELETE", "?policy", &[], b"");
+    storage.shred(&key("a/object")).unwrap();
+    assert_eq!(versions(), 0);
+}
+
+#[test]
+fn shredding_is_deleting_where_there_are_no_versions() {
+    let refusal = "<Error><Code>NotImplemented</Code></Error>";
+    let answers = vec![(501, String::new(), refusal.to_owned()), (204, String::new(), String::new())];
+    let server = Scripted::start(answers);
+    let settings = json!({"bucket": "b", "endpoint": server.url, "access_key": "k", "secret_key": "s"});
+    let storage = Bucket::open(&settings, Arc::new(MovedClock(0)), QUICK).unwrap();
+    storage.shred(&key("a/object")).unwrap();
+    assert!(server.request().starts_with("GET /b?"));
+    assert!(server.request().starts_with("DELETE /b/a/object HTTP/1.1"));
 }
 
 #[test]

@@ -55,6 +55,7 @@ const CLAUSES: &[Clause] = &[
     ),
     ("stat tells size and key, and None for what does not exist", objects::stat),
     ("deleting is done also when there is nothing", objects::delete_twice),
+    ("shredding removes an object, also when there is nothing", objects::shred),
     ("a deleted key can be written again", objects::write_after_delete),
     ("check leaves nothing behind", objects::check),
     ("space is not larger than all there is", objects::space),

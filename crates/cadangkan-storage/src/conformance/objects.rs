@@ -24,6 +24,20 @@ pub(super) fn delete_twice(subject: &Subject) {
     }
 }
 
+pub(super) fn shred(subject: &Subject) {
+    subject.put("a/object", &vec![7; 3 << 20]);
+    subject.put("a/object2", b"bytes");
+    for name in ["nothing", "a", "a/object/below", "no/such/folder"] {
+        subject.ok(subject.storage.shred(&key(name)), "shred of what is no object");
+    }
+    subject.holds_only(&["a/object", "a/object2"]);
+    for _ in 0..2 {
+        subject.ok(subject.storage.shred(&key("a/object")), "shred");
+        subject.holds_only(&["a/object2"]);
+    }
+    subject.ensure(!subject.storage.about_shredding().is_empty(), "nothing is said of it");
+}
+
 pub(super) fn write_after_delete(subject: &Subject) {
     subject.put("a/b/object", b"first");
     subject.ok(subject.storage.delete(&key("a/b/object")), "delete");

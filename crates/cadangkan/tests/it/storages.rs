@@ -337,3 +337,34 @@ fn a_restore_needs_nothing_but_the_place_of_the_backups() {
         assert_eq!(ran.code, code, "{wrong:?}: {}", ran.stderr);
     }
 }
+
+#[test]
+fn what_is_shredded_is_overwritten_and_told() {
+    let home = Home::with_shop();
+    let shred = |id: &str, more: &[&str]| {
+        let arguments = [&["backups", "delete", "shop", id, "--shred", "--yes"], more].concat();
+        let blocks: Vec<_> = home.files(".cadangkan/backups").into_iter().enumerate().collect();
+        assert_eq!(blocks.len(), 3, "{blocks:?}");
+        for (number, file) in &blocks {
+            std::fs::hard_link(file, home.path(&format!("blocks-{}-{number}", more.len()))).unwrap();
+        }
+        let printed = home.good(&arguments);
+        for (number, file) in &blocks {
+            let left = std::fs::read(home.path(&format!("blocks-{}-{number}", more.len()))).unwrap();
+            assert!(left.len() > 100 && left.iter().all(|byte| *byte == 0), "{}", file.display());
+        }
+        assert!(home.files(".cadangkan/backups").is_empty());
+        printed
+    };
+    let printed = shred(&home.back_up(), &[]);
+    assert!(printed.contains("  home: overwritten"), "{printed}");
+    assert!(printed.contains("not encrypted: what stays can be read"), "{printed}");
+    std::fs::write(home.path("secret"), "correct horse battery staple").unwrap();
+    std::fs::set_permissions(home.path("secret"), std::os::unix::fs::PermissionsExt::from_mode(0o600))
+        .unwrap();
+    home.good(&["backup", "shop", "--passphrase-file", "secret"]);
+    let id = home.json(&["backups", "list"])[0]["backup_id"].as_str().unwrap().to_owned();
+    let value: serde_json::Value = serde_json::from_str(&shred(&id, &["--output", "json"])).unwrap();
+    assert_eq!(value[0]["storage"], "home");
+    assert!(value[0]["shredded"].as_str().unwrap().starts_with("overwritten"), "{value}");
+}

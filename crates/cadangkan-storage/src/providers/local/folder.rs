@@ -71,11 +71,20 @@ impl Folder {
 
     /// Opens a file for reading; `None` when there is none, or when the name stands for something else.
     pub(super) fn open_file(&self, name: &str) -> io::Result<Option<File>> {
-        // Without NONBLOCK, opening a named pipe would wait for a writer.
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        self.open_as(name, OFlags::RDONLY)
+    }
+
+    /// Opens a file alike, to write over what it holds.
+    pub(super) fn open_to_overwrite(&self, name: &str) -> io::Result<Option<File>> {
+        self.open_as(name, OFlags::WRONLY)
+    }
+
+    fn open_as(&self, name: &str, access: OFlags) -> io::Result<Option<File>> {
+        // Without NONBLOCK, opening a named pipe would wait for the other side.
+        let flags = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file: File = match rustix::fs::openat(&self.0, name, flags, Mode::empty()) {
             Ok(file) => file.into(),
-            Err(Errno::NOENT | Errno::LOOP) => return Ok(None),
+            Err(Errno::NOENT | Errno::LOOP | Errno::ISDIR | Errno::NXIO) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
         let is_file = file.metadata()?.is_file();

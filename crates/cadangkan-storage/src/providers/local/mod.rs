@@ -10,6 +10,7 @@ mod flusher;
 mod folder;
 mod partial;
 mod probe;
+mod shred;
 mod space;
 mod walk;
 mod writer;
@@ -152,6 +153,19 @@ impl Storage for Local {
 
     fn delete(&self, key: &Key) -> Result<()> {
         self.remove(key.as_str())
+    }
+
+    fn shred(&self, key: &Key) -> Result<()> {
+        if let Some(branch) = Branch::open(&self.root, key.folder())? {
+            let overwritten = shred::overwrite(branch.last(), key.file_name());
+            overwritten
+                .map_err(|error| explain("cannot overwrite an object", &self.path_of(key.as_str()), error))?;
+        }
+        self.delete(key)
+    }
+
+    fn about_shredding(&self) -> String {
+        shred::about(&self.root)
     }
 
     fn leftovers(&self, prefix: &str) -> Result<Vec<Leftover>> {

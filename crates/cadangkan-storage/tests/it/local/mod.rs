@@ -4,3 +4,4 @@ mod full_disk;
 mod links;
 mod modes;
 mod places;
+mod shred;

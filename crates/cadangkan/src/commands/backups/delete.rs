@@ -1,21 +1,25 @@
 use cadangkan_core::{Error, ErrorKind, Result, format_bytes};
 use cadangkan_ops::Context;
 use cadangkan_ops::source::Wanted;
-use cadangkan_ops::stored::{StoredBackup, delete, locate};
+use cadangkan_ops::stored::{Shredded, StoredBackup, delete, locate, shred};
 
 use super::Which;
 use crate::app::{App, CatalogNeed};
+use crate::commands::backup::text::opens_with;
 use crate::commands::ticket::TicketArgs;
 use crate::ui::escape;
 
 /// Arguments of `backups delete`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  cadangkan backups delete shop 2026-01-15-143022 --dry-run\n  cadangkan backups delete shop 2026-01-15-143022 --storage offsite"
+    after_help = "Examples:\n  cadangkan backups delete shop 2026-01-15-143022 --dry-run\n  cadangkan backups delete shop 2026-01-15-143022 --storage offsite\n  cadangkan backups delete shop 2026-01-15-143022 --shred     # overwrites, removes old versions"
 )]
 pub(super) struct DeleteArgs {
     #[command(flatten)]
     which: Which,
+    /// Leave as little of its bytes as each storage can: overwrite files, remove old versions; says what stays
+    #[arg(long)]
+    shred: bool,
     #[command(flatten)]
     ticket: TicketArgs,
 }
@@ -38,8 +42,27 @@ pub(super) fn run(app: &App, args: &DeleteArgs) -> Result<()> {
     }
     let about = format!("To be deleted for ever:\n{}", lines(&copies).trim_end());
     app.confirm(&about, &format!("Delete backup {id} of {database}?"))?;
+    let done = format!("{} Deleted backup {id} of {database}\n", app.style.good_mark());
+    if args.shred {
+        let shredded = shred(&context, database, *id, &places.list())?;
+        if let Some(cache) = session.cache() {
+            shredded.iter().try_for_each(|gone| cache.shred(gone.copy.manifest.archive.checksum))?;
+        }
+        return app.print(&shredded, || format!("{done}{}", what_stays(&shredded)));
+    }
     let deleted = delete(&context, database, *id, &places.list())?;
-    app.print(&deleted, || format!("{} Deleted backup {id} of {database}\n", app.style.good_mark()))
+    app.print(&deleted, || done)
+}
+
+/// What was done in each storage, and whether the rest can be read.
+fn what_stays(shredded: &[Shredded]) -> String {
+    let line = |gone: &Shredded| format!("  {}: {}\n", gone.copy.storage, gone.shredded);
+    let opens = shredded.first().and_then(|gone| opens_with(&gone.copy.manifest));
+    let rest = match opens {
+        Some(whom) => format!("What stays can only be read with what opened the backup: {}", escape(&whom)),
+        None => "The backup was not encrypted: what stays can be read by whoever finds it".to_owned(),
+    };
+    shredded.iter().map(line).collect::<String>() + &rest + "\n"
 }
 
 fn lines(copies: &[StoredBackup]) -> String {
