@@ -257,6 +257,8 @@ fn manifest(payload: &Payload, codec: Codec, file: &str, summary: &ArchiveSummar
         tool_versions: Map::from_iter([("sqlite".to_owned(), Value::from("3.51.3"))]),
         ticket: Some("OPS-7".into()),
         tags: vec!["golden".into()],
+        labels: Default::default(),
+        git: None,
         preserved: true,
         keep_until: None,
         warnings: vec!["made for tests".into()],

@@ -34,6 +34,6 @@ pub use frame_hash::FrameHash;
 pub use index::{Index, IndexEntry};
 pub use limits::{MAX_FRAME, MAX_FRAMES, MAX_MANIFEST, MAX_SIDE_FILE, MAX_STORED_FRAME, PIECE};
 pub use manifest::{
-    ArchiveInfo, BackupType, DatabasePart, EncryptionInfo, IndexInfo, Manifest, SideFileInfo, ToolInfo,
-    Trigger,
+    ArchiveInfo, BackupType, DatabasePart, EncryptionInfo, GitState, IndexInfo, Manifest, SideFileInfo,
+    ToolInfo, Trigger,
 };

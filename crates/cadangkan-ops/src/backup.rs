@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use cadangkan_archive::{ArchiveSummary, Codec, FileRole, Manifest, Trigger};
+use cadangkan_archive::{ArchiveSummary, Codec, FileRole, GitState, Manifest, Trigger};
 use cadangkan_catalog::RunKind;
 use cadangkan_core::{
     BackupId, Control, Error, ErrorKind, Event, Fingerprint, Level, ObjectName, ObjectReport, Progress,
@@ -46,10 +46,21 @@ pub struct BackupRequest {
     pub tags: Vec<String>,
     /// How long it stays whatever the policy says; the policy does not count it then.
     pub keep_for: Option<Duration>,
+    /// What it says of where it comes from.
+    pub origin: Origin,
     /// How it is encrypted, where it is.
     pub encryption: Option<Encryption>,
     /// How long to wait for another run of the same database.
     pub wait: Duration,
+}
+
+/// What a backup says of where it comes from.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    /// The labels of its database.
+    pub labels: BTreeMap<String, String>,
+    /// Where the working folder stood, from which something risky was to be done.
+    pub git: Option<GitState>,
 }
 
 /// What `--dry-run` shows.

@@ -95,6 +95,8 @@ pub(crate) fn manifest(
             .collect(),
         ticket: facts.ticket.map(Ticket::to_string),
         tags: request.tags.clone(),
+        labels: request.origin.labels.clone(),
+        git: request.origin.git.clone(),
         preserved: false,
         keep_until: keep_until(facts),
         warnings,

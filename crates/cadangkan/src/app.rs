@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use cadangkan_catalog::{BackupFilter, Catalog, DefinitionKind};
 use cadangkan_core::settings::{Field, FieldKind};
@@ -20,7 +21,7 @@ use crate::config::{self, Config, Sources};
 use crate::encryption::KeyHolder;
 use crate::environment::environment;
 use crate::inventory::{DatabaseEntry, Definitions, Inventory, StorageEntry};
-use crate::process::{Process, SystemClock};
+use crate::process::{Process, Signals, SystemClock};
 use crate::ui::progress::Watcher;
 use crate::ui::prompt::{Answers, Prompter};
 use crate::ui::{CANNOT_PRINT, Style, write_json};
@@ -36,6 +37,10 @@ pub(crate) struct App {
     pub(crate) style: Style,
     /// How messages look.
     pub(crate) message_style: Style,
+    /// What signals do.
+    pub(crate) signals: Signals,
+    /// The exit code of a command that was run for somebody.
+    pub(crate) passed_on: OnceLock<u8>,
 }
 
 /// Configuration and catalog, opened for one command.
@@ -192,6 +197,11 @@ impl App {
     pub(crate) fn created_storages(&self) -> Result<Vec<Name>> {
         let catalog = Catalog::open(&config::locate(&self.sources(&[]))?.home.join("catalog.db"))?;
         Ok(definitions(&catalog)?.storages.into_iter().map(|(name, _)| name).collect())
+    }
+
+    /// Lets the program end as a command did that was run for somebody, unless something else fails.
+    pub(crate) fn pass_on(&self, code: u8) {
+        self.passed_on.get_or_init(|| code);
     }
 
     /// Says something to the person, unless they want quiet or a program listens. Goes to stderr, so that it never

@@ -137,6 +137,8 @@ pub(crate) enum Command {
     Remove(commands::remove::RemoveArgs),
     /// Back up a database
     Backup(commands::backup::BackupArgs),
+    /// Back up a database, run a command, and go back when that fails
+    Guard(commands::guard::GuardArgs),
     /// List, show, validate, copy, delete, preserve and export backups
     Backups(commands::backups::BackupsArgs),
     /// Prove that a backup is still whole

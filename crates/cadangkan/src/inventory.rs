@@ -108,6 +108,16 @@ impl Inventory {
         found.ok_or_else(|| not_found("database", name, names(), &add))
     }
 
+    /// Finds a database that takes part; fails with `NotFound`, or with `Usage` where it is disabled.
+    pub(crate) fn enabled_database(&self, name: &str) -> Result<&DatabaseEntry> {
+        let entry = self.database(name)?;
+        if entry.enabled {
+            return Ok(entry);
+        }
+        Err(Error::new(ErrorKind::Usage, format!("\"{name}\" is disabled"))
+            .hint(format!("enable it first: cadangkan edit {name} --enable")))
+    }
+
     /// Finds a storage; fails with `NotFound` and what there is.
     pub(crate) fn storage(&self, name: &str) -> Result<&StorageEntry> {
         let names = || self.storages.iter().map(|entry| entry.name.as_str());

@@ -8,6 +8,7 @@ mod encryption;
 mod environment;
 #[cfg(test)]
 mod every_command;
+mod git;
 mod hooks;
 mod inventory;
 mod process;
@@ -19,6 +20,7 @@ mod usage;
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use cadangkan_core::{Cancel, Error, Result};
@@ -26,7 +28,7 @@ use indicatif::ProgressDrawTarget;
 
 use app::App;
 use cli::{Cli, Global, OutputFormat};
-use process::{Process, SystemClock};
+use process::{Process, Signals, SystemClock};
 use ui::progress::{Output, Watcher};
 use ui::{CANNOT_PRINT, Style};
 
@@ -51,14 +53,19 @@ fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         process,
         cancel: Cancel::default(),
         clock: SystemClock,
+        signals: Signals::default(),
+        passed_on: OnceLock::new(),
     };
-    let begun = process::keep_no_cores().and_then(|()| process::stop_on_signals(&app.cancel));
+    let begun = process::keep_no_cores().and_then(|()| app.signals.stop(&app.cancel));
     let result = begun.and_then(|()| match &cli.command {
         Some(command) => commands::dispatch(&app, command),
         None => commands::first_run::run(&app),
     });
     app.watcher.finish(result.is_ok());
-    exit(result, output, style)
+    match (&result, app.passed_on.get()) {
+        (Ok(()), Some(code)) => ExitCode::from(*code),
+        _ => exit(result, output, style),
+    }
 }
 
 fn watcher(global: &Global, process: &Process, style: Style) -> Watcher {

@@ -3,8 +3,14 @@
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::Child;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use signal_hook::SigId;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
+use signal_hook::low_level::unregister;
 
 use cadangkan_core::{Cancel, Clock, Error, Result, Timestamp};
 
@@ -22,6 +28,8 @@ pub(crate) struct Process {
     pub(crate) pid: u32,
     /// Whether a person can answer.
     pub(crate) can_ask: bool,
+    /// Whether the keyboard is ours.
+    pub(crate) stdin_is_terminal: bool,
     /// Whether results go to a terminal.
     pub(crate) stdout_is_terminal: bool,
     /// Whether messages go to a terminal.
@@ -41,6 +49,7 @@ impl Process {
             host: host.map_or_else(|| "localhost".to_owned(), |host| host.trim().to_owned()),
             pid: std::process::id(),
             can_ask: stdin && stderr,
+            stdin_is_terminal: stdin,
             stdout_is_terminal: std::io::stdout().is_terminal(),
             stderr_is_terminal: stderr,
         }
@@ -75,14 +84,65 @@ pub(crate) fn signal_group(leader: &Child, signal: Signal) {
     let _ = kill_process_group(Pid::from_child(leader), signal);
 }
 
-/// Makes SIGINT, SIGTERM and SIGHUP stop the run cleanly; a second one ends the process at once.
-pub(crate) fn stop_on_signals(cancel: &Cancel) -> Result<()> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
-        let flag = cancel.flag();
-        signal_hook::flag::register_conditional_shutdown(signal, 130, flag.clone())
-            .and_then(|_| signal_hook::flag::register(signal, flag))
-            .map_err(|error| Error::io("cannot listen for signals", error))?;
+/// What the signals do that ask a program to end.
+#[derive(Default)]
+pub(crate) struct Signals(Mutex<Vec<SigId>>);
+
+impl Signals {
+    /// Makes SIGINT, SIGTERM and SIGHUP stop the run cleanly; a second one ends the process at once.
+    pub(crate) fn stop(&self, cancel: &Cancel) -> Result<()> {
+        let mut ids = Vec::new();
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            let flag = cancel.flag();
+            let at_once = flag::register_conditional_shutdown(signal, 130, flag.clone());
+            ids.push(at_once.map_err(cannot_listen)?);
+            ids.push(flag::register(signal, flag).map_err(cannot_listen)?);
+        }
+        self.replace(ids);
+        Ok(())
     }
-    Ok(())
+
+    /// Keeps them for a command that runs in the place of this program, until what is returned is dropped; then they do nothing.
+    pub(crate) fn pass(&self) -> Result<Passing> {
+        let mut passing = Passing(Vec::new());
+        for (signal, number) in [(Signal::INT, SIGINT), (Signal::TERM, SIGTERM), (Signal::HUP, SIGHUP)] {
+            let came = Arc::new(AtomicBool::new(false));
+            let id = flag::register(number, came.clone()).map_err(cannot_listen)?;
+            passing.0.push((signal, came, id));
+        }
+        self.replace(Vec::new());
+        Ok(passing)
+    }
+
+    fn replace(&self, ids: Vec<SigId>) {
+        if let Ok(mut present) = self.0.lock() {
+            let before = std::mem::replace(&mut *present, ids);
+            before.into_iter().for_each(|id| _ = unregister(id));
+        }
+    }
+}
+
+/// Signals that came and are for a command.
+pub(crate) struct Passing(Vec<(Signal, Arc<AtomicBool>, SigId)>);
+
+impl Passing {
+    /// Passes them on; one from the keyboard has reached the command by itself.
+    pub(crate) fn to(&self, child: &Child, has_keyboard: bool) {
+        for (signal, came, _) in &self.0 {
+            if came.swap(false, Ordering::SeqCst) && !(has_keyboard && *signal == Signal::INT) {
+                // It may have ended meanwhile.
+                let _ = kill_process(Pid::from_child(child), *signal);
+            }
+        }
+    }
+}
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|(_, _, id)| _ = unregister(*id));
+    }
+}
+
+fn cannot_listen(error: std::io::Error) -> Error {
+    Error::io("cannot listen for signals", error)
 }

@@ -3,12 +3,15 @@ mod hide;
 mod parts;
 mod seal;
 
+use std::collections::BTreeMap;
+
 use cadangkan_core::{BackupId, Name, ObjectReport, Result, Selection, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use parts::{
-    ArchiveInfo, BackupType, DatabasePart, EncryptionInfo, IndexInfo, SideFileInfo, ToolInfo, Trigger,
+    ArchiveInfo, BackupType, DatabasePart, EncryptionInfo, GitState, IndexInfo, SideFileInfo, ToolInfo,
+    Trigger,
 };
 
 /// All that is known of one backup: the small file that is written last and makes the backup exist.
@@ -91,6 +94,12 @@ pub struct Manifest {
     /// Words to find it by.
     #[serde(default)]
     pub tags: Vec<String>,
+    /// The labels of its database.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Where the working folder stood, from which something risky was to be done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub git: Option<GitState>,
     /// Whether retention leaves it alone.
     #[serde(default)]
     pub preserved: bool,

@@ -69,6 +69,16 @@ pub struct DatabasePart {
     pub other: Map<String, Value>,
 }
 
+/// A working folder of git, as it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GitState {
+    /// The hash of the commit, SHA-1 or SHA-256.
+    pub commit: String,
+    /// The branch; none where no branch was checked out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+}
+
 /// A file beside the archive that is part of the backup, as the manifest describes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SideFileInfo {

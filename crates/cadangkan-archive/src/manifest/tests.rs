@@ -54,6 +54,8 @@ fn sample() -> Manifest {
         tool_versions: Map::new(),
         ticket: None,
         tags: vec!["before-release".into()],
+        labels: Default::default(),
+        git: None,
         preserved: false,
         keep_until: None,
         warnings: Vec::new(),

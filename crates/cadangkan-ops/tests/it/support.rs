@@ -9,7 +9,7 @@ use cadangkan_catalog::Catalog;
 use cadangkan_core::{Cancel, Control, Error, Name, NoReporter, ObjectReport, Reporter, Result, Selection};
 use cadangkan_engine::{DumpRequest, Engine, LoadMode};
 use cadangkan_engine_sqlite::SQLITE;
-use cadangkan_ops::backup::{BackupReport, BackupRequest, backup};
+use cadangkan_ops::backup::{BackupReport, BackupRequest, Origin, backup};
 use cadangkan_ops::naming::{ArchiveName, FileNameTemplate};
 use cadangkan_ops::restore::{RestoreReport, RestoreRequest, Target, plan, restore};
 use cadangkan_ops::source::{Source, Wanted};
@@ -207,6 +207,7 @@ pub(crate) fn request() -> BackupRequest {
         trigger: Trigger::Manual,
         tags: Vec::new(),
         keep_for: None,
+        origin: Origin::default(),
         encryption: None,
         wait: Duration::ZERO,
     }

@@ -6,10 +6,10 @@ pub(crate) mod text;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use cadangkan_archive::{CodecKind, Trigger};
-use cadangkan_core::{Error, ErrorKind, Name, Result};
+use cadangkan_archive::{CodecKind, GitState, Trigger};
+use cadangkan_core::{BackupId, Error, ErrorKind, Name, Result, format_bytes};
 use cadangkan_engine::{DumpOptions, DumpRequest, Engine};
-use cadangkan_ops::backup::{BackupRequest, backup, plan};
+use cadangkan_ops::backup::{BackupRequest, Origin, backup, plan};
 use cadangkan_ops::naming::{ArchiveName, FileNameTemplate};
 use cadangkan_ops::{Context, Database};
 use serde_json::json;
@@ -78,6 +78,9 @@ pub(crate) struct BackupArgs {
     /// How long it stays whatever the retention policy says, which does not count it: 90d
     #[arg(long, value_name = "TIME", value_parser = parse_wait, conflicts_with = "url")]
     keep_for: Option<Duration>,
+    /// Where the working folder stands, for a backup before something risky.
+    #[arg(skip)]
+    guard: Option<Option<GitState>>,
 }
 
 impl BackupArgs {
@@ -97,11 +100,25 @@ impl BackupArgs {
             beside: BesideArgs::default(),
             encryption: EncryptFlags::default(),
             keep_for: None,
+            guard: None,
             tag: Vec::new(),
             ticket: TicketArgs::default(),
             confirm: false,
             wait: Duration::ZERO,
         }
+    }
+}
+
+impl BackupArgs {
+    /// Asks for the backup of a configured database before something risky is done to it.
+    pub(crate) fn guard(
+        database: &Name,
+        state: Option<GitState>,
+        tag: Vec<String>,
+        wait: Duration,
+        ticket: TicketArgs,
+    ) -> Self {
+        BackupArgs { guard: Some(state), tag, wait, ticket, ..BackupArgs::of(database) }
     }
 }
 
@@ -151,25 +168,29 @@ pub(crate) fn run(app: &App, args: &BackupArgs) -> Result<()> {
     let session = app.session(CatalogNeed::Required)?;
     match (&args.database, &args.url) {
         (Some(name), _) => {
-            let entry = session.inventory.database(name)?;
-            if !entry.enabled {
-                return Err(Error::new(ErrorKind::Usage, format!("\"{name}\" is disabled"))
-                    .hint(format!("enable it first: cadangkan edit {name} --enable")));
-            }
-            back_up(app, &session, entry, args)
+            let entry = session.inventory.enabled_database(name)?;
+            back_up(app, &session, entry, args).map(drop)
         }
         (None, Some(url)) => back_up_once(app, &session, url, args),
         (None, None) => Err(Error::new(ErrorKind::Usage, "no database is named")),
     }
 }
 
-fn back_up(app: &App, session: &Session, entry: &DatabaseEntry, args: &BackupArgs) -> Result<()> {
+/// Backs up a configured database, and tells of it. Returns the backup, where one was made and it is one.
+pub(crate) fn back_up(
+    app: &App,
+    session: &Session,
+    entry: &DatabaseEntry,
+    args: &BackupArgs,
+) -> Result<Option<BackupId>> {
     let ticket = args.ticket.of(app, session, &[&entry.name])?;
     let engine = entry.open()?;
     let places = session.places_at_once(entry, &args.storage)?;
     let effective = session.inventory.effective(entry, &args.wishes(app)?);
-    let mut request = request(entry, &effective, Trigger::Manual)?;
+    let trigger = if args.guard.is_some() { Trigger::Guard } else { Trigger::Manual };
+    let mut request = request(entry, &effective, trigger)?;
     select(&mut request, &effective, args);
+    request.origin.git = args.guard.clone().flatten();
     request.tags = entry.options.tags.iter().chain(&args.tag).cloned().collect();
     request.tags.dedup();
     (request.wait, request.keep_for) = (args.wait, args.keep_for);
@@ -180,7 +201,7 @@ fn back_up(app: &App, session: &Session, entry: &DatabaseEntry, args: &BackupArg
             let request = server::request(&args.databases, &effective.backup.value, request)?;
             let asks = server::Asks { to_choose: args.databases.asks(), to_confirm: args.confirm };
             let of = (engine.as_ref(), server);
-            server::back_up(app, &context, &entry.name, of, &places, request, asks)
+            server::back_up(app, &context, &entry.name, of, &places, request, asks).map(|()| None)
         }
         None => {
             args.databases.refuse_for_one(entry.name.as_str())?;
@@ -188,24 +209,25 @@ fn back_up(app: &App, session: &Session, entry: &DatabaseEntry, args: &BackupArg
             carry_out(app, &context, database, &places, &request, args.confirm)
         }
     };
-    then_retention(app, session, &context, (entry, engine.as_ref()), made).and(hooks.told())
+    let made = then_retention(app, session, &context, (entry, engine.as_ref()), made)?;
+    hooks.told().map(|()| made)
 }
 
 /// Lets old backups go where the new one is: also when another storage did not get it. Of a server those of a database that
 /// failed stay, by the plan.
-fn then_retention(
+fn then_retention<T>(
     app: &App,
     session: &Session,
     context: &Context<'_>,
     (entry, engine): (&DatabaseEntry, &dyn Engine),
-    made: Result<()>,
-) -> Result<()> {
-    let is_good = made.as_ref().map_or_else(|error| error.kind() == ErrorKind::Partial, |()| true);
+    made: Result<T>,
+) -> Result<T> {
+    let is_good = made.as_ref().map_or_else(|error| error.kind() == ErrorKind::Partial, |_| true);
     if app.global.dry_run || !is_good {
         return made;
     }
     let after = retention::after_backup(app, session, context, entry, engine);
-    made.and(after)
+    made.and_then(|made| after.map(|()| made))
 }
 
 /// Backs up a database that is not configured; the catalog hears nothing of it.
@@ -227,7 +249,7 @@ fn back_up_once(app: &App, session: &Session, url: &DatabaseUrl, args: &BackupAr
     (request.tags, request.wait) = (args.tag.clone(), args.wait);
     let context = Context { catalog: None, ticket: ticket.as_ref(), ..session.context(app) };
     let database = Database { name: &name, engine: engine.as_ref(), one_of: None };
-    carry_out(app, &context, database, &places, &request, args.confirm)
+    carry_out(app, &context, database, &places, &request, args.confirm).map(drop)
 }
 
 fn carry_out(
@@ -237,12 +259,12 @@ fn carry_out(
     places: &Places,
     request: &BackupRequest,
     confirm: bool,
-) -> Result<()> {
+) -> Result<Option<BackupId>> {
     if app.global.dry_run || confirm {
         let engine = database.engine.descriptor().display_name;
         let plan = plan(context, database, &places.list(), request)?;
         if app.global.dry_run {
-            return app.print(&plan, || plan_text(engine, &plan) + DRY_RUN);
+            return app.print(&plan, || plan_text(engine, &plan) + DRY_RUN).map(|()| None);
         }
         app.confirm(plan_text(engine, &plan).trim_end(), QUESTION)?;
     }
@@ -251,9 +273,19 @@ fn carry_out(
         _ => error,
     })?;
     app.finish_progress();
-    let engine = database.engine.descriptor().display_name;
-    app.print(&report, || report_text(app, engine, &report, context.catalog.is_some()))?;
-    report.error().map_or(Ok(()), Err)
+    let (engine, id) = (database.engine.descriptor().display_name, report.manifest.backup_id);
+    if request.trigger == Trigger::Guard {
+        // The output belongs to the command that is guarded.
+        let size = format_bytes(report.manifest.archive.size_bytes);
+        app.say(&format!(
+            "{} Backed up {} first: {id}, {size}",
+            app.message_style.good_mark(),
+            database.name
+        ));
+    } else {
+        app.print(&report, || report_text(app, engine, &report, context.catalog.is_some()))?;
+    }
+    report.error().map_or(Ok(Some(id)), Err)
 }
 
 /// Asks for those objects only that the options in effect select.
@@ -283,6 +315,7 @@ pub(crate) fn request(
         trigger,
         tags: Vec::new(),
         keep_for: None,
+        origin: Origin::default(),
         encryption: database.encryption(effective)?,
         wait: Duration::ZERO,
     })

@@ -10,7 +10,7 @@ use cadangkan_core::{
 };
 use cadangkan_engine::{DumpRequest, LoadMode};
 use cadangkan_engine_sqlite::sample;
-use cadangkan_ops::backup::{BackupReport, BackupRequest, backup};
+use cadangkan_ops::backup::{BackupReport, BackupRequest, Origin, backup};
 use cadangkan_ops::naming::{ArchiveName, FileNameTemplate};
 use cadangkan_ops::restore::{RestoreRequest, Target, plan, restore};
 use cadangkan_ops::source::{Source, Wanted};
@@ -154,6 +154,7 @@ impl Stage<'_> {
             trigger: Trigger::Manual,
             tags: vec!["demo".to_owned()],
             keep_for: None,
+            origin: Origin::default(),
             encryption: None,
             wait: Duration::ZERO,
         };

@@ -12,6 +12,7 @@ pub(crate) mod demo;
 pub(crate) mod edit;
 pub(crate) mod fields;
 pub(crate) mod first_run;
+pub(crate) mod guard;
 pub(crate) mod info;
 pub(crate) mod init;
 pub(crate) mod key;
@@ -50,6 +51,7 @@ pub(crate) fn dispatch(app: &App, command: &Command) -> Result<()> {
         Command::Profile(args) => profile::run(app, args),
         Command::Remove(args) => remove::run(app, args),
         Command::Backup(args) => backup::run(app, args),
+        Command::Guard(args) => guard::run(app, args),
         Command::Backups(args) => backups::run(app, args),
         Command::Verify(args) => verify::run(app, args),
         Command::Restore(args) => restore::run(app, args),

@@ -26,7 +26,7 @@ use text::plan_text;
 pub(crate) use text::report_text;
 
 /// Arguments of `restore`.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 #[command(
     after_help = "Examples:\n  cadangkan restore shop --dry-run                         # what would happen\n  cadangkan restore shop                                   # the newest, over the present one; asks\n  cadangkan restore shop --from 2026-01-15-143022 --to /tmp/shop.db\n  cadangkan restore shop --tables orders,customers --to /tmp/some.db\n  cadangkan restore prod --tables 'public.*' --no-owner --to scratch\n  cadangkan restore server --database app                  # one of a whole server\n  cadangkan restore server                                 # all databases of a combined backup\n  cadangkan restore --file shop.sqlite.zst --to shop.db    # needs nothing but the file"
 )]
@@ -84,6 +84,9 @@ pub(crate) struct RestoreArgs {
     how: How,
     #[command(flatten)]
     keys: KeyFlags,
+    /// Whether somebody has agreed to it already.
+    #[arg(skip)]
+    agreed: bool,
 }
 
 /// Which backup.
@@ -102,6 +105,12 @@ fn parse_from(text: &str) -> Result<From, String> {
 }
 
 impl RestoreArgs {
+    /// Asks for a database to be as it was in a backup of it.
+    pub(crate) fn back(database: &Name, id: BackupId, ticket: TicketArgs, agreed: bool) -> Self {
+        let (database, from) = (Some(database.clone()), Some(From::Id(id)));
+        RestoreArgs { database, from, ticket, agreed, ..RestoreArgs::default() }
+    }
+
     /// The id of the backup, where one was given.
     fn backup_id(&self) -> Option<BackupId> {
         if let Some(From::Id(id)) = self.from { Some(id) } else { None }
@@ -150,7 +159,7 @@ impl Mode {
 }
 
 /// How things come back; only servers have them.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 #[command(next_help_heading = "Servers")]
 struct How {
     /// Leave owners out: everything belongs to the user who restores
@@ -269,7 +278,7 @@ pub(crate) fn run(app: &App, args: &RestoreArgs) -> Result<()> {
         });
     }
     let destructive = plan.load.destructive;
-    if destructive {
+    if destructive && !args.agreed {
         let about = plan_text(app, &session, &plan);
         let production = open.entry.filter(|entry| entry.options.production);
         match production {

@@ -19,4 +19,4 @@ pub(crate) mod time;
 pub(crate) use escape::escape;
 pub(crate) use json::{CANNOT_PRINT, write_json};
 pub(crate) use style::{Paint, Style};
-pub(crate) use words::words;
+pub(crate) use words::{labels, words};

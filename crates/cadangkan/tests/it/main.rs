@@ -5,6 +5,7 @@ mod config;
 mod encryption;
 mod environment;
 mod first_run;
+mod guard;
 mod help;
 mod hooks;
 mod json;

@@ -1,7 +1,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use cadangkan_archive::Manifest;
+use cadangkan_archive::{GitState, Manifest};
 use cadangkan_core::{Result, format_bytes, format_duration};
 use cadangkan_ops::source::Wanted;
 use cadangkan_ops::stored::{StoredBackup, locate};
@@ -10,10 +10,10 @@ use jiff::tz::TimeZone;
 use super::Which;
 use crate::app::{App, CatalogNeed};
 use crate::commands::backup::text::opens_with;
-use crate::ui::escape;
 use crate::ui::selection::describe;
 use crate::ui::table::{Align, Table};
 use crate::ui::time::format_time;
+use crate::ui::{escape, labels};
 
 /// Arguments of `backups info`.
 #[derive(Debug, clap::Args)]
@@ -66,6 +66,8 @@ fn text(app: &App, copies: &[StoredBackup], zone: &TimeZone) -> String {
         ("Preserved", if manifest.preserved { "yes" } else { "no" }.to_owned()),
         ("Ticket", manifest.ticket.clone().unwrap_or_default()),
         ("Tags", manifest.tags.join(", ")),
+        ("Labels", labels(&manifest.labels)),
+        ("Git", manifest.git.as_ref().map(git).unwrap_or_default()),
     ];
     lines.extend(
         copies.iter().map(|copy| ("Location", format!("{} (storage {})", copy.location, copy.storage))),
@@ -76,6 +78,12 @@ fn text(app: &App, copies: &[StoredBackup], zone: &TimeZone) -> String {
         let _ = writeln!(text, "{label:<12} {}", escape(value));
     }
     text + "\n" + &databases(app, manifest) + &objects(app, manifest)
+}
+
+/// The commit and the branch from which it was asked for.
+fn git(state: &GitState) -> String {
+    let branch = state.branch.as_ref().map(|branch| format!(" on {branch}"));
+    format!("{}{}", state.commit, branch.unwrap_or_default())
 }
 
 /// The files that lie beside the archive and belong to the backup.
