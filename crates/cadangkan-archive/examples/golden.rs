@@ -261,6 +261,7 @@ fn manifest(payload: &Payload, codec: Codec, file: &str, summary: &ArchiveSummar
         git: None,
         preserved: true,
         keep_until: None,
+        suspect: Vec::new(),
         warnings: vec!["made for tests".into()],
         other: Map::new(),
     })

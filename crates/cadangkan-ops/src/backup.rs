@@ -27,6 +27,7 @@ use crate::pace;
 use crate::pipeline::{self, Limits, Meter};
 use crate::read_back::Expected;
 use crate::run::{Outcome, RunDescription, reap_database, record};
+use crate::shrink::{self, ShrinkGuard};
 use crate::side::{self, BesideArchive};
 use crate::tee;
 use crate::{Context, Database, Place};
@@ -50,6 +51,8 @@ pub struct BackupRequest {
     pub origin: Origin,
     /// How it is encrypted, where it is.
     pub encryption: Option<Encryption>,
+    /// What makes it look wrong beside the last good one; none: nothing.
+    pub shrink_guard: Option<ShrinkGuard>,
     /// How long to wait for another run of the same database.
     pub wait: Duration,
 }
@@ -366,6 +369,7 @@ fn make(
             ticket,
         };
         let mut manifest = manifest(&facts, seen, &summary, objects)?;
+        manifest.suspect = shrink::look(context, database, places, request, &manifest)?;
         if let Some(sealing) = sealing {
             sealing.finish(&mut manifest, summary.plain_bytes)?;
         }

@@ -40,6 +40,7 @@ pub(crate) fn record(
         selection: selection(manifest),
         preserved: manifest.preserved,
         keep_until: manifest.keep_until,
+        suspect: manifest.suspect.clone(),
         tags: tags(manifest),
         ticket: manifest.ticket.clone(),
         verified_at: None,

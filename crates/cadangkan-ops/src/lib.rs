@@ -34,6 +34,7 @@ pub mod restore;
 pub mod retention;
 mod run;
 pub mod server;
+pub mod shrink;
 mod side;
 pub mod source;
 pub mod stored;

@@ -99,6 +99,7 @@ pub(crate) fn manifest(
         git: request.origin.git.clone(),
         preserved: false,
         keep_until: keep_until(facts),
+        suspect: Vec::new(),
         warnings,
         other: Map::new(),
     })

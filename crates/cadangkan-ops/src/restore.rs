@@ -100,6 +100,9 @@ pub struct BackupSummary {
     /// What it holds, where that is not the whole database.
     #[serde(skip_serializing_if = "Selection::is_everything")]
     pub selection: Selection,
+    /// Why it looks wrong beside the one before it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub suspect: Vec<String>,
 }
 
 /// A restore that was done.
@@ -171,6 +174,7 @@ pub fn plan(
             size_bytes: manifest.archive.size_bytes,
             tables_count: manifest.tables_count,
             selection: manifest.selection.clone(),
+            suspect: manifest.suspect.clone(),
         }),
         archive: source.location(),
         archive_bytes: manifest.map_or(source.size(), |manifest| manifest.archive.size_bytes),

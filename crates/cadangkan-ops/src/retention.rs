@@ -92,13 +92,14 @@ pub struct RemovedCopy {
 pub fn plan(context: &Context<'_>, database: Database<'_>, rules: &[Rule<'_>]) -> Result<RetentionPlan> {
     let Some(catalog) = context.catalog else { return Ok(RetentionPlan::default()) };
     let failed = databases_whose_last_run_failed(catalog, database.name)?;
+    let suspects = suspects(catalog, database)?;
     let mut series = Vec::new();
     for rule in rules {
-        let present = series_of(catalog, database, rule.place.name)?;
+        let present = series_of(catalog, database, Some(rule.place.name))?;
         series.extend(present.iter().map(|(kind, records)| {
             let locked = rule.place.storage.locked_for();
             let candidates: Vec<_> = records.iter().map(|record| candidate(record, locked)).collect();
-            let halted = halted(kind, &failed);
+            let halted = halted(kind, &failed).or_else(|| looks_wrong(database.name, suspects.get(kind)?));
             SeriesPlan {
                 storage: rule.place.name.clone(),
                 original: kind.original.clone(),
@@ -123,7 +124,7 @@ pub fn candidates(
     database: Database<'_>,
     place: Place<'_>,
 ) -> Result<Vec<Vec<Candidate>>> {
-    let (series, locked) = (series_of(catalog, database, place.name)?, place.storage.locked_for());
+    let (series, locked) = (series_of(catalog, database, Some(place.name))?, place.storage.locked_for());
     Ok(series
         .into_values()
         .map(|records| records.iter().map(|record| candidate(record, locked)).collect())
@@ -232,7 +233,7 @@ fn must_stay(manifest: &Manifest, record: &BackupRecord, now: Timestamp) -> Opti
 
 /// What makes a series: the same database, with the same contents.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Kind {
+pub(crate) struct Kind {
     original: Option<String>,
     combined: bool,
     selected: bool,
@@ -241,7 +242,7 @@ struct Kind {
 
 impl Kind {
     /// The configured name tells the database, but where it stands for a server with many.
-    fn of(record: &BackupRecord, is_server: bool) -> Self {
+    pub(crate) fn of(record: &BackupRecord, is_server: bool) -> Self {
         let tagged = |tag: &str| record.tags.iter().any(|known| known == tag);
         Kind {
             original: record.original.clone().filter(|_| is_server),
@@ -264,12 +265,12 @@ impl Kind {
 fn series_of(
     catalog: &Catalog,
     database: Database<'_>,
-    storage: &Name,
+    storage: Option<&Name>,
 ) -> Result<BTreeMap<Kind, Vec<BackupRecord>>> {
     let is_server = database.engine.server().is_some();
     let filter = BackupFilter {
         database: Some(database.name.clone()),
-        storage: Some(storage.clone()),
+        storage: storage.cloned(),
         ..BackupFilter::default()
     };
     let mut series: BTreeMap<Kind, Vec<BackupRecord>> = BTreeMap::new();
@@ -287,7 +288,8 @@ fn candidate(record: &BackupRecord, locked: Option<Duration>) -> Candidate {
     let BackupRecord { id, created_at, size_bytes, preserved, verified_at, keep_until, .. } = *record;
     // The lock counts from when the object was made, which was after the backup began.
     let locked_until = locked.map(|time| record.completed_at.checked_add(time).unwrap_or(Timestamp::MAX));
-    let doubt = (record.status == BackupStatus::Damaged).then_some("damaged");
+    let damaged = (record.status == BackupStatus::Damaged).then_some("damaged");
+    let doubt = damaged.or((!record.suspect.is_empty()).then_some("suspect"));
     Candidate { id, created_at, size_bytes, doubt, preserved, verified_at, locked_until, keep_until }
 }
 
@@ -295,6 +297,31 @@ fn candidate(record: &BackupRecord, locked: Option<Duration>) -> Candidate {
 fn halted(kind: &Kind, failed: &BTreeSet<Option<String>>) -> Option<String> {
     let concerns = failed.contains(&None) || (kind.original.is_some() && failed.contains(&kind.original));
     concerns.then(|| "the last backup failed: nothing is deleted until one is good again".to_owned())
+}
+
+fn looks_wrong(database: &Name, suspects: &[BackupId]) -> Option<String> {
+    let newest = suspects.first()?;
+    Some(format!(
+        "backup {newest} looks wrong: nothing is deleted until one is right again, or `cadangkan backups accept {database}` says that it is"
+    ))
+}
+
+/// The backups that look wrong and are the newest of their series, in any storage; so they stop its retention.
+pub fn halting(context: &Context<'_>, database: Database<'_>) -> Result<Vec<BackupId>> {
+    let Some(catalog) = context.catalog else { return Ok(Vec::new()) };
+    Ok(suspects(catalog, database)?.into_values().flatten().collect())
+}
+
+fn suspects(catalog: &Catalog, database: Database<'_>) -> Result<BTreeMap<Kind, Vec<BackupId>>> {
+    let newest_suspects = |records: Vec<BackupRecord>| {
+        // The oldest come first.
+        let suspects = records.iter().rev().take_while(|record| !record.suspect.is_empty());
+        let mut ids: Vec<_> = suspects.map(|record| record.id).collect();
+        ids.dedup();
+        ids
+    };
+    let series = series_of(catalog, database, None)?.into_iter();
+    Ok(series.map(|(kind, records)| (kind, newest_suspects(records))).collect())
 }
 
 /// The databases whose last backup failed, where the configured name stands for many; `None` stands for all of them.

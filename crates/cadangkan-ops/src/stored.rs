@@ -72,20 +72,64 @@ pub fn preserve(
     let _lock = context.lock(database, Duration::ZERO)?;
     for copy in locate(context, database, Wanted::Id(id), places)? {
         let place = place_of(places, &copy)?;
-        let key = Key::new(copy.archive_key)?;
-        let manifest = Manifest { preserved, ..copy.manifest };
-        let mut writer = place.storage.begin_write(
-            &key.with_suffix(MANIFEST_SUFFIX)?,
-            WriteOptions { overwrite: true, ..WriteOptions::default() },
-        )?;
-        writer.write(&manifest.to_bytes()?)?;
-        writer.close().context("storage", place.name)?;
+        rewrite(place, copy.archive_key, &Manifest { preserved, ..copy.manifest })?;
         if let Some(catalog) = context.catalog {
             catalog.set_preserved(database, id, preserved)?;
         }
     }
     let action = if preserved { "preserve backup" } else { "stop preserving backup" };
     audit(context, action, &format!("{database} {id}"), places)
+}
+
+/// Says that a backup which looked wrong is right: the mark goes, so that retention counts it and goes on.
+///
+/// Returns the storages whose copies the catalog knows and whose manifests could not be reached: they keep the mark. Fails with `Usage` when
+/// it does not look wrong.
+pub fn accept(
+    context: &Context<'_>,
+    database: &Name,
+    id: BackupId,
+    places: &[Place<'_>],
+) -> Result<Vec<Name>> {
+    let _lock = context.lock(database, Duration::ZERO)?;
+    let copies = locate(context, database, Wanted::Id(id), places)?;
+    let records = context.catalog.map(|catalog| catalog.backup_copies(database, id)).transpose()?;
+    let records = records.unwrap_or_default();
+    let is_suspect = copies.iter().any(|copy| !copy.manifest.suspect.is_empty())
+        || records.iter().any(|record| !record.suspect.is_empty());
+    if !is_suspect {
+        return Err(Error::new(ErrorKind::Usage, format!("backup {id} does not look wrong"))
+            .hint(format!("`cadangkan backups list {database} --status suspect` shows those that do")));
+    }
+    let mut reasons: Vec<String> = Vec::new();
+    let mut reached = Vec::new();
+    for copy in copies {
+        let place = place_of(places, &copy)?;
+        reached.push(place.name);
+        if reasons.is_empty() {
+            reasons.clone_from(&copy.manifest.suspect);
+        }
+        rewrite(place, copy.archive_key, &Manifest { suspect: Vec::new(), ..copy.manifest })?;
+    }
+    let left = records.iter().map(|record| &record.storage).filter(|name| !reached.contains(name)).cloned();
+    let left: Vec<_> = left.collect();
+    if let Some(catalog) = context.catalog {
+        catalog.set_accepted(database, id)?;
+        let detail = json!({ "storages": reached, "reasons": reasons });
+        let subject = format!("{database} {id}");
+        let now = context.control.clock.now();
+        catalog.audit(now, context.initiator, "accept backup", &subject, context.ticket, Some(&detail))?;
+    }
+    Ok(left)
+}
+
+/// Writes a changed manifest in the place of the one that is there.
+fn rewrite(place: Place<'_>, archive: String, manifest: &Manifest) -> Result<()> {
+    let key = Key::new(archive)?.with_suffix(MANIFEST_SUFFIX)?;
+    let options = WriteOptions { overwrite: true, ..WriteOptions::default() };
+    let mut writer = place.storage.begin_write(&key, options)?;
+    writer.write(&manifest.to_bytes()?)?;
+    writer.close().context("storage", place.name).map(drop)
 }
 
 /// A copy that was shredded.

@@ -106,6 +106,9 @@ pub struct Manifest {
     /// Until when it stays by the wish of who made it; retention does not count it then or later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_until: Option<Timestamp>,
+    /// Why it looks wrong beside the last good backup, a sentence each; names nothing where names are hidden.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suspect: Vec<String>,
     /// What a person should know about it.
     #[serde(default)]
     pub warnings: Vec<String>,

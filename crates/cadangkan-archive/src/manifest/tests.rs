@@ -58,6 +58,7 @@ fn sample() -> Manifest {
         git: None,
         preserved: false,
         keep_until: None,
+        suspect: Vec::new(),
         warnings: Vec::new(),
         other: Map::new(),
     }

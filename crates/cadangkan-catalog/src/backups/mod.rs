@@ -76,6 +76,9 @@ pub struct BackupRecord {
     /// Until when it stays by the wish of who made it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keep_until: Option<Timestamp>,
+    /// Why it looks wrong beside the last good one, a sentence each; empty where it does not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub suspect: Vec<String>,
     /// Tags, in the order in which they were given.
     pub tags: Vec<String>,
     /// A ticket that asked for it.
@@ -121,6 +124,8 @@ pub struct BackupFilter {
     pub until: Option<Timestamp>,
     /// Only copies of which this is known.
     pub status: Option<BackupStatus>,
+    /// Only those that look wrong, or only those that do not.
+    pub suspect: Option<bool>,
     /// Only those made for this reason.
     pub trigger: Option<String>,
     /// Only those with this tag, to the letter.
@@ -147,6 +152,7 @@ impl Default for BackupFilter {
             since: None,
             until: None,
             status: None,
+            suspect: None,
             trigger: None,
             tag: None,
             ticket: None,

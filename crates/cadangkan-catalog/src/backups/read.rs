@@ -9,7 +9,7 @@ use crate::{Catalog, convert};
 const COLUMNS: &str =
     "SELECT database, backup_id, storage, archive_key, engine, kind, cause, status, created_at,
     completed_at, size_bytes, raw_bytes, tables, codec, preserved, tags, ticket, verified_at, verified_level,
-    checksum, run_id, original, databases, selection, keep_until FROM backups";
+    checksum, run_id, original, databases, selection, keep_until, suspect FROM backups";
 
 impl Catalog {
     /// All copies of a backup, by the names of their storages.
@@ -123,6 +123,9 @@ fn conditions(filter: &BackupFilter) -> Conditions {
         ));
     }
     conditions.equal("status", filter.status.map(|status| status.as_str().to_owned()));
+    if let Some(suspect) = filter.suspect {
+        conditions.push(format!("suspect {} '[]'", if suspect { "<>" } else { "=" }));
+    }
     conditions.equal("cause", filter.trigger.clone());
     conditions.equal("ticket", filter.ticket.clone());
     conditions.equal("storage", filter.storage.as_ref().map(|name| name.as_str().to_owned()));
@@ -178,5 +181,6 @@ fn read_record(columns: &mut Columns<'_>) -> Column<BackupRecord> {
         databases: columns.json()?,
         selection: Some(columns.plain::<String>()?).filter(|selection| !selection.is_empty()),
         keep_until: columns.optional_time()?,
+        suspect: columns.json()?,
     })
 }

@@ -8,9 +8,9 @@ use crate::{Catalog, convert};
 const UPSERT: &str = "
     INSERT INTO backups (database, backup_id, storage, archive_key, engine, kind, cause, status, created_at,
         completed_at, size_bytes, raw_bytes, tables, codec, preserved, tags, ticket, verified_at, verified_level,
-        checksum, run_id, original, databases, selection, keep_until)
+        checksum, run_id, original, databases, selection, keep_until, suspect)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
-        $24, $25)
+        $24, $25, $26)
     ON CONFLICT (database, backup_id, storage) DO UPDATE SET
         archive_key = excluded.archive_key, engine = excluded.engine, kind = excluded.kind,
         cause = excluded.cause, status = excluded.status, created_at = excluded.created_at,
@@ -19,7 +19,8 @@ const UPSERT: &str = "
         ticket = excluded.ticket, verified_at = excluded.verified_at, verified_level = excluded.verified_level,
         checksum = excluded.checksum, run_id = excluded.run_id,
         original = excluded.original, databases = excluded.databases,
-        selection = excluded.selection, keep_until = excluded.keep_until";
+        selection = excluded.selection, keep_until = excluded.keep_until,
+        suspect = excluded.suspect";
 
 impl Catalog {
     /// Records a copy of a backup; what was known of it before is replaced.
@@ -40,6 +41,14 @@ impl Catalog {
         let sql = "UPDATE backups SET preserved = $1 WHERE database = $2 AND backup_id = $3";
         let parameters = params![preserved, database.as_str(), id.to_string()];
         let changed = self.execute("cannot mark a backup as preserved", sql, parameters)?;
+        if changed > 0 { Ok(()) } else { Err(no_such_backup(database, id)) }
+    }
+
+    /// Takes away the mark of a backup that looked wrong, from every copy. Fails with `NotFound`.
+    pub fn set_accepted(&self, database: &Name, id: BackupId) -> Result<()> {
+        let sql = "UPDATE backups SET suspect = '[]' WHERE database = $1 AND backup_id = $2";
+        let parameters = params![database.as_str(), id.to_string()];
+        let changed = self.execute("cannot accept a backup", sql, parameters)?;
         if changed > 0 { Ok(()) } else { Err(no_such_backup(database, id)) }
     }
 
@@ -125,6 +134,7 @@ fn upsert(transaction: &Transaction<'_>, record: &BackupRecord, numbers: &Number
         json!(record.databases).to_string(),
         record.selection.as_deref().unwrap_or_default(),
         record.keep_until.map(convert::micros),
+        json!(record.suspect).to_string(),
     ])?;
     replace_tags(transaction, record)
 }

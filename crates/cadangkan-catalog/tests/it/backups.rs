@@ -37,6 +37,7 @@ fn a_record_is_kept_whole_and_replaced_whole() {
         selection: Some("[{}]".to_owned()),
         preserved: true,
         keep_until: Some(at(99)),
+        suspect: vec!["table t is gone".into()],
         tags: vec!["b".into(), "a".into(), "b".into()],
         ticket: Some("OPS-1".into()),
         verified_at: Some(at(7)),

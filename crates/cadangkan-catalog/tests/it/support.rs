@@ -52,6 +52,7 @@ pub(crate) fn backup(database: &str, second: i64) -> BackupRecord {
         selection: None,
         preserved: false,
         keep_until: None,
+        suspect: Vec::new(),
         tags: Vec::new(),
         ticket: None,
         verified_at: None,

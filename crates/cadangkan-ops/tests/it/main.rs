@@ -26,6 +26,7 @@ mod restore;
 mod retention;
 mod servers;
 mod several;
+mod shrink;
 mod side_files;
 mod support;
 mod sync;

@@ -12,6 +12,7 @@ use cadangkan_engine_sqlite::SQLITE;
 use cadangkan_ops::backup::{BackupReport, BackupRequest, Origin, backup};
 use cadangkan_ops::naming::{ArchiveName, FileNameTemplate};
 use cadangkan_ops::restore::{RestoreReport, RestoreRequest, Target, plan, restore};
+use cadangkan_ops::shrink::ShrinkGuard;
 use cadangkan_ops::source::{Source, Wanted};
 use cadangkan_ops::verify::{VerifyLevel, VerifyReport, verify};
 use cadangkan_ops::{Context, Database, Place};
@@ -208,6 +209,7 @@ pub(crate) fn request() -> BackupRequest {
         tags: Vec::new(),
         keep_for: None,
         origin: Origin::default(),
+        shrink_guard: Some(ShrinkGuard::default()),
         encryption: None,
         wait: Duration::ZERO,
     }

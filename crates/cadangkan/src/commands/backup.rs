@@ -316,6 +316,7 @@ pub(crate) fn request(
         tags: Vec::new(),
         keep_for: None,
         origin: Origin::default(),
+        shrink_guard: effective.shrink_guard.value.0,
         encryption: database.encryption(effective)?,
         wait: Duration::ZERO,
     })

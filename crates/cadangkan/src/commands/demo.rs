@@ -155,6 +155,7 @@ impl Stage<'_> {
             tags: vec!["demo".to_owned()],
             keep_for: None,
             origin: Origin::default(),
+            shrink_guard: None,
             encryption: None,
             wait: Duration::ZERO,
         };

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use cadangkan_catalog::{BackupFilter, Run, RunFilter};
+use cadangkan_catalog::{BackupFilter, BackupRecord, Run, RunFilter};
 use cadangkan_core::{Clock, Name, Result, format_bytes};
 use serde_json::json;
 
@@ -48,14 +48,7 @@ pub(crate) fn run(app: &App, args: &InfoArgs) -> Result<()> {
         let mut text = String::new();
         let location = entry.location().map(|location| location.to_string()).unwrap_or_default();
         let storage = storages(&upload_after, &effective.storage.value);
-        let last = newest.as_ref().map_or("never".to_owned(), |backup| {
-            format!(
-                "{} ({}, {})",
-                backup.id,
-                format_age(backup.created_at, app.clock.now()),
-                format_bytes(backup.size_bytes)
-            )
-        });
+        let last = newest.as_ref().map_or("never".to_owned(), |backup| in_words(app, backup));
         let lines = [
             ("Database", entry.name.to_string()),
             ("Engine", entry.engine.display_name.to_owned()),
@@ -94,6 +87,7 @@ pub(crate) fn run(app: &App, args: &InfoArgs) -> Result<()> {
                 ),
             ),
             ("Retention", format!("{} ({})", retention(&effective), effective.retention.origin)),
+            ("Shrink guard", format!("{} ({})", effective.shrink_guard.value, effective.shrink_guard.origin)),
             (
                 "Check",
                 format!("{} ({})", if effective.check.value { "yes" } else { "no" }, effective.check.origin),
@@ -122,6 +116,11 @@ pub(crate) fn run(app: &App, args: &InfoArgs) -> Result<()> {
         }
         text + &runs_text(app, &runs)
     })
+}
+
+fn in_words(app: &App, backup: &BackupRecord) -> String {
+    let age = format_age(backup.created_at, app.clock.now());
+    format!("{} ({age}, {})", backup.id, format_bytes(backup.size_bytes))
 }
 
 /// Which backups stay, in words.

@@ -79,6 +79,8 @@ fn defaults(defaults: &Defaults) -> Map<String, Value> {
     put(&mut map, "check", &defaults.check);
     put(&mut map, "fingerprints", &defaults.fingerprints);
     put(&mut map, "require_ticket", &defaults.require_ticket);
+    put(&mut map, "retention", &defaults.retention);
+    put(&mut map, "shrink_guard", &defaults.shrink_guard);
     put(&mut map, "upload_after", &defaults.upload_after);
     put(&mut map, HOOKS, &defaults.hooks);
     if let Some(encryption) = &defaults.encryption.value {

@@ -16,6 +16,7 @@ mod place;
 mod retention;
 mod sample;
 mod setting;
+mod shrink_guard;
 mod size;
 mod variables;
 
@@ -30,6 +31,7 @@ pub(crate) use place::{Sources, locate, resolve_path};
 pub(crate) use retention::RetentionSettings;
 pub(crate) use sample::sample;
 pub(crate) use setting::{Setting, ValueOrigin};
+pub(crate) use shrink_guard::ShrinkGuardSettings;
 pub(crate) use size::parse_bytes;
 
 pub(crate) use check::{check_database, check_storage};

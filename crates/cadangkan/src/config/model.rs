@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::place::Place;
 use super::retention::RetentionSettings;
 use super::setting::{Setting, ValueOrigin};
+use super::shrink_guard::ShrinkGuardSettings;
 use crate::encryption::EncryptionSettings;
 use crate::hooks::HookSettings;
 
@@ -73,6 +74,8 @@ pub(crate) struct Defaults {
     pub(crate) encryption: Setting<Option<EncryptionSettings>>,
     /// Which backups stay; none: all.
     pub(crate) retention: Setting<Option<RetentionSettings>>,
+    /// What makes a backup look wrong beside the last good one.
+    pub(crate) shrink_guard: Setting<ShrinkGuardSettings>,
     /// How old a backup has to be before it goes to a storage, for those that do not get it at once.
     pub(crate) upload_after: Setting<BTreeMap<Name, String>>,
     /// What is done before and after backups.
@@ -119,6 +122,9 @@ pub(crate) struct DatabaseOptions {
     /// Which of its backups stay.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) retention: Option<RetentionSettings>,
+    /// What makes one of its backups look wrong beside the last good one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) shrink_guard: Option<ShrinkGuardSettings>,
     /// Whether its name must be typed before it is overwritten.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) production: bool,
@@ -292,6 +298,7 @@ impl Default for Defaults {
             require_ticket: Setting::default_value(false),
             encryption: Setting::default_value(None),
             retention: Setting::default_value(None),
+            shrink_guard: Setting::default_value(ShrinkGuardSettings::default()),
             upload_after: Setting::default_value(BTreeMap::new()),
             hooks: Setting::default_value(HookSettings::default()),
         }

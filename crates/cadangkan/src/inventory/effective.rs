@@ -7,7 +7,9 @@ use cadangkan_core::{Name, Result};
 use serde::Serialize;
 
 use super::{DatabaseEntry, Inventory};
-use crate::config::{BackupOptions, HOME_STORAGE_NAME, HOOKS, RetentionSettings, Setting, ValueOrigin};
+use crate::config::{
+    BackupOptions, HOME_STORAGE_NAME, HOOKS, RetentionSettings, Setting, ShrinkGuardSettings, ValueOrigin,
+};
 use crate::encryption::EncryptionSettings;
 use crate::hooks::HookSettings;
 
@@ -51,6 +53,8 @@ pub(crate) struct EffectiveOptions {
     pub(crate) encryption: Setting<Option<EncryptionSettings>>,
     /// Which backups stay; none: all.
     pub(crate) retention: Setting<Option<RetentionSettings>>,
+    /// What makes a backup look wrong beside the last good one.
+    pub(crate) shrink_guard: Setting<ShrinkGuardSettings>,
     /// Whether whatever is done to it needs a ticket.
     pub(crate) require_ticket: Setting<bool>,
     /// What backups hold.
@@ -109,6 +113,10 @@ impl Inventory {
                 .retention
                 .clone()
                 .or_nearer(self.retention(database).map(Some), origin("retention")),
+            shrink_guard: defaults
+                .shrink_guard
+                .clone()
+                .or_nearer(options.shrink_guard, origin("shrink_guard")),
             require_ticket: defaults
                 .require_ticket
                 .clone()

@@ -27,6 +27,7 @@ mod pty;
 mod retention;
 mod scan;
 mod secrets;
+mod shrink;
 mod signals;
 mod storages;
 mod story;

@@ -363,3 +363,25 @@ impl Drop for Mounted {
         let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
     }
 }
+
+#[test]
+fn rows_that_are_gone_make_a_backup_suspect() {
+    let Some(world) = World::new() else { return };
+    world.home.good(&["backup", "shop"]);
+    world.server.psql("shop", "DELETE FROM orders WHERE id > 3000; DROP TABLE \"od;d \"\"name\"");
+    let made = world.home.json(&["backup", "shop"]);
+    let told: Vec<_> =
+        made["suspect"].as_array().unwrap().iter().map(|reason| reason.as_str().unwrap()).collect();
+    assert_eq!(
+        told,
+        [
+            "table public.od;d \"name is gone",
+            "table public.orders has 3000 rows, not 10000 as before",
+            "all tables together have 8000 rows, not 18000 as before",
+            told[3]
+        ]
+    );
+    assert!(told[3].starts_with("it is "), "{told:?}");
+    world.home.good(&["backups", "accept", "shop"]);
+    assert!(world.home.json(&["backup", "shop"])["suspect"].is_null());
+}

@@ -344,6 +344,7 @@ fn of_a_database(world: &mut World, name: &str) {
     world.good(&["backups", "upload", name, &id]);
     world.good(&["backups", "sync", name]);
     world.good(&["backups", "preserve", name, &id]);
+    world.bad(&["backups", "accept", name]);
     if name == "bykey" {
         world.good(&["restore", name, "--to", "copy.db", "--yes"]);
     } else {

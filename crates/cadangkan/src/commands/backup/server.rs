@@ -1,6 +1,7 @@
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
+use cadangkan_archive::Manifest;
 use cadangkan_core::{ErrorKind, Name, Result, Selection, format_bytes, format_duration};
 use cadangkan_engine::{Engine, Server};
 use cadangkan_ops::Context;
@@ -149,6 +150,10 @@ fn report_text(app: &App, report: &ServerReport<BackupReport>, summary: &Summary
         lines.push(format!("Storages: {}", storages.join(", ")));
         lines.extend(words(&summary.position).map(|text| format!("Position: {}", escape(&text))));
         lines.extend(manifest.ticket.iter().map(|ticket| format!("Ticket: {}", escape(ticket))));
+    }
+    for Manifest { database, suspect, .. } in report.done.iter().map(|made| &made.manifest) {
+        let of = |reason: &String| format!("Suspect: {}: {}", escape(database), escape(reason));
+        lines.extend(suspect.iter().map(of));
     }
     let (size, raw) = (format_bytes(summary.size_bytes), format_bytes(summary.raw_bytes));
     lines.push(format!(

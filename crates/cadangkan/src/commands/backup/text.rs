@@ -77,9 +77,10 @@ fn written(copy: &Copy) -> String {
 pub(super) fn report_text(app: &App, engine: &str, report: &BackupReport, configured: bool) -> String {
     let manifest = &report.manifest;
     let archive = &manifest.archive;
-    let headline = match report.failed_copies.is_empty() {
-        true => format!("{} Backup complete", app.style.good_mark()),
-        false => format!("{} Backup complete, but not in every storage", app.style.warning_mark()),
+    let headline = match (report.failed_copies.is_empty(), manifest.suspect.is_empty()) {
+        (true, true) => format!("{} Backup complete", app.style.good_mark()),
+        (true, false) => format!("{} Backup complete, but it looks wrong", app.style.warning_mark()),
+        (false, _) => format!("{} Backup complete, but not in every storage", app.style.warning_mark()),
     };
     let mut lines = vec![
         headline,
@@ -107,6 +108,7 @@ pub(super) fn report_text(app: &App, engine: &str, report: &BackupReport, config
         describe(&manifest.selection)
             .map(|selection| format!("Selection:  {}: this is not the whole database", escape(&selection))),
     );
+    lines.extend(manifest.suspect.iter().map(|reason| format!("Suspect:    {}", escape(reason))));
     lines.extend(words(&manifest.position).map(|position| format!("Position:   {}", escape(&position))));
     lines.extend(manifest.ticket.iter().map(|ticket| format!("Ticket:     {}", escape(ticket))));
     lines.extend(manifest.check.iter().map(|check| format!("Checked:    {check} found no fault")));
@@ -132,6 +134,10 @@ pub(super) fn report_text(app: &App, engine: &str, report: &BackupReport, config
             format!("  cadangkan restore {database} --from {id} --dry-run"),
             format!("  cadangkan verify {database} {id}"),
         ]);
+        let accept = format!(
+            "  cadangkan backups accept {database} {id}    if it is right; no old backup goes before"
+        );
+        lines.extend((!manifest.suspect.is_empty()).then_some(accept));
     }
     lines.join("\n") + "\n"
 }

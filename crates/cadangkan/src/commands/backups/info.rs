@@ -72,6 +72,7 @@ fn text(app: &App, copies: &[StoredBackup], zone: &TimeZone) -> String {
     lines.extend(
         copies.iter().map(|copy| ("Location", format!("{} (storage {})", copy.location, copy.storage))),
     );
+    lines.extend(manifest.suspect.iter().map(|reason| ("Suspect", reason.clone())));
     lines.extend(manifest.warnings.iter().map(|warning| ("Warning", warning.clone())));
     let mut text = String::new();
     for (label, value) in lines.iter().filter(|(_, value)| !value.is_empty()) {

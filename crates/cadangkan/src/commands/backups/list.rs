@@ -61,6 +61,8 @@ enum Status {
     Good,
     Damaged,
     Missing,
+    /// It looks wrong beside the last good one
+    Suspect,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -87,11 +89,13 @@ pub(super) fn run(app: &App, args: &ListArgs) -> Result<()> {
         original: args.one_of.clone(),
         since: moment(&args.since)?,
         until: moment(&args.until)?,
-        status: args.status.map(|status| match status {
-            Status::Good => BackupStatus::Good,
-            Status::Damaged => BackupStatus::Damaged,
-            Status::Missing => BackupStatus::Missing,
+        status: args.status.and_then(|status| match status {
+            Status::Good => Some(BackupStatus::Good),
+            Status::Damaged => Some(BackupStatus::Damaged),
+            Status::Missing => Some(BackupStatus::Missing),
+            Status::Suspect => None,
         }),
+        suspect: matches!(args.status, Some(Status::Suspect)).then_some(true),
         trigger: args.trigger.clone(),
         tag: args.tag.clone(),
         ticket: args.ticket.clone(),
@@ -187,7 +191,10 @@ impl Optional {
 }
 
 fn row(app: &App, optional: Optional, backup: &BackupRecord, date: &str) -> Vec<Cell> {
+    let is_suspect = !backup.suspect.is_empty() && backup.status == BackupStatus::Good;
     let (mark, paint) = match backup.status {
+        BackupStatus::Good if is_suspect && app.style.has_unicode() => ("⚠ suspect", Paint::Yellow),
+        BackupStatus::Good if is_suspect => ("suspect", Paint::Yellow),
         BackupStatus::Good if app.style.has_unicode() => ("✓", Paint::Green),
         BackupStatus::Damaged if app.style.has_unicode() => ("✗ damaged", Paint::Red),
         BackupStatus::Good => ("good", Paint::Green),
@@ -249,6 +256,8 @@ struct Listed<'a> {
     codec: &'a str,
     checksum: &'a str,
     preserved: bool,
+    #[serde(skip_serializing_if = "is_empty")]
+    suspect: &'a [String],
     tags: &'a [String],
     ticket: Option<&'a str>,
     verified_at: Option<Timestamp>,
@@ -276,6 +285,7 @@ impl<'a> Listed<'a> {
             codec: &backup.codec,
             checksum: &backup.checksum,
             preserved: backup.preserved,
+            suspect: &backup.suspect,
             tags: &backup.tags,
             ticket: backup.ticket.as_deref(),
             verified_at: backup.verified_at,

@@ -1,5 +1,6 @@
 //! `backups …`: one file per subcommand.
 
+mod accept;
 mod delete;
 mod export;
 mod info;
@@ -40,6 +41,8 @@ enum Command {
     Delete(delete::DeleteArgs),
     /// Mark a backup as one that is never deleted
     Preserve(preserve::PreserveArgs),
+    /// Say that a backup which looks wrong is right, so that retention goes on
+    Accept(accept::AcceptArgs),
     /// Copy what is missing to the storages where it should be
     Sync(sync::SyncArgs),
     /// Copy a backup to a storage
@@ -86,6 +89,7 @@ pub(crate) fn run(app: &App, args: &BackupsArgs) -> Result<()> {
         }
         Command::Delete(args) => delete::run(app, args),
         Command::Preserve(args) => preserve::run(app, args),
+        Command::Accept(args) => accept::run(app, args),
         Command::Sync(args) => sync::run(app, args),
         Command::Upload(args) => transfer::upload(app, args),
         Command::Download(args) => transfer::download(app, args),

@@ -28,6 +28,8 @@ pub(super) fn plan_text(app: &App, session: &Session, plan: &RestorePlan) -> Str
         );
     }
     lines.push(format!("  Size:     {}", format_bytes(plan.archive_bytes)));
+    let suspect = plan.backup.iter().flat_map(|backup| &backup.suspect);
+    lines.extend(suspect.map(|reason| format!("  Suspect:  {}", escape(reason))));
     lines.push(format!("  Archive:  {}", escape(&plan.archive)));
     lines.push(String::new());
     lines.push("Target:".to_owned());

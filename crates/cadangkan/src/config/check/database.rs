@@ -37,6 +37,7 @@ impl Checker<'_> {
         self.backup(node);
         self.upload_after(node);
         self.retention(node);
+        self.shrink_guard(node);
         let (chosen, id) = chosen?;
         let engine = registry::engine(id)?;
         self.selection_of(node, engine, options.as_ref());

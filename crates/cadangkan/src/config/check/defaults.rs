@@ -9,6 +9,7 @@ use crate::config::model::Defaults;
 use crate::config::node::Node;
 use crate::config::retention::RetentionSettings;
 use crate::config::setting::Setting;
+use crate::config::shrink_guard::ShrinkGuardSettings;
 
 /// The fewest bytes that may be set as `memory`: a few frames.
 const LEAST_MEMORY: u64 = 32 * 1024 * 1024;
@@ -30,6 +31,7 @@ struct Raw {
     fingerprints: Option<bool>,
     require_ticket: Option<bool>,
     retention: Option<RetentionSettings>,
+    shrink_guard: Option<ShrinkGuardSettings>,
     upload_after: Option<BTreeMap<Name, String>>,
 }
 
@@ -52,6 +54,7 @@ impl Checker<'_> {
         self.storage_names(node);
         self.file_name(node);
         self.retention(node);
+        self.shrink_guard(node);
         self.upload_after(node);
         Defaults {
             compression: given(node, "compression", defaults.compression, raw.compression.map(|_| codec)),
@@ -64,6 +67,7 @@ impl Checker<'_> {
             fingerprints: given(node, "fingerprints", defaults.fingerprints, raw.fingerprints),
             require_ticket: given(node, "require_ticket", defaults.require_ticket, raw.require_ticket),
             retention: given(node, keys::RETENTION, defaults.retention, raw.retention.map(Some)),
+            shrink_guard: given(node, keys::SHRINK_GUARD, defaults.shrink_guard, raw.shrink_guard),
             encryption: given(node, keys::ENCRYPTION, defaults.encryption, encryption.map(Some)),
             upload_after: given(node, keys::UPLOAD_AFTER, defaults.upload_after, raw.upload_after),
             hooks: given(node, keys::HOOKS, defaults.hooks, hooks),

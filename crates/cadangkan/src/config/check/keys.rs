@@ -20,6 +20,7 @@ pub(super) const DEFAULTS_KEYS: &[&str] = &[
     REQUIRE_TICKET,
     ENCRYPTION,
     RETENTION,
+    SHRINK_GUARD,
     UPLOAD_AFTER,
     HOOKS,
 ];
@@ -47,6 +48,7 @@ pub(crate) const DATABASE_KEYS: &[&str] = &[
     UPLOAD_AFTER,
     RETENTION,
     HOOKS,
+    SHRINK_GUARD,
     "production",
     "tags",
     ENABLED,
@@ -69,6 +71,9 @@ pub(super) const RETENTION: &str = "retention";
 
 /// The key of what is done before and after backups.
 pub(crate) const HOOKS: &str = "hooks";
+
+/// The key of what makes a backup look wrong.
+pub(super) const SHRINK_GUARD: &str = "shrink_guard";
 
 /// Keys of what backups hold.
 pub(super) const BACKUP_KEYS: &[&str] = &[

@@ -4,6 +4,7 @@ use super::{Checker, keys};
 use crate::config::mistake::Mistake;
 use crate::config::node::Node;
 use crate::config::retention::RetentionSettings;
+use crate::config::shrink_guard::ShrinkGuardSettings;
 
 impl Checker<'_> {
     /// Names what is wrong in `retention` besides the types of its values.
@@ -26,6 +27,13 @@ impl Checker<'_> {
                 self.mistakes.push(Mistake::new(inner.position, message));
             }
             self.policy(&item.node);
+        }
+    }
+
+    /// Names keys of `shrink_guard` that are not known.
+    pub(super) fn shrink_guard(&mut self, node: &Node) {
+        if let Some(entry) = node.entry(keys::SHRINK_GUARD) {
+            self.known_keys(&entry.node, ShrinkGuardSettings::KEYS, &[]);
         }
     }
 
