@@ -1,4 +1,5 @@
 use super::Checker;
+use crate::commands::labels::GROUP;
 use crate::config::mistake::Mistake;
 use crate::config::node::Node;
 use crate::ui::suggest;
@@ -50,6 +51,8 @@ pub(crate) const DATABASE_KEYS: &[&str] = &[
     HOOKS,
     SHRINK_GUARD,
     "production",
+    LABELS,
+    GROUP,
     "tags",
     ENABLED,
 ];
@@ -68,6 +71,9 @@ pub(super) const UPLOAD_AFTER: &str = "upload_after";
 
 /// The key of which backups stay.
 pub(super) const RETENTION: &str = "retention";
+
+/// The key of labels.
+pub(super) const LABELS: &str = "labels";
 
 /// The key of what is done before and after backups.
 pub(crate) const HOOKS: &str = "hooks";
