@@ -17,6 +17,7 @@ mod convert;
 mod definitions;
 mod failure;
 mod migrate;
+mod notifications;
 mod runs;
 mod words;
 
@@ -24,4 +25,5 @@ pub use audit::AuditEntry;
 pub use backups::{BackupFilter, BackupRecord, BackupSort, BackupStatus, StorageUsage};
 pub use catalog::Catalog;
 pub use definitions::{Definition, DefinitionKind};
+pub use notifications::{ChannelState, NewNotification, Notification, NotificationStatus};
 pub use runs::{LogLine, NewRun, Run, RunError, RunFilter, RunKind, RunProgress, RunStatus, StoredProgress};

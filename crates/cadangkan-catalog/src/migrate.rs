@@ -20,6 +20,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0007_combined.sql"),
     include_str!("migrations/0008_retention.sql"),
     include_str!("migrations/0009_suspect.sql"),
+    include_str!("migrations/0010_notifications.sql"),
 ];
 
 /// Marks the file as a catalog of this program: the letters `CADG`, in the header of the file.

@@ -42,8 +42,6 @@ pub struct KnownDatabase {
     pub port: Option<u16>,
     /// Its name on the server or its path; none where the configured name stands for several.
     pub database: Option<String>,
-    /// Its labels.
-    pub labels: BTreeMap<String, String>,
     newest: BackupId,
 }
 
@@ -56,7 +54,6 @@ fn note(known: &mut BTreeMap<Name, KnownDatabase>, manifest: Manifest) {
         host: manifest.host,
         port: manifest.port,
         database,
-        labels: manifest.labels,
         newest: manifest.backup_id,
     };
     match known.entry(manifest.database_name) {

@@ -11,7 +11,6 @@ mod config;
 mod credentials;
 mod failure;
 mod keeping;
-mod lifecycle;
 mod presets;
 mod reader;
 mod request;

@@ -14,19 +14,18 @@ pub mod faulty;
 pub mod http;
 mod key;
 mod layer;
-mod lifecycle;
 mod providers;
 mod storage;
 mod throttled;
-#[cfg(feature = "tls")]
-pub mod tls;
 mod url;
+
+#[cfg(feature = "tls")]
+pub use cadangkan_http::tls;
 
 pub use backoff::Backoff;
 pub use descriptor::StorageDescriptor;
 pub use key::{Key, PARTIAL, check_folder, is_path, new_partial_name, partial_path};
 pub use layer::Layer;
-pub use lifecycle::{Lifecycle, LifecycleRule};
 pub use providers::local::{LOCAL, Local};
 pub use providers::memory::Memory;
 pub use storage::{ObjectInfo, Space, Storage, StorageCapabilities, StorageWriter, WriteOptions};

@@ -3,8 +3,7 @@
 use std::io::Write;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::sync::OnceLock;
 
 use cadangkan_catalog::{BackupFilter, Catalog, DefinitionKind};
 use cadangkan_core::settings::{Field, FieldKind};
@@ -23,7 +22,7 @@ use crate::encryption::KeyHolder;
 use crate::environment::environment;
 use crate::inventory::{DatabaseEntry, Definitions, Inventory, StorageEntry};
 use crate::process::{Process, Signals, SystemClock};
-use crate::ui::progress::{Output, Watcher};
+use crate::ui::progress::Watcher;
 use crate::ui::prompt::{Answers, Prompter};
 use crate::ui::{CANNOT_PRINT, Style, write_json};
 
@@ -33,15 +32,13 @@ pub(crate) struct App {
     pub(crate) process: Process,
     pub(crate) cancel: Cancel,
     pub(crate) clock: SystemClock,
-    pub(crate) watcher: Arc<Watcher>,
+    pub(crate) watcher: Watcher,
     /// How results look.
     pub(crate) style: Style,
     /// How messages look.
     pub(crate) message_style: Style,
     /// What signals do.
     pub(crate) signals: Signals,
-    /// Whether results are left to whoever does several things.
-    is_part: bool,
     /// The exit code of a command that was run for somebody.
     pub(crate) passed_on: OnceLock<u8>,
 }
@@ -68,51 +65,6 @@ pub(crate) enum CatalogNeed {
 }
 
 impl App {
-    /// Puts together what `main` has looked at.
-    pub(crate) fn new(
-        global: Global,
-        process: Process,
-        watcher: Watcher,
-        style: Style,
-        message_style: Style,
-    ) -> Self {
-        App {
-            global,
-            process,
-            cancel: Cancel::default(),
-            clock: SystemClock,
-            watcher: Arc::new(watcher),
-            style,
-            message_style,
-            signals: Signals::default(),
-            is_part: false,
-            passed_on: OnceLock::new(),
-        }
-    }
-
-    /// The same program for one of several things that are done: it prints no results and asks nothing; where several are done at
-    /// once, it shows no progress either.
-    pub(crate) fn part(&self, at_once: bool) -> Self {
-        let lines: Box<dyn Write + Send> = Box::new(std::io::stderr());
-        let output = match self.global.output {
-            OutputFormat::Json => Output::Json(lines),
-            OutputFormat::Table => Output::Quiet(lines),
-        };
-        let quiet = || Arc::new(Watcher::new(output, self.message_style, false, Box::new(|| Duration::ZERO)));
-        App {
-            global: self.global.clone(),
-            process: Process { can_ask: false, ..self.process.clone() },
-            cancel: self.cancel.clone(),
-            clock: SystemClock,
-            watcher: if at_once { quiet() } else { Arc::clone(&self.watcher) },
-            style: self.style,
-            message_style: self.message_style,
-            signals: Signals::default(),
-            is_part: true,
-            passed_on: OnceLock::new(),
-        }
-    }
-
     /// Opens configuration and catalog.
     pub(crate) fn session(&self, need: CatalogNeed) -> Result<Session> {
         let home = config::locate(&self.sources(&[]))?.home;
@@ -159,15 +111,12 @@ impl App {
 
     /// What long calls are given.
     pub(crate) fn control(&self) -> Control<'_> {
-        Control { cancel: &self.cancel, reporter: &*self.watcher, clock: &self.clock }
+        Control { cancel: &self.cancel, reporter: &self.watcher, clock: &self.clock }
     }
 
     /// Prints a result: as JSON when that is asked for, otherwise what `text` makes.
     pub(crate) fn print(&self, value: &impl Serialize, text: impl FnOnce() -> String) -> Result<()> {
         self.finish_progress();
-        if self.is_part {
-            return Ok(());
-        }
         // Written at once: the standard output would otherwise be flushed at every line.
         let bytes = match self.global.output {
             OutputFormat::Json => {
@@ -297,6 +246,11 @@ impl Session {
     /// The catalog of a session that requires it.
     pub(crate) fn catalog(&self) -> Result<&Catalog> {
         self.catalog.as_ref().ok_or_else(|| Error::new(ErrorKind::Internal, "no catalog is open"))
+    }
+
+    /// Who holds the runs of this process.
+    pub(crate) fn holder(&self) -> &str {
+        &self.holder
     }
 
     /// The zone that times are shown in.

@@ -155,6 +155,8 @@ pub(crate) enum Command {
     Adopt(commands::adopt::AdoptArgs),
     /// Make keys for encrypted backups, and change who can open them
     Key(commands::key::KeyArgs),
+    /// Try out the channels for notifications, and show how delivery goes
+    Notify(commands::notify::NotifyArgs),
     /// Show, check, edit, export and import the configuration
     Config(commands::config::ConfigArgs),
     /// Print the completions for a shell

@@ -2,6 +2,7 @@
 
 use cadangkan_core::settings::SettingsError;
 use cadangkan_engine::Descriptor;
+use cadangkan_notify::ChannelDescriptor;
 use cadangkan_storage::StorageDescriptor;
 use serde_json::Value;
 
@@ -34,6 +35,9 @@ pub(crate) static STORAGES: &[&StorageDescriptor] = &[
     &tests::FAKE_STORAGE,
 ];
 
+/// All channels for notifications, in the order in which they are shown.
+pub(crate) use cadangkan_notify::CHANNELS;
+
 /// The storage that is there without configuration, and the field that holds its folder.
 pub(crate) static HOME_STORAGE: (&StorageDescriptor, &str) = (&cadangkan_storage::LOCAL, "path");
 
@@ -53,6 +57,11 @@ pub(crate) fn other_names(id: &str) -> &'static [&'static str] {
 /// Finds a storage by the word that the configuration uses.
 pub(crate) fn storage(id: &str) -> Option<&'static StorageDescriptor> {
     STORAGES.iter().copied().find(|storage| storage.id == id)
+}
+
+/// Finds a kind of channel by the word that the configuration uses.
+pub(crate) fn channel(id: &str) -> Option<&'static ChannelDescriptor> {
+    CHANNELS.iter().copied().find(|channel| channel.id == id)
 }
 
 /// A command that adds a database, to show where somebody may need it.
@@ -220,6 +229,9 @@ pub(crate) mod tests {
         }
         for storage in STORAGES {
             assert!(!crate::config::STORAGE_KEYS.contains(&storage.id));
+        }
+        for channel in CHANNELS {
+            assert!(!crate::config::CHANNEL_KEYS.contains(&channel.id));
         }
     }
 }

@@ -11,20 +11,35 @@ const MACHINE_PATHS: &[&str] = &["/root/"];
 /// Beginnings of people's paths; tests may invent a person.
 const HOME_PATHS: &[&str] = &["/home/", "/Users/"];
 
-/// Hosts that may be named: sources of rules, places for readers, services that credentials come from. Where packages come from is a machine's own
+/// Hosts that may be named: sources of rules, places for readers, services that credentials come from, and those that notifications go to. Where packages come from is a machine's own
 /// configuration, so no other host belongs here.
 const HOSTS: &[&str] = &[
     "127.0.0.1",
     "169.254.169.254",
     "account",
     "acme",
+    "adaptivecards.io",
+    "api.telegram.org",
     "backups",
     "bucket",
+    "core.telegram.org",
+    "developer.pagerduty.com",
+    "discord.com",
+    "docs.ntfy.sh",
+    "docs.slack.dev",
     "elsewhere",
+    "events.eu.pagerduty.com",
+    "events.pagerduty.com",
+    "hc-ping.com",
+    "healthchecks.io",
+    "hooks.slack.com",
+    "host",
+    "jinja.palletsprojects.com",
+    "learn.microsoft.com",
     "localhost",
     "login.microsoftonline.com",
-    "host",
     "no-color.org",
+    "ntfy.sh",
     "oauth2.googleapis.com",
     "semver.org",
     "sqlite.org",

@@ -9,6 +9,7 @@
 mod audit;
 mod backups;
 mod definitions;
+mod notifications;
 mod opening;
 mod processes;
 mod runs;

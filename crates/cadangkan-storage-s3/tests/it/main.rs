@@ -11,7 +11,6 @@
 mod conformance;
 mod faults;
 mod keeping;
-mod lifecycle;
 mod permissions;
 mod settings;
 mod support;

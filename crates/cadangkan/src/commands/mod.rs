@@ -16,8 +16,8 @@ pub(crate) mod guard;
 pub(crate) mod info;
 pub(crate) mod init;
 pub(crate) mod key;
-pub(crate) mod labels;
 pub(crate) mod list;
+pub(crate) mod notify;
 pub(crate) mod profile;
 pub(crate) mod remove;
 pub(crate) mod restore;
@@ -61,6 +61,7 @@ pub(crate) fn dispatch(app: &App, command: &Command) -> Result<()> {
         Command::Status(args) => status::run(app, args),
         Command::Adopt(args) => adopt::run(app, args),
         Command::Key(args) => key::run(app, args),
+        Command::Notify(args) => notify::run(app, args),
         Command::Config(args) => config::run(app, args),
         Command::Completions(args) => completions::run(app, args),
         Command::Version(args) => version::run(app, args),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use cadangkan_archive::Trigger;
+use cadangkan_catalog::RunKind;
 use cadangkan_core::{BackupId, Error, ErrorKind, Name, Pattern, Result, ResultExt};
 use cadangkan_engine::{Engine, LoadMode, LoadOptions, LoadUsers};
 use cadangkan_ops::Context;
@@ -20,6 +21,7 @@ use crate::commands::wanted::wanted;
 use crate::commands::{DatabaseUrl, StorageUrl, backup, by_url, parse_pattern, parse_wait};
 use crate::encryption::KeyFlags;
 use crate::inventory::Wishes;
+use crate::notifications::Watch;
 use several::Meant;
 use target::OpenTarget;
 use text::plan_text;
@@ -123,6 +125,12 @@ impl RestoreArgs {
         let folder = std::path::absolute(folder)
             .map_err(|error| Error::new(ErrorKind::Usage, "--stage names no folder").source(error))?;
         Ok(Some(Nearby::stage(folder)))
+    }
+
+    /// The configured database that it is about: the one whose backup it is, else the one that is restored over.
+    fn concerned<'a>(&'a self, session: &'a Session) -> Option<&'a Name> {
+        let target = self.to.as_ref().and_then(|to| session.inventory.database(to.as_str()).ok());
+        self.database.as_ref().or(target.map(|entry| &entry.name))
     }
 
     /// Where the backup is, where that was given.
@@ -232,6 +240,11 @@ fn parse_rename(text: &str) -> Result<(String, String), String> {
 pub(crate) fn run(app: &App, args: &RestoreArgs) -> Result<()> {
     let session = app.session(CatalogNeed::Optional)?;
     args.keys.lend(&session)?;
+    let concerned = args.concerned(&session);
+    Watch::around(app, &session, RunKind::Restore, concerned, || carry_out(app, &session, args))
+}
+
+fn carry_out(app: &App, session: &Session, args: &RestoreArgs) -> Result<()> {
     let context = session.context(app);
     let opened = args.backup_url().map(|url| by_url::open_backups(app, url)).transpose()?;
     let places = match &args.database {
@@ -244,7 +257,7 @@ pub(crate) fn run(app: &App, args: &RestoreArgs) -> Result<()> {
         (Some(database), _, _) => {
             let id = args.backup_id();
             let wanted = match args.databases.is_empty() || id.is_some() {
-                true => wanted(&session, context.catalog, database, id, args.one_of.as_deref())?,
+                true => wanted(session, context.catalog, database, id, args.one_of.as_deref())?,
                 false => Wanted::NewestCombined,
             };
             Source::stored(&context, database, wanted, &list)
@@ -257,13 +270,13 @@ pub(crate) fn run(app: &App, args: &RestoreArgs) -> Result<()> {
     };
     let mut source = match several::meant(source, args)? {
         Meant::One(source) => source,
-        Meant::Several(source) => return several::run(app, &session, &context, source, args),
+        Meant::Several(source) => return several::run(app, session, &context, source, args),
     };
     let together: Vec<_> = args.one_of.iter().cloned().collect();
-    let open = target::open(app, &session, &source, args)?;
+    let open = target::open(app, session, &source, args)?;
     check_kind(&source, open.engine.as_ref())?;
     let concerned: Vec<_> = args.database.iter().chain(open.entry.map(|entry| &entry.name)).collect();
-    let ticket = args.ticket.of(app, &session, &concerned)?;
+    let ticket = args.ticket.of(app, session, &concerned)?;
     let context = Context { ticket: ticket.as_ref(), ..context };
     let target = Target { name: open.entry.map(|entry| &entry.name), engine: open.engine.as_ref() };
     let plan = plan_wish(app, &context, &source, target, args, &open, &together)?;
@@ -273,13 +286,13 @@ pub(crate) fn run(app: &App, args: &RestoreArgs) -> Result<()> {
         cadangkan_ops::restore::read_through(&context, &source)?;
         app.finish_progress();
         return app.print(&plan, || {
-            plan_text(app, &session, &plan)
+            plan_text(app, session, &plan)
                 + "\nThis was a dry run: the archive was read and is whole; nothing was changed.\n"
         });
     }
     let destructive = plan.load.destructive;
     if destructive && !args.agreed {
-        let about = plan_text(app, &session, &plan);
+        let about = plan_text(app, session, &plan);
         let production = open.entry.filter(|entry| entry.options.production);
         match production {
             Some(entry) => {
@@ -291,8 +304,8 @@ pub(crate) fn run(app: &App, args: &RestoreArgs) -> Result<()> {
     let safety_entry = open.entry.filter(|_| plan.backup_first);
     let safety_places = safety_entry.map(|entry| session.places_at_once(entry, &[])).transpose()?;
     let safety_list = safety_places.as_ref().map(Places::list);
-    let safety = safety(&session, &open, safety_list.as_deref())?;
-    let nearby = args.nearby(&session)?;
+    let safety = safety(session, &open, safety_list.as_deref())?;
+    let nearby = args.nearby(session)?;
     bring(&context, nearby.as_ref(), &mut source, plan.load.needs.is_none())?;
     let restored = restore(&context, &source, target, &plan, safety, args.wait);
     let report = ended(nearby.as_ref(), &source, restored).map_err(|error| advise(args, error))?;

@@ -1,3 +1,4 @@
+use cadangkan_catalog::RunKind;
 use cadangkan_core::{BackupId, Error, ErrorKind, Name, Result, format_bytes};
 use cadangkan_ops::Context;
 use cadangkan_ops::source::Wanted;
@@ -8,6 +9,7 @@ use crate::app::{App, CatalogNeed, Session};
 use crate::commands::ticket::TicketArgs;
 use crate::commands::wanted::wanted;
 use crate::encryption::KeyFlags;
+use crate::notifications::Watch;
 
 /// Arguments of `verify`.
 #[derive(Debug, clap::Args)]
@@ -52,7 +54,8 @@ pub(crate) fn run(app: &App, args: &VerifyArgs) -> Result<()> {
     let which = (args.id, args.one_of.as_deref());
     let session = app.session(CatalogNeed::Required)?;
     args.keys.lend(&session)?;
-    verify_copies(app, &session, &args.database, which, &args.storage, level, &args.ticket)
+    let work = || verify_copies(app, &session, &args.database, which, &args.storage, level, &args.ticket);
+    Watch::around(app, &session, RunKind::Verify, Some(&args.database), work)
 }
 
 /// Verifies the copies of a backup in the named storages, or in all that have it: the one with an id, or the newest

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::check::{ENCRYPTION, HOOKS};
 use super::model::Defaults;
+use super::notifications::DeclaredChannel;
 use super::setting::{Setting, ValueOrigin};
 use crate::encryption::{self, EncryptionSettings};
 use crate::inventory::{
@@ -56,6 +57,15 @@ fn to_value(inventory: &Inventory) -> Value {
         "databases",
         databases.map(|entry| (entry.name.to_string(), database(entry))).collect(),
     );
+    insert_map(
+        &mut root,
+        "notifications",
+        config
+            .notifications
+            .iter()
+            .map(|channel| (channel.name.to_string(), channel_without_secrets(channel)))
+            .collect(),
+    );
     if let Some(cache) = &config.cache {
         root.insert("cache".into(), json!(cache));
     }
@@ -83,6 +93,7 @@ fn defaults(defaults: &Defaults) -> Map<String, Value> {
     put(&mut map, "shrink_guard", &defaults.shrink_guard);
     put(&mut map, "upload_after", &defaults.upload_after);
     put(&mut map, HOOKS, &defaults.hooks);
+    put(&mut map, "notify", &defaults.notify);
     if let Some(encryption) = &defaults.encryption.value {
         map.insert(ENCRYPTION.to_owned(), encryption_without_secrets(encryption).0);
     }
@@ -100,6 +111,15 @@ fn put<T: Serialize>(map: &mut Map<String, Value>, key: &str, setting: &Setting<
 pub(crate) fn storage_without_secrets(entry: &StorageEntry) -> Value {
     let settings = without_secrets(&entry.settings, entry.provider.fields);
     storage_definition(entry.provider.id, &settings, entry.bandwidth, entry.enabled || entry.paused)
+}
+
+fn channel_without_secrets(channel: &DeclaredChannel) -> Value {
+    let mut map = Map::new();
+    map.insert(channel.kind.id.to_owned(), without_secrets(&channel.settings, channel.kind.fields));
+    if let Ok(Value::Object(options)) = serde_json::to_value(&channel.options) {
+        map.extend(options);
+    }
+    Value::Object(map)
 }
 
 fn database(entry: &DatabaseEntry) -> Value {

@@ -119,8 +119,11 @@ impl Source {
     fn mistakes(&self, list: Vec<Mistake>) -> Mistakes {
         let engines = registry::ENGINES.iter().flat_map(|engine| engine.fields);
         let storages = registry::STORAGES.iter().flat_map(|storage| storage.fields);
-        let secrets = engines.chain(storages).filter(|field| field.kind == FieldKind::Secret);
-        let secret_keys: Vec<&str> = secrets.map(|field| field.name).collect();
+        let channels = registry::CHANNELS.iter().flat_map(|channel| channel.fields);
+        let secrets = engines.chain(storages).chain(channels).filter(|field| field.kind == FieldKind::Secret);
+        // Headers have secrets in variables, as those of hooks do, and their places are worth seeing.
+        let secret_keys: Vec<&str> =
+            secrets.map(|field| field.name).filter(|name| *name != "headers").collect();
         Mistakes::new(&self.place, list, &self.text, &secret_keys)
     }
 

@@ -11,6 +11,7 @@ mod load;
 mod mistake;
 mod model;
 mod node;
+mod notifications;
 mod parse;
 mod place;
 mod retention;
@@ -22,11 +23,12 @@ mod variables;
 
 pub(crate) use check::{BANDWIDTH, ENCRYPTION, HOOKS};
 #[cfg(test)]
-pub(crate) use check::{DATABASE_KEYS, STORAGE_KEYS};
+pub(crate) use check::{CHANNEL_KEYS, DATABASE_KEYS, STORAGE_KEYS};
 pub(crate) use export::{ExportFormat, export, storage_without_secrets};
 pub(crate) use load::{load, validate};
 pub(crate) use mistake::{Mistake, Mistakes};
 pub(crate) use model::{BackupOptions, Config, DatabaseOptions, DeclaredDatabase, DeclaredStorage, Defaults};
+pub(crate) use notifications::{DeclaredChannel, Digest, NotifySettings};
 pub(crate) use place::{Sources, locate, resolve_path};
 pub(crate) use retention::RetentionSettings;
 pub(crate) use sample::sample;

@@ -10,11 +10,11 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::notifications::{DeclaredChannel, NotifySettings};
 use super::place::Place;
 use super::retention::RetentionSettings;
 use super::setting::{Setting, ValueOrigin};
 use super::shrink_guard::ShrinkGuardSettings;
-use crate::commands::labels::GROUP;
 use crate::encryption::EncryptionSettings;
 use crate::hooks::HookSettings;
 
@@ -35,6 +35,8 @@ pub(crate) struct Config {
     pub(crate) storages: Vec<DeclaredStorage>,
     /// The databases that the file declares.
     pub(crate) databases: Vec<DeclaredDatabase>,
+    /// The channels that the file declares.
+    pub(crate) notifications: Vec<DeclaredChannel>,
     /// Where archives of storages elsewhere are kept for restores.
     pub(crate) cache: Option<CacheSettings>,
     /// What a person should know: a file that others may change.
@@ -81,6 +83,8 @@ pub(crate) struct Defaults {
     pub(crate) upload_after: Setting<BTreeMap<Name, String>>,
     /// What is done before and after backups.
     pub(crate) hooks: Setting<HookSettings>,
+    /// Who hears of what happens; none: every channel.
+    pub(crate) notify: Setting<Option<NotifySettings>>,
 }
 
 /// What can be set for one database, besides where it is. One type for file and catalog.
@@ -126,26 +130,15 @@ pub(crate) struct DatabaseOptions {
     /// What makes one of its backups look wrong beside the last good one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) shrink_guard: Option<ShrinkGuardSettings>,
+    /// Who hears of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) notify: Option<NotifySettings>,
     /// Whether its name must be typed before it is overwritten.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) production: bool,
-    /// Words with values that it is found by, and that its backups carry.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) labels: BTreeMap<Name, String>,
-    /// What it belongs to: the label of that name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) group: Option<String>,
     /// Tags that each of its backups gets.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) tags: Vec<String>,
-}
-
-impl DatabaseOptions {
-    /// The labels, that of the group among them.
-    pub(crate) fn labels(&self) -> BTreeMap<String, String> {
-        let labels = self.labels.iter().map(|(key, value)| (key.to_string(), value.clone()));
-        labels.chain(self.group.clone().map(|group| (GROUP.to_owned(), group))).collect()
-    }
 }
 
 /// What the backups of a database hold. One type for file, catalog and command line.
@@ -316,6 +309,7 @@ impl Default for Defaults {
             shrink_guard: Setting::default_value(ShrinkGuardSettings::default()),
             upload_after: Setting::default_value(BTreeMap::new()),
             hooks: Setting::default_value(HookSettings::default()),
+            notify: Setting::default_value(None),
         }
     }
 }
@@ -331,6 +325,7 @@ impl Config {
             defaults: Defaults::default(),
             storages: Vec::new(),
             databases: Vec::new(),
+            notifications: Vec::new(),
             cache: None,
             warnings: Vec::new(),
         }

@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use super::{DatabaseEntry, Inventory};
 use crate::config::{
-    BackupOptions, HOME_STORAGE_NAME, HOOKS, RetentionSettings, Setting, ShrinkGuardSettings, ValueOrigin,
+    BackupOptions, HOME_STORAGE_NAME, HOOKS, NotifySettings, RetentionSettings, Setting, ShrinkGuardSettings,
+    ValueOrigin,
 };
 use crate::encryption::EncryptionSettings;
 use crate::hooks::HookSettings;
@@ -57,6 +58,8 @@ pub(crate) struct EffectiveOptions {
     pub(crate) shrink_guard: Setting<ShrinkGuardSettings>,
     /// Whether whatever is done to it needs a ticket.
     pub(crate) require_ticket: Setting<bool>,
+    /// Who hears of it; none: every channel.
+    pub(crate) notify: Setting<Option<NotifySettings>>,
     /// What backups hold.
     pub(crate) backup: Setting<BackupOptions>,
     /// What is done before and after backups.
@@ -121,6 +124,7 @@ impl Inventory {
                 .require_ticket
                 .clone()
                 .or_nearer(options.require_ticket, origin("require_ticket")),
+            notify: defaults.notify.clone().or_nearer(options.notify.clone().map(Some), origin("notify")),
             backup: backup(&options.backup, origin("backup"), &wishes.backup),
             hooks: self.hooks(database, origin(HOOKS)),
         }

@@ -57,6 +57,11 @@ impl<'a> Owner<'a> {
         Owner { kind: "database", name }
     }
 
+    /// A channel for notifications.
+    pub(crate) fn channel(name: &'a Name) -> Self {
+        Owner { kind: "channel", name }
+    }
+
     /// A storage.
     pub(crate) fn storage(name: &'a Name) -> Self {
         Owner { kind: "storage", name }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer};
 use super::{Checker, keys, origin};
 use crate::config::model::Defaults;
 use crate::config::node::Node;
+use crate::config::notifications::NotifySettings;
 use crate::config::retention::RetentionSettings;
 use crate::config::setting::Setting;
 use crate::config::shrink_guard::ShrinkGuardSettings;
@@ -33,6 +34,7 @@ struct Raw {
     retention: Option<RetentionSettings>,
     shrink_guard: Option<ShrinkGuardSettings>,
     upload_after: Option<BTreeMap<Name, String>>,
+    notify: Option<NotifySettings>,
 }
 
 impl Checker<'_> {
@@ -56,6 +58,7 @@ impl Checker<'_> {
         self.retention(node);
         self.shrink_guard(node);
         self.upload_after(node);
+        self.notify(node);
         Defaults {
             compression: given(node, "compression", defaults.compression, raw.compression.map(|_| codec)),
             level: given(node, "level", defaults.level, raw.level.map(Some)),
@@ -71,6 +74,7 @@ impl Checker<'_> {
             encryption: given(node, keys::ENCRYPTION, defaults.encryption, encryption.map(Some)),
             upload_after: given(node, keys::UPLOAD_AFTER, defaults.upload_after, raw.upload_after),
             hooks: given(node, keys::HOOKS, defaults.hooks, hooks),
+            notify: given(node, keys::NOTIFY, defaults.notify, raw.notify.map(Some)),
         }
     }
 }

@@ -1,12 +1,11 @@
 use super::Checker;
-use crate::commands::labels::GROUP;
 use crate::config::mistake::Mistake;
 use crate::config::node::Node;
 use crate::ui::suggest;
 
 /// Keys of the file.
 pub(super) const ROOT_KEYS: &[&str] =
-    &["version", "timezone", "defaults", "storages", "databases", "cache", "profiles"];
+    &["version", "timezone", "defaults", "storages", "databases", "notifications", "cache", "profiles"];
 
 /// Keys of `defaults`.
 pub(super) const DEFAULTS_KEYS: &[&str] = &[
@@ -24,6 +23,7 @@ pub(super) const DEFAULTS_KEYS: &[&str] = &[
     SHRINK_GUARD,
     UPLOAD_AFTER,
     HOOKS,
+    NOTIFY,
 ];
 
 /// Keys of `cache`.
@@ -50,9 +50,8 @@ pub(crate) const DATABASE_KEYS: &[&str] = &[
     RETENTION,
     HOOKS,
     SHRINK_GUARD,
+    NOTIFY,
     "production",
-    LABELS,
-    GROUP,
     "tags",
     ENABLED,
 ];
@@ -72,14 +71,17 @@ pub(super) const UPLOAD_AFTER: &str = "upload_after";
 /// The key of which backups stay.
 pub(super) const RETENTION: &str = "retention";
 
-/// The key of labels.
-pub(super) const LABELS: &str = "labels";
-
 /// The key of what is done before and after backups.
 pub(crate) const HOOKS: &str = "hooks";
 
 /// The key of what makes a backup look wrong.
 pub(super) const SHRINK_GUARD: &str = "shrink_guard";
+
+/// The key of who hears of a database.
+pub(super) const NOTIFY: &str = "notify";
+
+/// Keys of a channel, besides its kind.
+pub(crate) const CHANNEL_KEYS: &[&str] = &["on", "after_failures", "template", "digest"];
 
 /// Keys of what backups hold.
 pub(super) const BACKUP_KEYS: &[&str] = &[
@@ -102,7 +104,7 @@ pub(super) const BACKUP_KEYS: &[&str] = &[
 pub(super) const ENABLED: &str = "enabled";
 
 /// Keys of a profile.
-pub(crate) const PROFILE_KEYS: &[&str] = &["defaults", "storages", "databases"];
+pub(crate) const PROFILE_KEYS: &[&str] = &["defaults", "storages", "databases", "notifications"];
 
 impl Checker<'_> {
     /// Names every key of a map that is in neither list. Returns the keys that were most likely meant.

@@ -5,6 +5,7 @@ mod database;
 mod defaults;
 mod hooks;
 mod keys;
+mod notifications;
 mod options;
 mod provider;
 mod retention;
@@ -25,7 +26,7 @@ use super::setting::{Setting, ValueOrigin};
 pub(super) use keys::PROFILE_KEYS;
 pub(crate) use keys::{BANDWIDTH, ENCRYPTION, HOOKS};
 #[cfg(test)]
-pub(crate) use keys::{DATABASE_KEYS, STORAGE_KEYS};
+pub(crate) use keys::{CHANNEL_KEYS, DATABASE_KEYS, STORAGE_KEYS};
 
 /// Reads the whole tree; the profile was laid over it before.
 pub(super) fn check(
@@ -36,8 +37,15 @@ pub(super) fn check(
 ) -> Config {
     let (folder, user_home) = (place.folder(), sources.user_home);
     let check_file_name = sources.check_file_name;
-    let mut checker =
-        Checker { folder, user_home, check_file_name, storages: None, in_catalog: false, mistakes };
+    let mut checker = Checker {
+        folder,
+        user_home,
+        check_file_name,
+        storages: None,
+        channels: None,
+        in_catalog: false,
+        mistakes,
+    };
     let mut config = Config::empty(place.clone());
     if !checker.expect_map(root, "the configuration") {
         return config;
@@ -49,6 +57,10 @@ pub(super) fn check(
         config.storages.extend(checker.storage(entry));
     }
     checker.storages = Some(known_storages(root, sources.created_storages));
+    for entry in checker.named(root, "notifications") {
+        config.notifications.extend(checker.channel(entry));
+    }
+    checker.channels = Some(keys_below(root, "notifications"));
     config.defaults = checker.defaults(root);
     for entry in checker.named(root, "databases") {
         config.databases.extend(checker.database(entry, config.defaults.compression.value));
@@ -72,6 +84,8 @@ struct Checker<'a> {
     check_file_name: fn(&str) -> cadangkan_core::Result<()>,
     /// Storages that may be referred to; `None` where that is not to be checked.
     storages: Option<Vec<String>>,
+    /// Channels that may be referred to; `None` where that is not to be checked.
+    channels: Option<Vec<String>>,
     /// Whether this is read from the catalog, where secrets are sealed.
     in_catalog: bool,
     mistakes: &'a mut Vec<Mistake>,
@@ -134,13 +148,18 @@ impl Checker<'_> {
 
 /// Everything that a `storage:` may name.
 fn known_storages(root: &Node, created: &[Name]) -> Vec<String> {
-    let declared = root.entry("storages").map(|entry| entry.node.entries()).unwrap_or_default();
-    let mut known: Vec<String> = declared.iter().map(|entry| entry.key.clone()).collect();
+    let mut known = keys_below(root, "storages");
     if known.is_empty() {
         known.push(super::HOME_STORAGE_NAME.to_owned());
     }
     known.extend(created.iter().map(ToString::to_string));
     known
+}
+
+/// The keys of a map in the file.
+fn keys_below(root: &Node, key: &str) -> Vec<String> {
+    let entries = root.entry(key).map(|entry| entry.node.entries()).unwrap_or_default();
+    entries.iter().map(|entry| entry.key.clone()).collect()
 }
 
 /// Reads a database of the catalog, which is written like one in the file. `folder` is where relative paths begin.
@@ -174,6 +193,7 @@ fn check_one<T>(
         user_home: None,
         check_file_name: |_| Ok(()),
         storages: None,
+        channels: None,
         in_catalog: true,
         mistakes: &mut mistakes,
     };

@@ -39,7 +39,7 @@ fn all_its_examples_work() {
         assert_eq!(config.defaults.memory.value, Defaults::default().memory.value);
     }
     // Every key there is stands in the sample, so that nothing is left unexplained.
-    for key in DATABASE_KEYS.iter().chain(STORAGE_KEYS) {
+    for key in DATABASE_KEYS.iter().chain(STORAGE_KEYS).chain(CHANNEL_KEYS) {
         assert!(text.contains(&format!("{key}:")), "{key}");
     }
 }

@@ -1,4 +1,4 @@
-//! What storages behind TLS share: whom they trust, and when it may be left out.
+//! Whom connections with TLS trust, and when it may be left out.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub fn is_this_machine(host: &str) -> bool {
 }
 
 /// Returns the certificates in a file in PEM, or those that the system trusts.
-pub(crate) fn authorities(file: Option<&Path>) -> Result<Vec<CertificateDer<'static>>> {
+pub fn authorities(file: Option<&Path>) -> Result<Vec<CertificateDer<'static>>> {
     let Some(path) = file else {
         let found = rustls_native_certs::load_native_certs().certs;
         if found.is_empty() {

@@ -1,0 +1,192 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use cadangkan_catalog::{BackupFilter, Run, RunFilter, RunKind, RunStatus};
+use cadangkan_core::{Clock as _, Error, ErrorKind, Name, Result, RunId, Timestamp};
+use cadangkan_notify::{Event, EventKind, Problem};
+
+use super::{How, deliver_due, tell};
+use crate::app::{App, Session};
+use crate::ui::CANNOT_PRINT;
+
+/// How long the end of a run waits for the channels.
+const LIMIT: Duration = Duration::from_secs(10);
+/// How long its beginning does.
+const LIMIT_OF_START: Duration = Duration::from_secs(3);
+/// How many copies of backups are looked at: a server may have many databases.
+const MOST_COPIES: u64 = 2000;
+/// How many of the last runs are looked at.
+const LOOKED_AT: u64 = 20;
+
+/// Looks at a run from its begin to its end, and tells how it went. Whether somebody could be told never changes the result.
+pub(crate) struct Watch<'a> {
+    app: &'a App,
+    session: &'a Session,
+    kind: RunKind,
+    database: Option<Name>,
+    begun_at: Timestamp,
+    /// The last run there was before.
+    before: Option<RunId>,
+    is_on: bool,
+}
+
+impl<'a> Watch<'a> {
+    /// Does the work of a run, and looks at it.
+    pub(crate) fn around<T>(
+        app: &App,
+        session: &Session,
+        kind: RunKind,
+        database: Option<&Name>,
+        work: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
+        let watch = Watch::begin(app, session, kind, database);
+        let result = work();
+        watch.end(result.as_ref().err());
+        result
+    }
+
+    /// Begins to look at a run; tells those that measure runs. Does nothing where no channel is configured, and in a dry run.
+    fn begin(app: &'a App, session: &'a Session, kind: RunKind, database: Option<&Name>) -> Self {
+        let is_on = !session.inventory.config().notifications.is_empty() && !app.global.dry_run;
+        let newest = session
+            .catalog()
+            .and_then(|catalog| catalog.runs(&RunFilter { limit: Some(1), ..RunFilter::default() }));
+        // Without a catalog nothing can be kept, and nothing is told.
+        let is_on = is_on && newest.is_ok();
+        let before = newest.ok().and_then(|runs| runs.first().map(|run| run.id));
+        let begun_at = app.clock.now();
+        let watch = Watch { app, session, kind, database: database.cloned(), begun_at, before, is_on };
+        if is_on && kind == RunKind::Backup {
+            watch.say(vec![watch.event(EventKind::Started)], LIMIT_OF_START);
+        }
+        watch
+    }
+
+    /// Tells how it went. What a person mistyped or stopped is no event.
+    fn end(self, error: Option<&Error>) {
+        let error = error.filter(|error| error.message() != CANNOT_PRINT);
+        let is_of_person = |error: &Error| matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::Usage);
+        if !self.is_on || error.is_some_and(is_of_person) {
+            return;
+        }
+        match self.events(error) {
+            Ok(events) => self.say(events, LIMIT),
+            Err(error) => self.app.warn(&format!("nobody could be notified: {error}")),
+        }
+    }
+
+    fn events(&self, error: Option<&Error>) -> Result<Vec<Event>> {
+        let catalog = self.session.catalog()?;
+        let limit = Some(LOOKED_AT);
+        let of_kind = catalog.runs(&RunFilter { kind: Some(self.kind), limit, ..RunFilter::default() })?;
+        let is_new = |run: &&Run| self.before.is_none_or(|before| run.id > before);
+        let own = of_kind.iter().find(|run| is_new(run) && run.holder == self.session.holder());
+        // Whoever takes a database's lock ends the runs that were killed before.
+        let of_database = match &self.database {
+            Some(name) => {
+                catalog.runs(&RunFilter { database: Some(name.clone()), limit, ..RunFilter::default() })?
+            }
+            None => Vec::new(),
+        };
+        let killed = of_database.iter().filter(|run| !is_new(run) && run.status == RunStatus::Failed);
+        let killed = killed.filter(|run| run.finished_at.is_some_and(|end| end >= self.begun_at));
+        let mut events: Vec<Event> = killed.map(|run| self.interrupted(run)).collect();
+        let mut event = self.event(self.outcome(error));
+        event.error = error.map(Problem::from);
+        if let Some(run) = own {
+            event.trigger = Some(run.trigger.clone());
+            event.begun_at = Some(run.started_at);
+            event.backup_id = run.backup_id.map(|id| id.to_string());
+            self.tell_of_backups(&mut event, run)?;
+        }
+        event.failures = self.failures(&mut event.kind)?;
+        events.push(event);
+        Ok(events)
+    }
+
+    /// Adds what is known of the backups that a run made or used.
+    fn tell_of_backups(&self, event: &mut Event, run: &Run) -> Result<()> {
+        let Some(database) = self.database.clone() else { return Ok(()) };
+        let filter = BackupFilter {
+            database: Some(database),
+            limit: Some(MOST_COPIES),
+            descending: true,
+            ..BackupFilter::default()
+        };
+        let mut copies = self.session.catalog()?.backups(&filter)?;
+        copies.retain(|copy| copy.run == Some(run.id) || run.backup_id == Some(copy.id));
+        event.storages = copies.iter().map(|copy| copy.storage.to_string()).collect();
+        event.storages.sort_unstable();
+        event.storages.dedup();
+        let sizes: BTreeMap<_, _> =
+            copies.iter().map(|copy| ((copy.id, &copy.original), copy.size_bytes)).collect();
+        event.size_bytes = (!sizes.is_empty()).then(|| sizes.values().sum());
+        let suspect: Vec<&str> = copies.iter().flat_map(|copy| &copy.suspect).map(String::as_str).collect();
+        if event.kind == EventKind::Success && !suspect.is_empty() {
+            event.kind = EventKind::Suspect;
+            event.detail = Some(suspect.join("; "));
+        }
+        Ok(())
+    }
+
+    fn outcome(&self, error: Option<&Error>) -> EventKind {
+        match (error.map(Error::kind), self.kind) {
+            (Some(ErrorKind::Partial), _) => EventKind::Partial,
+            (Some(_), _) => EventKind::Failure,
+            (None, RunKind::Restore) => EventKind::Restore,
+            (None, RunKind::Verify) => EventKind::Verification,
+            (None, _) => EventKind::Success,
+        }
+    }
+
+    /// Counts how often the backup has failed, or was doubtful, by now; one that is good ends the count.
+    fn failures(&self, kind: &mut EventKind) -> Result<u64> {
+        let Some(database) = self.database.as_ref().filter(|_| self.kind == RunKind::Backup) else {
+            return Ok(0);
+        };
+        let catalog = self.session.catalog()?;
+        if *kind != EventKind::Success {
+            return catalog.count_failure(database);
+        }
+        let failures = catalog.end_failures(database)?;
+        if failures > 0 {
+            *kind = EventKind::Recovered;
+        }
+        Ok(failures)
+    }
+
+    fn interrupted(&self, run: &Run) -> Event {
+        let mut event = self.event(EventKind::Interrupted);
+        event.run = Some(run.kind.to_string());
+        event.begun_at = Some(run.started_at);
+        event.trigger = Some(run.trigger.clone());
+        event.error = run.error.as_ref().map(|error| Problem {
+            code: error.code.clone(),
+            message: error.message.clone(),
+            hint: error.hint.clone(),
+        });
+        event
+    }
+
+    fn event(&self, kind: EventKind) -> Event {
+        let mut event =
+            Event::new(kind, self.app.clock.now(), &self.app.process.host, env!("CARGO_PKG_VERSION"));
+        event.database = self.database.as_ref().map(ToString::to_string);
+        event.run = Some(self.kind.to_string());
+        event.begun_at = Some(self.begun_at);
+        event
+    }
+
+    fn say(&self, events: Vec<Event>, limit: Duration) {
+        let told = events.iter().map(|event| tell(self.session, event, self.app.clock.now(), How::AtOnce));
+        let told = told.collect::<Result<Vec<_>>>().and_then(|_| deliver_due(self.app, self.session, limit));
+        match told {
+            Ok(delivery) => {
+                for (channel, error) in &delivery.failed {
+                    self.app.warn(&format!("{channel} could not be notified, and will be again: {error}"));
+                }
+            }
+            Err(error) => self.app.warn(&format!("nobody could be notified: {error}")),
+        }
+    }
+}
