@@ -42,6 +42,8 @@ pub struct KnownDatabase {
     pub port: Option<u16>,
     /// Its name on the server or its path; none where the configured name stands for several.
     pub database: Option<String>,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
     newest: BackupId,
 }
 
@@ -54,6 +56,7 @@ fn note(known: &mut BTreeMap<Name, KnownDatabase>, manifest: Manifest) {
         host: manifest.host,
         port: manifest.port,
         database,
+        labels: manifest.labels,
         newest: manifest.backup_id,
     };
     match known.entry(manifest.database_name) {

@@ -67,7 +67,7 @@ impl<'a> CopyDraft<'a> {
 
     /// Begins the archive.
     pub(crate) fn begin(&mut self, archive: &Key, options: &WriteOptions) -> Result<()> {
-        self.tags.clone_from(&options.tags);
+        self.tags = options.tags.iter().filter(|tag| tag.0 != ARCHIVE_TAG.0).cloned().collect();
         let writer = self.writing.time(|| self.place.storage.begin_write(archive, options.clone()))?;
         self.writer = Some((archive.clone(), writer));
         Ok(())
@@ -147,9 +147,17 @@ impl Drop for CopyDraft<'_> {
     }
 }
 
-/// What all objects of a backup are about, for storages that can say it beside them.
+/// What tells an archive from what is beside it, which must stay readable at once wherever archives are moved.
+const ARCHIVE_TAG: (&str, &str) = ("content", "archive");
+
+/// What an archive is about, for storages that can say it beside an object.
 pub(crate) fn tags(database: &Name, trigger: &str, created_at: Timestamp) -> Vec<(&'static str, String)> {
-    vec![("database", database.to_string()), ("type", trigger.to_owned()), ("time", created_at.to_string())]
+    vec![
+        ("database", database.to_string()),
+        ("type", trigger.to_owned()),
+        ("time", created_at.to_string()),
+        (ARCHIVE_TAG.0, ARCHIVE_TAG.1.to_owned()),
+    ]
 }
 
 fn not_begun() -> Error {

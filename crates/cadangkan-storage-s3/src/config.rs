@@ -80,6 +80,12 @@ pub static S3: StorageDescriptor = StorageDescriptor {
         field("sse_customer_key", FieldKind::Secret, "Our own key for the server, 32 bytes in Base64"),
         field("storage_class", FieldKind::Text, "The class of objects, such as STANDARD_IA or GLACIER_IR"),
         field(
+            "move_to",
+            FieldKind::Text,
+            "The class to which a rule of the bucket moves archives, such as GLACIER",
+        ),
+        field("move_after_days", FieldKind::Integer, "Days after which it moves them"),
+        field(
             "thaw",
             FieldKind::Duration,
             "How long reading waits for an object that it brings back from an archive tier; default it fails",

@@ -9,6 +9,8 @@ use cadangkan_core::{Error, ErrorKind, Result, Timestamp};
 use cadangkan_storage::encoding::encode;
 use md5::{Digest as _, Md5};
 
+use crate::lifecycle::ARCHIVE_TAG;
+
 /// Classes that cannot be read at once, so that a backup could not be proved.
 const ARCHIVES: &[&str] = &["GLACIER", "DEEP_ARCHIVE"];
 /// Tags that an object may have. Source: Amazon S3 User Guide, "object tagging".
@@ -24,6 +26,8 @@ pub(crate) struct Settings {
     sse_kms_key: Option<String>,
     sse_customer_key: Option<String>,
     storage_class: Option<String>,
+    move_to: Option<String>,
+    move_after_days: Option<u32>,
     lock_mode: Option<LockMode>,
     lock_days: Option<u16>,
     #[serde(default)]
@@ -55,6 +59,13 @@ enum LockMode {
     Compliance,
 }
 
+/// Where a rule moves archives, and when.
+#[derive(Clone, Debug)]
+pub(crate) struct Moving {
+    pub(crate) class: String,
+    pub(crate) days: u32,
+}
+
 /// What requests carry.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Keeping {
@@ -65,6 +76,7 @@ pub(crate) struct Keeping {
     wrong_key: bool,
     lock: Option<(&'static str, u16)>,
     tags: bool,
+    pub(crate) moving: Option<Moving>,
     pub(crate) delete_versions: bool,
 }
 
@@ -103,6 +115,11 @@ impl Settings {
             }
             keeping.make("x-amz-storage-class", &class);
         }
+        keeping.moving = match (self.move_to, self.move_after_days) {
+            (None, None) => None,
+            (Some(class), Some(days @ 1..)) => Some(Moving { class, days }),
+            _ => return Err(mistake("move_to", "moving needs `move_to` and `move_after_days`, 1 or more")),
+        };
         keeping.lock = match (self.lock_mode, self.lock_days) {
             (None, None) => None,
             (Some(LockMode::Governance), Some(days @ 1..)) => Some(("GOVERNANCE", days)),
@@ -136,10 +153,9 @@ impl Keeping {
             headers.push((LOCK_MODE.into(), mode.into()));
             headers.push(("x-amz-object-lock-retain-until-date".into(), end_of(days, now)));
         }
-        if self.tags && !tags.is_empty() {
-            let pair =
-                |(name, value): &(&str, String)| format!("{}={}", encode(name), encode(&allowed(value)));
-            let pairs: Vec<_> = tags.iter().take(MOST_TAGS).map(pair).collect();
+        let pair = |(name, value): &(&str, String)| format!("{}={}", encode(name), encode(&allowed(value)));
+        let pairs: Vec<_> = self.wanted(tags).map(pair).collect();
+        if !pairs.is_empty() {
             headers.push(("x-amz-tagging".into(), pairs.join("&")));
         }
         headers
@@ -167,15 +183,26 @@ impl Keeping {
             left_out.push(("legal-hold", body, "s3:PutObjectLegalHold"));
         }
         let count = header("x-amz-tagging-count").and_then(|text| text.parse::<usize>().ok());
-        if self.tags && !tags.is_empty() && count != Some(tags.len().min(MOST_TAGS)) {
+        let wanted = self.wanted(tags).count();
+        if wanted > 0 && count != Some(wanted) {
             let tag = |(name, value): &(&str, String)| {
                 format!("<Tag><Key>{name}</Key><Value>{}</Value></Tag>", allowed(value))
             };
-            let tags: String = tags.iter().take(MOST_TAGS).map(tag).collect();
+            let tags: String = self.wanted(tags).map(tag).collect();
             let body = format!("<Tagging><TagSet>{tags}</TagSet></Tagging>");
             left_out.push(("tagging", body, "s3:PutObjectTagging"));
         }
         left_out
+    }
+
+    /// The tags that an object gets: all, or only the one by which a rule finds it.
+    fn wanted<'a>(
+        &'a self,
+        tags: &'a [(&'static str, String)],
+    ) -> impl Iterator<Item = &'a (&'static str, String)> {
+        let finds =
+            |(name, _): &&(&str, String)| self.tags || self.moving.is_some() && *name == ARCHIVE_TAG.0;
+        tags.iter().filter(finds).take(MOST_TAGS)
     }
 
     /// The headers of an object that is removed at once: all but locks.

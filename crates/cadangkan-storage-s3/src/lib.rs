@@ -11,6 +11,7 @@ mod config;
 mod credentials;
 mod failure;
 mod keeping;
+mod lifecycle;
 mod presets;
 mod reader;
 mod request;

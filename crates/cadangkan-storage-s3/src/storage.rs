@@ -9,14 +9,16 @@ use cadangkan_core::{Error, ErrorKind, Leftover, Result, ResultExt as _};
 use cadangkan_storage::encoding::decode;
 use cadangkan_storage::http::{Upload, names_begin, whole_name};
 use cadangkan_storage::{
-    Key, ObjectInfo, Space, Storage, StorageCapabilities, StorageWriter, WriteOptions, check_folder,
+    Key, Lifecycle, ObjectInfo, Space, Storage, StorageCapabilities, StorageWriter, WriteOptions,
+    check_folder,
 };
 
 use crate::answers::{Objects, Parts, Unfinished, Uploads, Versions, parse};
 use crate::check;
 use crate::client::{Answer, Client};
 use crate::keeping::Keeping;
-use crate::presets::Rules;
+use crate::lifecycle::Rules;
+use crate::presets;
 use crate::reader;
 use crate::request::Request;
 use crate::thaw::Thaw;
@@ -27,7 +29,7 @@ use crate::upload::Object;
 pub(crate) struct Options {
     /// The folder that keeps the backups, without slashes around it; empty for the whole bucket.
     pub(crate) prefix: String,
-    pub(crate) rules: Rules,
+    pub(crate) rules: presets::Rules,
     pub(crate) part_size: Option<usize>,
     /// Parts that are sent at once.
     pub(crate) connections: usize,
@@ -187,6 +189,11 @@ impl Storage for Bucket {
             None => Err(Error::new(ErrorKind::Usage, "not a leftover of this storage")
                 .context("location", leftover.location.escape_debug())),
         }
+    }
+
+    fn lifecycle(&self) -> Option<Box<dyn Lifecycle + '_>> {
+        let moving = self.options.keeping.moving.as_ref();
+        Some(Box::new(Rules { client: &self.client, begin: self.begins(""), moving }))
     }
 
     fn space(&self) -> Result<Option<Space>> {

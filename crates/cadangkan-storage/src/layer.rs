@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cadangkan_core::{Leftover, Result};
 
-use crate::{Key, ObjectInfo, Space, Storage, StorageCapabilities, StorageWriter, WriteOptions};
+use crate::{Key, Lifecycle, ObjectInfo, Space, Storage, StorageCapabilities, StorageWriter, WriteOptions};
 
 /// A storage around another one, that passes on whatever it does not do itself.
 ///
@@ -106,6 +106,10 @@ impl<L: Layer> Storage for L {
 
     fn discard(&self, leftover: &Leftover) -> Result<()> {
         self.inner().discard(leftover)
+    }
+
+    fn lifecycle(&self) -> Option<Box<dyn Lifecycle + '_>> {
+        self.inner().lifecycle()
     }
 
     fn space(&self) -> Result<Option<Space>> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cadangkan_core::{Leftover, Result, Timestamp};
 
-use crate::Key;
+use crate::{Key, Lifecycle};
 
 /// A place that keeps bytes under keys.
 ///
@@ -65,6 +65,11 @@ pub trait Storage: Send + Sync {
 
     /// Removes one leftover. Done also when it is gone already.
     fn discard(&self, leftover: &Leftover) -> Result<()>;
+
+    /// The rules by which it moves and removes objects by itself, where there are such and they can be set from here.
+    fn lifecycle(&self) -> Option<Box<dyn Lifecycle + '_>> {
+        None
+    }
 
     /// Says how much room there is; `None` where that is not known or not limited.
     fn space(&self) -> Result<Option<Space>>;

@@ -3,7 +3,8 @@
 use std::io::Write;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use cadangkan_catalog::{BackupFilter, Catalog, DefinitionKind};
 use cadangkan_core::settings::{Field, FieldKind};
@@ -22,7 +23,7 @@ use crate::encryption::KeyHolder;
 use crate::environment::environment;
 use crate::inventory::{DatabaseEntry, Definitions, Inventory, StorageEntry};
 use crate::process::{Process, Signals, SystemClock};
-use crate::ui::progress::Watcher;
+use crate::ui::progress::{Output, Watcher};
 use crate::ui::prompt::{Answers, Prompter};
 use crate::ui::{CANNOT_PRINT, Style, write_json};
 
@@ -32,13 +33,15 @@ pub(crate) struct App {
     pub(crate) process: Process,
     pub(crate) cancel: Cancel,
     pub(crate) clock: SystemClock,
-    pub(crate) watcher: Watcher,
+    pub(crate) watcher: Arc<Watcher>,
     /// How results look.
     pub(crate) style: Style,
     /// How messages look.
     pub(crate) message_style: Style,
     /// What signals do.
     pub(crate) signals: Signals,
+    /// Whether results are left to whoever does several things.
+    is_part: bool,
     /// The exit code of a command that was run for somebody.
     pub(crate) passed_on: OnceLock<u8>,
 }
@@ -65,6 +68,51 @@ pub(crate) enum CatalogNeed {
 }
 
 impl App {
+    /// Puts together what `main` has looked at.
+    pub(crate) fn new(
+        global: Global,
+        process: Process,
+        watcher: Watcher,
+        style: Style,
+        message_style: Style,
+    ) -> Self {
+        App {
+            global,
+            process,
+            cancel: Cancel::default(),
+            clock: SystemClock,
+            watcher: Arc::new(watcher),
+            style,
+            message_style,
+            signals: Signals::default(),
+            is_part: false,
+            passed_on: OnceLock::new(),
+        }
+    }
+
+    /// The same program for one of several things that are done: it prints no results and asks nothing; where several are done at
+    /// once, it shows no progress either.
+    pub(crate) fn part(&self, at_once: bool) -> Self {
+        let lines: Box<dyn Write + Send> = Box::new(std::io::stderr());
+        let output = match self.global.output {
+            OutputFormat::Json => Output::Json(lines),
+            OutputFormat::Table => Output::Quiet(lines),
+        };
+        let quiet = || Arc::new(Watcher::new(output, self.message_style, false, Box::new(|| Duration::ZERO)));
+        App {
+            global: self.global.clone(),
+            process: Process { can_ask: false, ..self.process.clone() },
+            cancel: self.cancel.clone(),
+            clock: SystemClock,
+            watcher: if at_once { quiet() } else { Arc::clone(&self.watcher) },
+            style: self.style,
+            message_style: self.message_style,
+            signals: Signals::default(),
+            is_part: true,
+            passed_on: OnceLock::new(),
+        }
+    }
+
     /// Opens configuration and catalog.
     pub(crate) fn session(&self, need: CatalogNeed) -> Result<Session> {
         let home = config::locate(&self.sources(&[]))?.home;
@@ -111,12 +159,15 @@ impl App {
 
     /// What long calls are given.
     pub(crate) fn control(&self) -> Control<'_> {
-        Control { cancel: &self.cancel, reporter: &self.watcher, clock: &self.clock }
+        Control { cancel: &self.cancel, reporter: &*self.watcher, clock: &self.clock }
     }
 
     /// Prints a result: as JSON when that is asked for, otherwise what `text` makes.
     pub(crate) fn print(&self, value: &impl Serialize, text: impl FnOnce() -> String) -> Result<()> {
         self.finish_progress();
+        if self.is_part {
+            return Ok(());
+        }
         // Written at once: the standard output would otherwise be flushed at every line.
         let bytes = match self.global.output {
             OutputFormat::Json => {

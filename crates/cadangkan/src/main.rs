@@ -21,15 +21,14 @@ mod usage;
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
-use std::sync::OnceLock;
 use std::time::Instant;
 
-use cadangkan_core::{Cancel, Error, Result};
+use cadangkan_core::{Error, Result};
 use indicatif::ProgressDrawTarget;
 
 use app::App;
 use cli::{Cli, Global, OutputFormat};
-use process::{Process, Signals, SystemClock};
+use process::Process;
 use ui::progress::{Output, Watcher};
 use ui::{CANNOT_PRINT, Style};
 
@@ -46,17 +45,9 @@ fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let process = Process::read();
     let style = Style::detect(cli.global.no_color, process.stderr_is_terminal, &environment::environment);
     let output = cli.global.output;
-    let app = App {
-        watcher: watcher(&cli.global, &process, style),
-        style: Style::detect(cli.global.no_color, process.stdout_is_terminal, &environment::environment),
-        message_style: style,
-        global: cli.global,
-        process,
-        cancel: Cancel::default(),
-        clock: SystemClock,
-        signals: Signals::default(),
-        passed_on: OnceLock::new(),
-    };
+    let results = Style::detect(cli.global.no_color, process.stdout_is_terminal, &environment::environment);
+    let watcher = watcher(&cli.global, &process, style);
+    let app = App::new(cli.global, process, watcher, results, style);
     let begun = process::keep_no_cores().and_then(|()| app.signals.stop(&app.cancel));
     let result = begun.and_then(|()| match &cli.command {
         Some(command) => commands::dispatch(&app, command),

@@ -17,6 +17,7 @@ use cadangkan_core::{Cancel, Clock, Error, Result, Timestamp};
 use crate::environment::environment;
 
 /// What this process is and where it runs, read once at the start.
+#[derive(Clone)]
 pub(crate) struct Process {
     /// The home folder of the user.
     pub(crate) user_home: Option<PathBuf>,

@@ -11,6 +11,7 @@
 mod conformance;
 mod faults;
 mod keeping;
+mod lifecycle;
 mod permissions;
 mod settings;
 mod support;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::app::{App, CatalogNeed, Session};
 use crate::commands::fields::{self, Typed};
 use crate::commands::selection::SelectionArgs;
-use crate::commands::{DatabaseUrl, test};
+use crate::commands::{DatabaseUrl, labels, test};
 use crate::config::{BackupOptions, DatabaseOptions};
 use crate::inventory::{DatabaseEntry, database_definition};
 use crate::secrets::Owner;
@@ -145,6 +145,8 @@ impl clap::FromArgMatches for AddArgs {
                 production: matches.get_flag("production"),
                 require_ticket: matches.get_flag("require-ticket").then_some(true),
                 tags: many("tag"),
+                labels: matches.get_many::<(Name, String)>("label").into_iter().flatten().cloned().collect(),
+                group: text("group"),
                 backup: selected(engine, matches)?,
                 ..DatabaseOptions::default()
             },
@@ -184,7 +186,7 @@ fn engine_command(engine: &'static Descriptor) -> clap::Command {
 }
 
 /// The flags that a database of every engine has.
-fn option_args() -> [Arg; 4] {
+fn option_args() -> [Arg; 6] {
     [
         Arg::new("storage")
             .long("storage")
@@ -205,6 +207,13 @@ fn option_args() -> [Arg; 4] {
             .value_name("WORD")
             .action(ArgAction::Append)
             .help("A tag that each of its backups gets; may be given more than once"),
+        Arg::new("label")
+            .long("label")
+            .value_name("KEY=VALUE")
+            .value_parser(labels::parse_label)
+            .action(ArgAction::Append)
+            .help("A label to find it by, that its backups carry; may be given more than once"),
+        Arg::new("group").long("group").value_name("NAME").help("The group it belongs to: the label `group`"),
     ]
 }
 

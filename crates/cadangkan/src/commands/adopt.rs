@@ -6,6 +6,7 @@ use cadangkan_storage::Storage;
 use serde_json::{Map, Value, json};
 
 use crate::app::{App, CatalogNeed, Places, Session};
+use crate::commands::labels::is_value;
 use crate::commands::ticket::TicketArgs;
 use crate::commands::{StorageUrl, by_url};
 use crate::config::DatabaseOptions;
@@ -153,7 +154,10 @@ fn definition_of(known: &KnownDatabase, storage: &Name) -> Option<Value> {
         };
         settings.extend(value.map(|value| (field.name.to_owned(), value)));
     }
-    let options = DatabaseOptions { storage: vec![storage.clone()], ..DatabaseOptions::default() };
+    let labels = known.labels.iter().filter(|(_, value)| is_value(value));
+    let labels = labels.filter_map(|(key, value)| Some((Name::new(key.as_str()).ok()?, value.clone())));
+    let (storage, labels) = (vec![storage.clone()], labels.collect());
+    let options = DatabaseOptions { storage, labels, ..DatabaseOptions::default() };
     Some(database_definition(engine.id, &Value::Object(settings), &options, true))
 }
 

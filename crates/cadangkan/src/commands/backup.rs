@@ -1,5 +1,6 @@
 mod beside;
 pub(crate) mod databases;
+mod many;
 mod server;
 pub(crate) mod text;
 
@@ -27,19 +28,20 @@ use crate::notifications::Watch;
 use crate::registry;
 use crate::ui::escape;
 use beside::BesideArgs;
+use many::ManyArgs;
 use text::{plan_text, report_text};
 
 /// Arguments of `backup`.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  cadangkan backup shop\n  cadangkan backup shop --compression xz --level 9 --tag before-upgrade\n  cadangkan backup shop --exclude-data 'log_*,sessions'\n  cadangkan backup shop --dry-run\n  cadangkan backup prod --all --exclude-db 'tmp_*'          # databases of a whole server\n  cadangkan backup --url ~/app/shop.db --to-dir /mnt/usb    # not remembered"
+    after_help = "Examples:\n  cadangkan backup shop\n  cadangkan backup shop --compression xz --level 9 --tag before-upgrade\n  cadangkan backup shop --exclude-data 'log_*,sessions'\n  cadangkan backup shop --dry-run\n  cadangkan backup prod --all --exclude-db 'tmp_*'          # databases of a whole server\n  cadangkan backup --all                                    # every database that is enabled\n  cadangkan backup --label client=acme --jobs 3\n  cadangkan backup --url ~/app/shop.db --to-dir /mnt/usb    # not remembered"
 )]
 pub(crate) struct BackupArgs {
     /// The database
-    #[arg(required_unless_present = "url")]
+    #[arg(required_unless_present_any = ["url", "all", "chosen-label", "chosen-group"], conflicts_with_all = ["chosen-label", "chosen-group"])]
     database: Option<String>,
     /// A database that is not configured: a URL, or the path of a database file
-    #[arg(long, conflicts_with = "database", requires = "to_dir")]
+    #[arg(long, conflicts_with_all = ["database", "all", "chosen-label", "chosen-group"], requires = "to_dir")]
     url: Option<DatabaseUrl>,
     /// The folder for the backup of --url
     #[arg(long, value_name = "FOLDER", requires = "url", conflicts_with = "database")]
@@ -72,6 +74,8 @@ pub(crate) struct BackupArgs {
     #[arg(long)]
     row_security: bool,
     #[command(flatten)]
+    many: ManyArgs,
+    #[command(flatten)]
     databases: DatabaseArgs,
     #[command(flatten)]
     beside: BesideArgs,
@@ -96,6 +100,7 @@ impl BackupArgs {
             storage: Vec::new(),
             how: How::default(),
             selection: SelectionArgs::default(),
+            many: ManyArgs::default(),
             databases: DatabaseArgs::default(),
             globals: false,
             row_security: false,
@@ -125,7 +130,7 @@ impl BackupArgs {
 }
 
 /// How the archive is made; each is the configured value when it is not given.
-#[derive(Debug, Default, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 struct How {
     /// The codec: zstd, gzip (or pgzip), xz, zlib or none [default: zstd]
     #[arg(long, short = 'C', value_name = "CODEC", value_parser = parse_codec)]
@@ -174,7 +179,7 @@ pub(crate) fn run(app: &App, args: &BackupArgs) -> Result<()> {
             back_up(app, &session, entry, args).map(drop)
         }
         (None, Some(url)) => back_up_once(app, &session, url, args),
-        (None, None) => Err(Error::new(ErrorKind::Usage, "no database is named")),
+        (None, None) => many::run(app, &session, args),
     }
 }
 
@@ -202,7 +207,7 @@ fn back_up_quietly(
     let trigger = if args.guard.is_some() { Trigger::Guard } else { Trigger::Manual };
     let mut request = request(entry, &effective, trigger)?;
     select(&mut request, &effective, args);
-    request.origin.git = args.guard.clone().flatten();
+    request.origin = Origin { labels: entry.options.labels(), git: args.guard.clone().flatten() };
     request.tags = entry.options.tags.iter().chain(&args.tag).cloned().collect();
     request.tags.dedup();
     (request.wait, request.keep_for) = (args.wait, args.keep_for);

@@ -6,6 +6,7 @@ use cadangkan_core::{Clock, Error, ErrorKind, Name, Result};
 use serde_json::{Value, json};
 
 use crate::app::{App, CatalogNeed, Session};
+use crate::commands::labels::{GROUP, parse_label};
 use crate::commands::{config, secret};
 use crate::environment::environment;
 use crate::inventory::{DatabaseEntry, Origin, database_definition};
@@ -15,7 +16,7 @@ use crate::secrets::Owner;
 /// Arguments of `edit`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  cadangkan edit shop             # in $VISUAL or $EDITOR, checked before it is saved\n  cadangkan edit shop --disable\n  cadangkan edit prod --password-stdin < new-password\n  cadangkan edit shop --storage home,offsite"
+    after_help = "Examples:\n  cadangkan edit shop             # in $VISUAL or $EDITOR, checked before it is saved\n  cadangkan edit shop --disable\n  cadangkan edit prod --password-stdin < new-password\n  cadangkan edit shop --storage home,offsite\n  cadangkan edit shop --label client=acme --label env=prod"
 )]
 pub(crate) struct EditArgs {
     /// The database
@@ -32,6 +33,9 @@ pub(crate) struct EditArgs {
     /// The storages that its backups go to from now on; what lies elsewhere stays
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', conflicts_with_all = ["enable", "disable", "password_stdin"])]
     storage: Vec<Name>,
+    /// Give it a label, or another value for it; without a value it is taken away. May be given more than once
+    #[arg(long, value_name = "KEY=VALUE", value_parser = parse_change, conflicts_with_all = ["enable", "disable", "password_stdin", "storage", "default_storage"])]
+    label: Vec<(Name, Option<String>)>,
     /// Let its backups go where the defaults say
     #[arg(long, conflicts_with_all = ["enable", "disable", "password_stdin", "storage"])]
     default_storage: bool,
@@ -45,7 +49,10 @@ pub(crate) fn run(app: &App, args: &EditArgs) -> Result<()> {
         return switch(app, &session, entry, args.enable);
     }
     let moves = args.default_storage || !args.storage.is_empty();
+    let labels = !args.label.is_empty();
     match &entry.origin {
+        Origin::File { .. } if labels => Err(declared(entry, "change `labels` there")),
+        Origin::Catalog | Origin::Implicit if labels => relabel(app, &session, entry, &args.label),
         Origin::File { .. } if args.password_stdin => {
             Err(declared(entry, "change its password there: ${VARIABLE}, password_file or password_command"))
         }
@@ -131,6 +138,39 @@ fn send_to(app: &App, session: &Session, entry: &DatabaseEntry, storages: &[Name
     }
     let checked = DatabaseEntry::from_definition(&entry.name, &changed, session.home())?;
     save(app, session, &checked, changed)
+}
+
+/// Gives a database other labels. It need not be there for it.
+fn relabel(
+    app: &App,
+    session: &Session,
+    entry: &DatabaseEntry,
+    changes: &[(Name, Option<String>)],
+) -> Result<()> {
+    let present = definition_of(session, entry)?;
+    let mut changed = present.clone();
+    let mut labels = entry.options.labels();
+    for (key, value) in changes {
+        labels.remove(key.as_str());
+        labels.extend(value.clone().map(|value| (key.to_string(), value)));
+    }
+    if let Value::Object(map) = &mut changed {
+        // The group is one of them.
+        [GROUP, "labels"].iter().for_each(|key| _ = map.shift_remove(*key));
+        map.extend((!labels.is_empty()).then(|| ("labels".to_owned(), json!(labels))));
+    }
+    if changed == present {
+        return unchanged(app, entry);
+    }
+    let checked = DatabaseEntry::from_definition(&entry.name, &changed, session.home())?;
+    save(app, session, &checked, changed)
+}
+
+fn parse_change(text: &str) -> Result<(Name, Option<String>), String> {
+    match text.split_once('=') {
+        Some((_, value)) if !value.is_empty() => parse_label(text).map(|(key, value)| (key, Some(value))),
+        _ => Name::new(text.trim_end_matches('=')).map(|key| (key, None)).map_err(|error| error.to_string()),
+    }
 }
 
 /// The definition with another password in it, in the place of wherever it came from.

@@ -10,9 +10,9 @@ use crate::commands::list;
 use crate::config::RetentionSettings;
 use crate::encryption::EncryptionSettings;
 use crate::inventory::{EffectiveOptions, Wishes};
-use crate::ui::escape;
 use crate::ui::selection::describe;
 use crate::ui::time::format_age;
+use crate::ui::{escape, labels};
 
 /// Arguments of `info`.
 #[derive(Debug, clap::Args)]
@@ -108,10 +108,11 @@ pub(crate) fn run(app: &App, args: &InfoArgs) -> Result<()> {
                     effective.require_ticket.origin
                 ),
             ),
+            ("Labels", labels(&entry.options.labels())),
             ("Last backup", last),
             ("Backups", format!("{count}, {}", format_bytes(bytes))),
         ];
-        for (label, value) in lines {
+        for (label, value) in lines.into_iter().filter(|(_, value)| !value.is_empty()) {
             let _ = writeln!(text, "{label:<12} {}", escape(&value));
         }
         text + &runs_text(app, &runs)

@@ -1,32 +1,37 @@
 use cadangkan_core::{Result, format_bytes};
 use serde_json::{Value, json};
 
-use crate::app::{App, CatalogNeed, Session};
+use crate::app::{App, CatalogNeed};
+use crate::commands::labels::LabelArgs;
 use crate::inventory::DatabaseEntry;
 use crate::registry;
-use crate::ui::Paint;
 use crate::ui::table::{Align, Cell, Table};
 use crate::ui::time::format_age;
+use crate::ui::{Paint, labels};
 use cadangkan_catalog::BackupRecord;
 use cadangkan_core::Clock;
 
 /// Arguments of `list`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  cadangkan list\n  cadangkan ls --output json | jq -r '.[].name'")]
-pub(crate) struct ListArgs {}
+#[command(
+    after_help = "Examples:\n  cadangkan list\n  cadangkan list --label client=acme\n  cadangkan ls --output json | jq -r '.[].name'"
+)]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    labels: LabelArgs,
+}
 
 /// Lists the databases of both origins.
-pub(crate) fn run(app: &App, _args: &ListArgs) -> Result<()> {
+pub(crate) fn run(app: &App, args: &ListArgs) -> Result<()> {
     let session = app.session(CatalogNeed::Required)?;
-    let rows: Result<Vec<_>> = session
-        .inventory
-        .databases()
-        .iter()
+    let entries = args.labels.choose(&session.inventory)?;
+    let rows: Result<Vec<_>> = entries
+        .into_iter()
         .map(|entry| Ok((entry, session.catalog()?.newest_backup(&entry.name, false)?)))
         .collect();
     let rows = rows?;
     let values: Vec<Value> = rows.iter().map(|(entry, newest)| value(entry, newest.as_ref())).collect();
-    app.print(&values, || text(app, &session, &rows))
+    app.print(&values, || text(app, &rows))
 }
 
 /// A database as JSON: what `list` and `info` share.
@@ -38,6 +43,7 @@ pub(crate) fn value(entry: &DatabaseEntry, newest: Option<&BackupRecord>) -> Val
         "enabled": entry.enabled,
         "paused": entry.paused,
         "production": entry.options.production,
+        "labels": entry.options.labels(),
         "origin": entry.origin,
         "last_backup_id": newest.map(|backup| backup.id),
         "last_backup_at": newest.map(|backup| backup.created_at),
@@ -54,18 +60,21 @@ pub(crate) fn state(entry: &DatabaseEntry) -> Cell {
     }
 }
 
-fn text(app: &App, session: &Session, rows: &[(&DatabaseEntry, Option<BackupRecord>)]) -> String {
+fn text(app: &App, rows: &[(&DatabaseEntry, Option<BackupRecord>)]) -> String {
     if rows.is_empty() {
         return format!("No databases yet. Add one with `{}`.\n", registry::example_add());
     }
-    let mut table = Table::new([
+    let has_labels = rows.iter().any(|(entry, _)| !entry.options.labels().is_empty());
+    let mut columns = vec![
         ("database", Align::Left),
         ("engine", Align::Left),
         ("state", Align::Left),
         ("last backup", Align::Left),
         ("size", Align::Right),
-        ("location", Align::Left),
-    ]);
+    ];
+    columns.extend(has_labels.then_some(("labels", Align::Left)));
+    columns.push(("location", Align::Left));
+    let mut table = Table::new(columns);
     for (entry, newest) in rows {
         let location = entry.location().map(|location| location.to_string()).unwrap_or_default();
         // Declared in the file: read-only here.
@@ -74,18 +83,19 @@ fn text(app: &App, session: &Session, rows: &[(&DatabaseEntry, Option<BackupReco
             (true, false) => " (file)",
             (false, _) => "",
         };
-        table.row([
+        let age = |backup: &BackupRecord| format_age(backup.created_at, app.clock.now());
+        let size = |backup: &BackupRecord| format_bytes(backup.size_bytes);
+        let mut row: Vec<Cell> = vec![
             format!("{}{lock}", entry.name).into(),
             entry.engine.id.into(),
             state(entry),
-            newest
-                .as_ref()
-                .map_or("never".to_owned(), |backup| format_age(backup.created_at, app.clock.now()))
-                .into(),
-            newest.as_ref().map_or(String::new(), |backup| format_bytes(backup.size_bytes)).into(),
-            location.into(),
-        ]);
+            newest.as_ref().map_or("never".to_owned(), age).into(),
+            newest.as_ref().map_or(String::new(), size).into(),
+        ];
+        row.extend(has_labels.then(|| labels(&entry.options.labels()).into()));
+        row.push(location.into());
+        table.row(row);
     }
-    let active = session.inventory.databases().iter().filter(|entry| entry.enabled).count();
+    let active = rows.iter().filter(|(entry, _)| entry.enabled).count();
     format!("{}\nDatabases: {} ({active} active)\n", table.render(app.style), rows.len())
 }

@@ -16,6 +16,7 @@ pub(crate) mod guard;
 pub(crate) mod info;
 pub(crate) mod init;
 pub(crate) mod key;
+pub(crate) mod labels;
 pub(crate) mod list;
 pub(crate) mod notify;
 pub(crate) mod profile;

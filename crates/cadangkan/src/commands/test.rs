@@ -4,30 +4,35 @@ use cadangkan_core::{Error, ErrorKind, Result, format_bytes};
 use serde_json::{Value, json};
 
 use crate::app::{App, CatalogNeed, Session};
+use crate::commands::labels::LabelArgs;
 use crate::inventory::DatabaseEntry;
 use crate::ui::count::count;
 use crate::ui::escape;
 
 /// Arguments of `test`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  cadangkan test shop\n  cadangkan test --all")]
+#[command(
+    after_help = "Examples:\n  cadangkan test shop\n  cadangkan test --all\n  cadangkan test --label env=prod"
+)]
 pub(crate) struct TestArgs {
     /// The database
-    #[arg(required_unless_present = "all")]
+    #[arg(required_unless_present_any = ["all", "chosen-label", "chosen-group"], conflicts_with_all = ["chosen-label", "chosen-group"])]
     database: Option<String>,
     /// Every database that is enabled
     #[arg(long, conflicts_with = "database")]
     all: bool,
+    #[command(flatten)]
+    labels: LabelArgs,
 }
 
 /// Tests the configuration, then databases with their storages. All are tested, also when one fails.
 pub(crate) fn run(app: &App, args: &TestArgs) -> Result<()> {
     let session = app.session(CatalogNeed::Required)?;
-    let databases = session.inventory.databases();
-    let entries: Vec<&DatabaseEntry> = match &args.database {
-        Some(name) => vec![session.inventory.database(name)?],
-        None => databases.iter().filter(|entry| entry.enabled).collect(),
-    };
+    let mut entries = args.labels.choose(&session.inventory)?;
+    match &args.database {
+        Some(name) => entries = vec![session.inventory.database(name)?],
+        None => entries.retain(|entry| entry.enabled),
+    }
     let mut values = Vec::new();
     let mut text = String::new();
     let mut failed = Vec::new();

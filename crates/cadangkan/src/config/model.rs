@@ -15,6 +15,7 @@ use super::place::Place;
 use super::retention::RetentionSettings;
 use super::setting::{Setting, ValueOrigin};
 use super::shrink_guard::ShrinkGuardSettings;
+use crate::commands::labels::GROUP;
 use crate::encryption::EncryptionSettings;
 use crate::hooks::HookSettings;
 
@@ -136,9 +137,23 @@ pub(crate) struct DatabaseOptions {
     /// Whether its name must be typed before it is overwritten.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) production: bool,
+    /// Words with values that it is found by, and that its backups carry.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) labels: BTreeMap<Name, String>,
+    /// What it belongs to: the label of that name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) group: Option<String>,
     /// Tags that each of its backups gets.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) tags: Vec<String>,
+}
+
+impl DatabaseOptions {
+    /// The labels, that of the group among them.
+    pub(crate) fn labels(&self) -> BTreeMap<String, String> {
+        let labels = self.labels.iter().map(|(key, value)| (key.to_string(), value.clone()));
+        labels.chain(self.group.clone().map(|group| (GROUP.to_owned(), group))).collect()
+    }
 }
 
 /// What the backups of a database hold. One type for file, catalog and command line.

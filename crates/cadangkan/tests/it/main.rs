@@ -9,6 +9,7 @@ mod guard;
 mod help;
 mod hooks;
 mod json;
+mod labels;
 mod master_key;
 mod mysql;
 mod mysql_combined;

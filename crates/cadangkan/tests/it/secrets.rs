@@ -376,6 +376,7 @@ fn of_all(world: &mut World) {
         &["storage", "list"],
         &["storage", "info", "cloud"],
         &["storage", "usage", "home"],
+        &["storage", "lifecycle", "cloud", "--set", "--yes"],
         &["storage", "test", "home"],
         &["adopt", "home"],
         &["version"],

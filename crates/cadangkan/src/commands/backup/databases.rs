@@ -18,7 +18,7 @@ pub(crate) struct DatabaseArgs {
     /// Those that a file names, one per line
     #[arg(long, value_name = "FILE")]
     databases_file: Vec<PathBuf>,
-    /// All databases instead of those that are configured
+    /// All databases of the server instead of those that are configured; without a name, every configured database that is enabled
     #[arg(long, conflicts_with_all = ["databases", "databases_file"])]
     all: bool,
     /// Choose them from a list on the terminal

@@ -3,6 +3,7 @@
 mod add;
 mod edit;
 mod info;
+mod lifecycle;
 mod list;
 mod remove;
 mod test;
@@ -33,6 +34,8 @@ enum Command {
     Test(test::TestArgs),
     /// Show how much lies there of which database, and what is free
     Usage(usage::UsageArgs),
+    /// Show or set the rules by which a storage moves and removes objects by itself
+    Lifecycle(lifecycle::LifecycleArgs),
     /// Change a storage that was added, or open the configuration at a declared one
     Edit(edit::EditArgs),
     /// Remove a storage; the backups in it stay unless told otherwise
@@ -48,6 +51,7 @@ pub(crate) fn run(app: &App, args: &StorageArgs) -> Result<()> {
         Command::Info(args) => info::run(app, args),
         Command::Test(args) => test::run(app, args),
         Command::Usage(args) => usage::run(app, args),
+        Command::Lifecycle(args) => lifecycle::run(app, args),
         Command::Edit(args) => edit::run(app, args),
         Command::Remove(args) => remove::run(app, args),
     }

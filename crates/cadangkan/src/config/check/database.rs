@@ -5,6 +5,7 @@ use cadangkan_engine::Descriptor;
 use serde_json::Value;
 
 use super::{Checker, keys, origin};
+use crate::commands::labels::{GROUP, LONGEST, is_value};
 use crate::config::mistake::Mistake;
 use crate::config::model::{DatabaseOptions, DeclaredDatabase};
 use crate::config::node::{Content, Entry, Node};
@@ -38,6 +39,7 @@ impl Checker<'_> {
         self.upload_after(node);
         self.retention(node);
         self.shrink_guard(node);
+        self.labels(node);
         self.notify(node);
         let (chosen, id) = chosen?;
         let engine = registry::engine(id)?;
@@ -64,6 +66,22 @@ impl Checker<'_> {
                 let message = format!("`{}` is no length of time", text.escape_debug());
                 self.mistake_at(&item.node, message, Some("write `24h` or `7d`".to_owned()));
             }
+        }
+    }
+
+    /// Names labels that cannot be, and a group that is named twice.
+    fn labels(&mut self, node: &Node) {
+        let group = node.entry(GROUP).filter(|entry| !entry.node.is_null());
+        let labels = node.entry(keys::LABELS).map(|entry| entry.node.entries()).unwrap_or_default();
+        for item in labels.iter().chain(group) {
+            if item.node.text().is_some_and(|text| !is_value(text)) {
+                let message = format!("`{}`: 1 to {LONGEST} bytes, and no control characters", item.key);
+                self.mistake_at(&item.node, message, None);
+            }
+        }
+        if let Some(second) = labels.iter().find(|item| item.key == GROUP && group.is_some()) {
+            let message = "`group` stands among the labels and beside them";
+            self.mistakes.push(Mistake::new(second.position, message).hint("keep one of them"));
         }
     }
 

@@ -1,4 +1,5 @@
 use super::Checker;
+use crate::commands::labels::GROUP;
 use crate::config::mistake::Mistake;
 use crate::config::node::Node;
 use crate::ui::suggest;
@@ -52,6 +53,8 @@ pub(crate) const DATABASE_KEYS: &[&str] = &[
     SHRINK_GUARD,
     NOTIFY,
     "production",
+    LABELS,
+    GROUP,
     "tags",
     ENABLED,
 ];
@@ -70,6 +73,9 @@ pub(super) const UPLOAD_AFTER: &str = "upload_after";
 
 /// The key of which backups stay.
 pub(super) const RETENTION: &str = "retention";
+
+/// The key of labels.
+pub(super) const LABELS: &str = "labels";
 
 /// The key of what is done before and after backups.
 pub(crate) const HOOKS: &str = "hooks";
