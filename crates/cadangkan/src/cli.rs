@@ -151,6 +151,8 @@ pub(crate) enum Command {
     Storage(commands::storage::StorageArgs),
     /// Show how the databases and their backups are
     Status(commands::status::StatusArgs),
+    /// Show how good backups are, with reasons, and answer monitoring
+    Health(commands::health::HealthArgs),
     /// Rebuild the catalog from what a storage holds
     Adopt(commands::adopt::AdoptArgs),
     /// Make keys for encrypted backups, and change who can open them

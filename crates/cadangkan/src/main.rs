@@ -9,6 +9,7 @@ mod environment;
 #[cfg(test)]
 mod every_command;
 mod git;
+mod health;
 mod hooks;
 mod inventory;
 mod notifications;

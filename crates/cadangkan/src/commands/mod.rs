@@ -13,6 +13,7 @@ pub(crate) mod edit;
 pub(crate) mod fields;
 pub(crate) mod first_run;
 pub(crate) mod guard;
+pub(crate) mod health;
 pub(crate) mod info;
 pub(crate) mod init;
 pub(crate) mod key;
@@ -60,6 +61,7 @@ pub(crate) fn dispatch(app: &App, command: &Command) -> Result<()> {
         Command::Cleanup(args) => cleanup::run(app, args),
         Command::Storage(args) => storage::run(app, args),
         Command::Status(args) => status::run(app, args),
+        Command::Health(args) => health::run(app, args),
         Command::Adopt(args) => adopt::run(app, args),
         Command::Key(args) => key::run(app, args),
         Command::Notify(args) => notify::run(app, args),

@@ -1,183 +1,322 @@
-use cadangkan_catalog::{
-    BackupFilter, BackupRecord, BackupStatus, Catalog, Run, RunFilter, RunKind, RunStatus,
-};
-use cadangkan_core::{Clock, Result, format_bytes};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use cadangkan_catalog::{BackupStatus, Run, RunFilter, RunStatus, StorageUsage};
+use cadangkan_core::{Clock, Name, Result, format_bytes, format_some};
+use cadangkan_storage::Key;
 use serde_json::{Value, json};
 
-use crate::app::{App, CatalogNeed};
+use crate::app::{App, CatalogNeed, Session};
 use crate::commands::info::runs_text;
-use crate::inventory::DatabaseEntry;
+use crate::commands::labels::LabelArgs;
+use crate::health::{Grade, Health, Problem};
+use crate::inventory::{DatabaseEntry, StorageEntry};
 use crate::registry;
+use crate::ui::Paint;
+use crate::ui::count::count;
 use crate::ui::table::{Align, Cell, Table};
 use crate::ui::time::format_age;
-use crate::ui::{Paint, escape};
 
 /// Arguments of `status`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  cadangkan status\n  cadangkan status shop\n  cadangkan status --output json"
+    after_help = "Examples:\n  cadangkan status\n  cadangkan status shop\n  cadangkan status --output json\n\nFor monitoring: cadangkan health --check"
 )]
 pub(crate) struct StatusArgs {
     /// One database [default: all]
+    #[arg(conflicts_with_all = ["chosen-label", "chosen-group"])]
     database: Option<String>,
+    #[command(flatten)]
+    labels: LabelArgs,
 }
 
 impl StatusArgs {
     /// Asks for all databases.
     pub(crate) fn all() -> Self {
-        StatusArgs { database: None }
+        StatusArgs { database: None, labels: LabelArgs::default() }
     }
 }
 
-/// How one database is.
-struct Line<'a> {
-    entry: &'a DatabaseEntry,
-    newest: Option<BackupRecord>,
-    last: Option<Run>,
-    last_backup: Option<Run>,
-    running: Option<Run>,
-}
+/// The last runs that are shown of one database.
+const RUNS_SHOWN: u64 = 10;
 
-/// Shows how the databases and their backups are, and what was wrong lately.
+/// Shows how the databases and their backups are, and what is wrong.
 pub(crate) fn run(app: &App, args: &StatusArgs) -> Result<()> {
     let session = app.session(CatalogNeed::Required)?;
-    let catalog = session.catalog()?;
     // Runs whose process is gone are ended first, so that what is shown is true.
     cadangkan_ops::reap(&session.context(app))?;
-    let one = args.database.as_deref().map(|name| session.inventory.database(name)).transpose()?;
-    let entries = one.map_or_else(|| session.inventory.databases().iter().collect(), |entry| vec![entry]);
-    let lines: Vec<Line<'_>> =
-        entries.into_iter().map(|entry| Line::look(catalog, entry)).collect::<Result<_>>()?;
-    let filter = BackupFilter { database: one.map(|entry| entry.name.clone()), ..BackupFilter::default() };
-    let (found, bytes) = catalog.count_backups(&filter)?;
-    let runs = match one {
-        Some(entry) => catalog.runs(&RunFilter {
-            database: Some(entry.name.clone()),
-            limit: Some(10),
-            ..RunFilter::default()
-        })?,
-        None => Vec::new(),
-    };
-    let values: Vec<Value> = lines.iter().map(value).collect();
-    let active = lines.iter().filter(|line| line.entry.enabled).count();
-    let summary =
-        json!({ "databases": values, "active": active, "backups": { "count": found, "size_bytes": bytes } });
-    app.print(&summary, || {
-        if lines.is_empty() {
+    match &args.database {
+        Some(name) => of_one(app, &session, session.inventory.database(name)?),
+        None => of_all(app, &session, &args.labels),
+    }
+}
+
+/// Looks at every database that is meant.
+pub(crate) fn look_at_all<'a>(
+    app: &App,
+    session: &'a Session,
+    labels: &LabelArgs,
+) -> Result<Vec<Health<'a>>> {
+    let (catalog, now) = (session.catalog()?, app.clock.now());
+    labels.choose(&session.inventory)?.into_iter().map(|entry| Health::look(catalog, entry, now)).collect()
+}
+
+fn of_all(app: &App, session: &Session, labels: &LabelArgs) -> Result<()> {
+    let healths = look_at_all(app, session, labels)?;
+    let storages = storages(session)?;
+    let active = healths.iter().filter(|health| health.entry.enabled).count();
+    let (found, bytes) =
+        healths.iter().fold((0, 0), |sum, health| (sum.0 + health.stored.0, sum.1 + health.stored.1));
+    let value = json!({
+        "databases": healths.iter().map(value).collect::<Vec<_>>(), "active": active,
+        "backups": { "count": found, "size_bytes": bytes },
+        "storages": storages.iter().map(Room::value).collect::<Vec<_>>(), "verdict": verdict(&healths),
+    });
+    app.print(&value, || {
+        if healths.is_empty() {
             return format!("No databases yet. Add one with `{}`.\n", registry::example_add());
         }
-        let head = match one {
-            Some(_) => String::new(),
-            None => format!("Databases:  {} ({active} active)\n", lines.len()),
-        };
-        let size = format_bytes(bytes);
-        let problems: String = lines.iter().flat_map(|line| problems(app, line)).collect();
-        let gap = if problems.is_empty() { "" } else { "\n" };
-        let table = table(app, &lines);
-        format!("{head}Backups:    {found}, {size}\n\n{table}{gap}{problems}{}", runs_text(app, &runs))
+        let mut text = format!("Databases:  {} ({active} active)\n", healths.len());
+        let _ = writeln!(text, "Backups:    {}, {}", found, format_bytes(bytes));
+        for room in &storages {
+            let _ = writeln!(text, "Storage:    {}", room.text());
+        }
+        let newest = healths.iter().filter_map(|health| health.newest.as_ref());
+        if let Some(newest) = newest.max_by_key(|backup| backup.created_at) {
+            let age = format_age(newest.created_at, app.clock.now());
+            let _ = writeln!(text, "Newest:     {}, {age}", newest.database);
+        }
+        let _ = write!(text, "\n{}\n{}", table(app, &healths), problems(app, &healths));
+        let _ = write!(text, "{}\n\nCommands:\n  cadangkan status <database>\n", verdict(&healths));
+        text + "  cadangkan backup <database>\n  cadangkan health\n"
     })
 }
 
-impl<'a> Line<'a> {
-    fn look(catalog: &Catalog, entry: &'a DatabaseEntry) -> Result<Self> {
-        let last = |kind| -> Result<Option<Run>> {
-            let database = Some(entry.name.clone());
-            let runs =
-                catalog.runs(&RunFilter { database, kind, limit: Some(20), ..RunFilter::default() })?;
-            Ok(runs.into_iter().find(|run| run.status != RunStatus::Running))
-        };
-        Ok(Line {
-            entry,
-            newest: catalog.newest_backup(&entry.name, false)?,
-            last: last(None)?,
-            last_backup: last(Some(RunKind::Backup))?,
-            running: catalog.running(Some(&entry.name))?.into_iter().next(),
+fn of_one(app: &App, session: &Session, entry: &DatabaseEntry) -> Result<()> {
+    let catalog = session.catalog()?;
+    let health = Health::look(catalog, entry, app.clock.now())?;
+    let filter =
+        RunFilter { database: Some(entry.name.clone()), limit: Some(RUNS_SHOWN), ..RunFilter::default() };
+    let runs = catalog.runs(&filter)?;
+    let usage: Vec<_> = catalog.usage()?.into_iter().filter(|usage| usage.database == entry.name).collect();
+    let (active, stored) = (u64::from(entry.enabled), health.stored);
+    let there: Vec<_> = usage
+        .iter()
+        .map(|usage| {
+            json!({ "storage": usage.storage, "backups": usage.backups, "size_bytes": usage.size_bytes,
+            "oldest_at": usage.oldest_at, "newest_at": usage.newest_at })
         })
+        .collect();
+    let mut one = value(&health);
+    if let Some(map) = one.as_object_mut() {
+        map.insert("storages".into(), json!(there));
+        map.insert("runs".into(), json!(runs));
     }
-
-    /// The last backup that was tried, when it came to nothing. One that a person stopped is no failure.
-    fn failed(&self) -> Option<&Run> {
-        self.last_backup.as_ref().filter(|run| matches!(run.status, RunStatus::Failed | RunStatus::Partial))
-    }
-
-    /// The newest backup, when it was found damaged or missing.
-    fn bad(&self) -> Option<&BackupRecord> {
-        self.newest.as_ref().filter(|backup| backup.status != BackupStatus::Good)
-    }
+    let value = json!({ "databases": [one], "active": active,
+        "backups": { "count": stored.0, "size_bytes": stored.1 }, "verdict": verdict(std::slice::from_ref(&health)) });
+    app.print(&value, || one_text(app, &health, &usage, &runs))
 }
 
-fn value(line: &Line<'_>) -> Value {
+fn one_text(app: &App, health: &Health<'_>, usage: &[StorageUsage], runs: &[Run]) -> String {
+    let (found, bytes) = health.stored;
+    let [success, ..] = &health.score.parts;
+    let mut text = format!("Backups:    {found}, {}\n", format_bytes(bytes));
+    let _ = writeln!(text, "Success:    {}", success.reason);
+    let _ = writeln!(text, "Score:      {} of 100", health.score.total);
+    let healths = std::slice::from_ref(health);
+    let _ = writeln!(text, "\n{}", table(app, healths));
+    let mut there = Table::new([
+        ("storage", Align::Left),
+        ("backups", Align::Right),
+        ("size", Align::Right),
+        ("newest", Align::Left),
+    ]);
+    for usage in usage {
+        there.row([
+            usage.storage.to_string().into(),
+            usage.backups.to_string().into(),
+            format_bytes(usage.size_bytes).into(),
+            format_age(usage.newest_at, app.clock.now()).into(),
+        ]);
+    }
+    if !usage.is_empty() {
+        text += &(there.render(app.style) + "\n");
+    }
+    text += &problems(app, healths);
+    text + &verdict(healths) + "\n" + &runs_text(app, runs)
+}
+
+fn value(health: &Health<'_>) -> Value {
+    let [success, ..] = &health.score.parts;
     json!({
-        "name": line.entry.name,
-        "engine": line.entry.engine.id,
-        "enabled": line.entry.enabled,
-        "paused": line.entry.paused,
-        "last_backup_id": line.newest.as_ref().map(|backup| backup.id),
-        "last_backup_at": line.newest.as_ref().map(|backup| backup.created_at),
-        "last_backup_status": line.newest.as_ref().map(|backup| backup.status),
-        "last_run": line.last,
-        "running": line.running,
+        "name": health.entry.name,
+        "engine": health.entry.engine.id,
+        "enabled": health.entry.enabled,
+        "paused": health.entry.paused,
+        "last_backup_id": health.newest.as_ref().map(|backup| backup.id),
+        "last_backup_at": health.newest.as_ref().map(|backup| backup.created_at),
+        "last_backup_status": health.newest.as_ref().map(|backup| backup.status),
+        "last_good_backup_id": health.last_good.as_ref().map(|backup| backup.id),
+        "last_good_backup_at": health.last_good.as_ref().map(|backup| backup.created_at),
+        "copies": health.copies,
+        "verified_at": health.verified_at,
+        "backups": { "count": health.stored.0, "size_bytes": health.stored.1 },
+        "score": health.score.total,
+        "success_percent": success.percent,
+        "backups_tried_in_30_days": health.tried.len(),
+        "problems": health.problems,
+        "last_run": health.last_run,
+        "running": health.running,
     })
 }
 
-fn table(app: &App, lines: &[Line<'_>]) -> String {
-    let mut table = Table::new([
+fn table(app: &App, healths: &[Health<'_>]) -> String {
+    let planned = healths.iter().any(|health| health.planned.next_run.is_some());
+    let mut columns = vec![
         ("database", Align::Left),
         ("engine", Align::Left),
         ("status", Align::Left),
-        ("last backup", Align::Left),
+        ("last good", Align::Left),
+        ("last result", Align::Left),
+        ("copies", Align::Right),
         ("size", Align::Right),
-    ]);
-    for line in lines {
-        let newest = line.newest.as_ref();
-        table.row([
-            line.entry.name.to_string().into(),
-            line.entry.engine.id.into(),
-            state(app, line),
-            newest.map_or("never".to_owned(), |backup| format_age(backup.created_at, app.clock.now())).into(),
-            newest.map_or(String::new(), |backup| format_bytes(backup.size_bytes)).into(),
-        ]);
+    ];
+    columns.extend(planned.then_some(("next", Align::Left)));
+    let (mut table, now) = (Table::new(columns), app.clock.now());
+    for health in healths {
+        let result = health.last_try.as_ref().map_or("", |run| run.status.as_str());
+        let last = health.last_good.as_ref();
+        let mut cells: Vec<Cell> = vec![
+            health.entry.name.to_string().into(),
+            health.entry.engine.id.into(),
+            state(app, health),
+            last.map_or("never".to_owned(), |backup| format_age(backup.created_at, now)).into(),
+            result.into(),
+            health.copies.len().to_string().into(),
+            format_bytes(health.stored.1).into(),
+        ];
+        let next = || health.planned.next_run.map_or(String::new(), |next| format_age(next, now));
+        cells.extend(planned.then(|| next().into()));
+        table.row(cells);
     }
     table.render(app.style)
 }
 
-fn state(app: &App, line: &Line<'_>) -> Cell {
+fn state(app: &App, health: &Health<'_>) -> Cell {
     let marked = |mark: &str, word: &str, paint| match app.style.has_unicode() {
         true => Cell::painted(format!("{mark} {word}"), paint),
         false => Cell::painted(word, paint),
     };
-    match (&line.running, line.entry.enabled, &line.newest) {
-        (Some(run), _, _) => Cell::painted(format!("{} running", run.kind.as_str()), Paint::Yellow),
-        (None, false, _) => Cell::painted(if line.entry.paused { "paused" } else { "disabled" }, Paint::Dim),
-        (None, true, _) if line.failed().is_some() => marked("✗", "failed", Paint::Red),
-        (None, true, None) => marked("⚠", "no backup", Paint::Yellow),
-        (None, true, Some(backup)) if backup.status != BackupStatus::Good => {
+    let entry = health.entry;
+    if let Some(run) = &health.running {
+        return Cell::painted(format!("{} running", run.kind.as_str()), Paint::Yellow);
+    }
+    if !entry.enabled {
+        return Cell::painted(if entry.paused { "paused" } else { "disabled" }, Paint::Dim);
+    }
+    match &health.newest {
+        _ if health.failed().is_some_and(|run| run.status == RunStatus::Partial) => {
+            marked("⚠", "failed in part", Paint::Yellow)
+        }
+        _ if health.failed().is_some() => marked("✗", "failed", Paint::Red),
+        None => marked("✗", "no backup", Paint::Red),
+        Some(backup) if backup.status != BackupStatus::Good => {
             marked("✗", backup.status.as_str(), Paint::Red)
         }
-        (None, true, Some(_)) => marked("✓", "good", Paint::Green),
+        _ if health.is_overdue() => marked("✗", "overdue", Paint::Red),
+        _ if health.suspect().is_some() => marked("⚠", "suspect", Paint::Yellow),
+        Some(_) => marked("✓", "good", Paint::Green),
     }
 }
 
-/// What is wrong with a database, a line each, with what to do.
-fn problems(app: &App, line: &Line<'_>) -> Vec<String> {
-    let name = &line.entry.name;
-    let mut problems = Vec::new();
-    if let Some(run) = line.failed() {
-        let why = run.error.as_ref().map(|error| escape(&error.message).into_owned()).unwrap_or_default();
-        let mark = app.style.bad_mark();
-        problems
-            .push(format!("{mark} the last backup of {name} failed: {why}; try: cadangkan backup {name}\n"));
+/// What is wrong, a line each, with what to do; notes of several databases alike are one line.
+fn problems(app: &App, healths: &[Health<'_>]) -> String {
+    let mut text = String::new();
+    let mut notes: BTreeMap<&str, Vec<(&Name, &Problem)>> = BTreeMap::new();
+    for health in healths {
+        for problem in &health.problems {
+            let mark = match problem.grade {
+                Grade::Error => app.style.bad_mark(),
+                Grade::Warning => app.style.warning_mark(),
+                Grade::Note | Grade::Good => {
+                    notes.entry(problem.code).or_default().push((&health.entry.name, problem));
+                    continue;
+                }
+            };
+            let command = problem.command.as_ref().map(|command| format!(": {command}")).unwrap_or_default();
+            let _ = writeln!(text, "{mark} {}{command}", problem.text);
+        }
     }
-    if let Some(backup) = line.bad() {
-        let (mark, state) = (app.style.bad_mark(), backup.status.as_str());
-        problems.push(format!(
-            "{mark} backup {} of {name} is {state}; make a new one: cadangkan backup {name}\n",
-            backup.id
-        ));
+    for (code, alike) in notes {
+        let line = match alike.as_slice() {
+            [(_, only)] => only.text.clone(),
+            several => {
+                let names: Vec<_> = several.iter().map(|(name, _)| name).collect();
+                let names = format_some(&names, 3);
+                match code {
+                    "one_copy" => format!("the last backup is in one storage only: {names}"),
+                    _ => format!("no backup was ever verified: {names}"),
+                }
+            }
+        };
+        let _ = writeln!(text, "Note: {line}");
     }
-    if line.entry.enabled && line.newest.is_none() && line.failed().is_none() {
-        let mark = app.style.warning_mark();
-        problems.push(format!("{mark} {name} was never backed up: cadangkan backup {name}\n"));
+    if text.is_empty() { text } else { text + "\n" }
+}
+
+/// All of it in one line.
+pub(crate) fn verdict(healths: &[Health<'_>]) -> String {
+    let active: Vec<_> = healths.iter().filter(|health| health.entry.enabled).collect();
+    let of = |grade| active.iter().filter(|health| health.grade() == grade).count() as u64;
+    let (errors, warnings, all) = (of(Grade::Error), of(Grade::Warning), active.len() as u64);
+    match (errors, warnings) {
+        _ if all == 0 => "No database is active.".to_owned(),
+        (0, 0) => match all {
+            1 => "All is well: the last backup is good.".to_owned(),
+            _ => format!("All is well: the last backups of {} are good.", count(all, "database")),
+        },
+        (0, warnings) => format!("{} of {} should be looked at.", warnings, count(all, "database")),
+        (errors, 0) => format!("{errors} of {} without a good and fresh backup.", count(all, "database")),
+        (errors, warnings) => format!(
+            "{errors} of {} without a good and fresh backup; {warnings} more should be looked at.",
+            count(all, "database")
+        ),
     }
-    problems
+}
+
+/// What a storage holds, and how much room it has.
+struct Room<'a> {
+    entry: &'a StorageEntry,
+    used: u64,
+    space: Option<cadangkan_storage::Space>,
+}
+
+/// Looks at what storages hold by the catalog. Those on this machine are asked what is free; others would have to be reached.
+fn storages<'a>(session: &'a Session) -> Result<Vec<Room<'a>>> {
+    let usage = session.catalog()?.usage()?;
+    let probe = Key::new("x")?;
+    let room = |entry: &'a StorageEntry| {
+        let used = usage.iter().filter(|usage| usage.storage == entry.name).map(|usage| usage.size_bytes);
+        let storage = entry.open().ok().filter(|storage| storage.local_path(&probe).is_some());
+        let space = storage.and_then(|storage| storage.space().ok().flatten());
+        Room { entry, used: used.sum(), space }
+    };
+    Ok(session.inventory.storages().iter().filter(|entry| entry.enabled).map(room).collect())
+}
+
+impl Room<'_> {
+    fn value(&self) -> Value {
+        json!({ "name": self.entry.name, "size_bytes": self.used,
+            "available_bytes": self.space.map(|space| space.available), "total_bytes": self.space.map(|space| space.total) })
+    }
+
+    fn text(&self) -> String {
+        let used = format!("{}, {} used", self.entry.name, format_bytes(self.used));
+        match self.space {
+            Some(space) => {
+                format!("{used}; {} of {} free", format_bytes(space.available), format_bytes(space.total))
+            }
+            None => used,
+        }
+    }
 }

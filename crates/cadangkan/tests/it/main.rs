@@ -6,6 +6,7 @@ mod encryption;
 mod environment;
 mod first_run;
 mod guard;
+mod health;
 mod help;
 mod hooks;
 mod json;

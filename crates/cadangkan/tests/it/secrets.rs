@@ -366,6 +366,7 @@ fn of_all(world: &mut World) {
     for words in [
         &["list"][..],
         &["status"],
+        &["health"],
         &["config", "show"],
         &["config", "validate"],
         &["config", "edit"],

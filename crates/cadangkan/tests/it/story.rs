@@ -74,7 +74,7 @@ fn a_backup_is_made_listed_proved_and_deleted() {
     assert!(home.good(&["backups", "delete", "shop", id, "--yes"]).contains("✓ Deleted backup"));
     assert!(home.files(".cadangkan/backups").is_empty());
     assert!(home.good(&["backups", "list", "shop"]).contains("No backups yet"));
-    assert!(home.good(&["status"]).contains("⚠ shop was never backed up: cadangkan backup shop"));
+    assert!(home.good(&["status"]).contains("✗ shop was never backed up: cadangkan backup shop"));
 }
 
 #[test]

@@ -1,0 +1,105 @@
+use std::time::Duration;
+
+use cadangkan_core::{Timestamp, format_duration};
+use serde::Serialize;
+
+use super::Health;
+use crate::ui::escape;
+use crate::ui::time::format_age;
+
+/// How bad something is. Exit codes of `health --check` follow it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Grade {
+    /// Nothing is wrong.
+    Good,
+    /// It could be better; nobody has to be woken for it.
+    Note,
+    /// Somebody should look at it.
+    Warning,
+    /// There is no good and fresh backup.
+    Error,
+}
+
+/// Something that is wrong with a database's backups.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Problem {
+    /// How bad it is.
+    pub(crate) grade: Grade,
+    /// What it is, in a word that does not change.
+    pub(crate) code: &'static str,
+    /// What it is, in words.
+    pub(crate) text: String,
+    /// What to do about it.
+    pub(crate) command: Option<String>,
+}
+
+/// Backups are late when so many of their usual intervals are over, where nothing says how often they are to be.
+const LATE: u32 = 2;
+
+/// Backups that are usually closer together are made by hand: they are not late before that.
+const LEAST_INTERVAL: Duration = Duration::from_hours(24);
+
+/// Names what is wrong, the worst first.
+pub(super) fn problems(health: &Health<'_>, now: Timestamp) -> Vec<Problem> {
+    let name = &health.entry.name;
+    let (good, mut found) = (health.last_good.as_ref(), Vec::new());
+    let mut say = |grade, code, text: String, command: Option<String>| {
+        found.push(Problem { grade, code, text, command });
+    };
+    let again = || Some(format!("cadangkan backup {name}"));
+    if let Some(run) = health.failed() {
+        let why = run.error.as_ref().map(|error| escape(&error.message).into_owned()).unwrap_or_default();
+        say(Grade::Error, "failed", format!("the last backup of {name} failed: {why}; try"), again());
+    }
+    if let Some(backup) = health.bad() {
+        let text = format!("backup {} of {name} is {}; make a new one", backup.id, backup.status.as_str());
+        say(Grade::Error, backup.status.as_str(), text, again());
+    }
+    let enabled = health.entry.enabled;
+    if enabled && health.newest.is_none() && health.failed().is_none() {
+        say(Grade::Error, "never", format!("{name} was never backed up"), again());
+    }
+    if let Some(age) = late(health, now).filter(|_| enabled) {
+        say(Grade::Error, "overdue", format!("{name} is overdue: {age}"), again());
+    }
+    if let Some(backup) = health.suspect() {
+        let reasons = backup.suspect.iter().map(|reason| escape(reason).into_owned());
+        let text = format!(
+            "backup {} of {name} looks wrong: {}; if it is right",
+            backup.id,
+            reasons.collect::<Vec<_>>().join("; ")
+        );
+        say(Grade::Warning, "suspect", text, Some(format!("cadangkan backups accept {name}")));
+    }
+    if let (Some(_), [only]) = (good, health.copies.as_slice()) {
+        say(Grade::Note, "one_copy", format!("the last backup of {name} is in {only} only"), None);
+    }
+    if good.is_some() && health.verified_at.is_none() {
+        let text = format!("no backup of {name} was ever verified");
+        say(Grade::Note, "never_verified", text, Some(format!("cadangkan verify {name}")));
+    }
+    found.sort_by_key(|problem| std::cmp::Reverse(problem.grade));
+    found
+}
+
+/// What is late, in words.
+fn late(health: &Health<'_>, now: Timestamp) -> Option<String> {
+    let last = health.last_good.as_ref()?;
+    let age = now.duration_since(last.created_at);
+    let age = Duration::try_from(age).unwrap_or_default();
+    let (interval, most) = match (health.planned.interval, health.usual_interval) {
+        (Some(planned), _) => (planned, planned.saturating_add(planned / 10)),
+        (None, usual) => {
+            let usual = usual?.max(LEAST_INTERVAL);
+            (usual, usual.saturating_mul(LATE))
+        }
+    };
+    let ago = format_age(last.created_at, now);
+    (age > most).then(|| {
+        format!(
+            "the last good backup was made {ago}, usually there is one every {}",
+            format_duration(interval)
+        )
+    })
+}

@@ -1,0 +1,149 @@
+//! How databases are: in words, in one number, and as monitoring asks for it.
+
+use crate::support::{Home, make_shop};
+
+const HOUR: i64 = 3_600_000_000;
+
+fn catalog(home: &Home, sql: &str) {
+    rusqlite::Connection::open(home.path(".cadangkan/catalog.db")).unwrap().execute_batch(sql).unwrap();
+}
+
+/// Makes backups that began so many hours ago, the oldest first.
+fn made_ago(home: &Home, hours: &[i64]) {
+    for hour in hours {
+        let id = home.back_up();
+        // A run and its backup are of one time.
+        catalog(
+            home,
+            &format!(
+                "UPDATE backups SET created_at = created_at - {ago}, completed_at = completed_at - {ago} WHERE backup_id = '{id}';
+                 UPDATE runs SET started_at = started_at - {ago} WHERE backup_id = '{id}'",
+                ago = hour * HOUR
+            ),
+        );
+    }
+}
+
+fn check(home: &Home, more: &[&str]) -> (i32, String) {
+    let ran = home.run(&[&["health", "--check"], more].concat());
+    assert_eq!(ran.stderr, "");
+    assert_eq!(ran.stdout.lines().count(), 1, "{}", ran.stdout);
+    (ran.code, ran.stdout)
+}
+
+#[test]
+fn status_tells_facts_and_what_to_do() {
+    let home = Home::with_shop();
+    let never = home.good(&["status"]);
+    assert!(
+        never.contains("✗ no backup") && never.contains("1 of 1 database without a good and fresh backup."),
+        "{never}"
+    );
+    home.back_up();
+    let text = home.good(&["status"]);
+    for part in [
+        "Databases:  1 (1 active)\n",
+        "Backups:    1, ",
+        "Storage:    home, ",
+        " free\n",
+        "Newest:     shop, just now\n",
+        "✓ good",
+        "completed",
+        "Note: the last backup of shop is in home only\n",
+        "Note: no backup of shop was ever verified\n",
+        "All is well: the last backup is good.\n",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    home.good(&["verify", "shop"]);
+    let one = home.good(&["status", "shop"]);
+    assert!(one.contains("Success:    1 of 1 backup of the last 30 days went well\n"), "{one}");
+    assert!(!one.contains("verified") && one.contains("Score:      100 of 100\n"), "{one}");
+    let value = home.json(&["status"]);
+    let shop = &value["databases"][0];
+    assert_eq!((&shop["score"], &shop["copies"][0]), (&100.into(), &"home".into()));
+    assert_eq!(shop["problems"][0]["code"], "one_copy");
+    assert!(value["storages"][0]["total_bytes"].as_u64().unwrap() > 0);
+    assert_eq!(home.json(&["status", "shop"])["databases"][0]["runs"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn the_score_has_reasons() {
+    let home = Home::with_shop();
+    made_ago(&home, &[95, 71, 23]);
+    std::fs::rename(home.path("shop.db"), home.path("gone.db")).unwrap();
+    assert_eq!(home.run(&["backup", "shop"]).code, 4);
+    let text = home.good(&["health", "shop"]);
+    // Three of four, a day old, 24 and 48 hours apart: 37.5 + 30 + 20 × (1 − 12 / 36).
+    assert!(text.starts_with("shop: 80 of 100\n"), "{text}");
+    assert!(text.contains("3 of 4 backups of the last 30 days went well"), "{text}");
+    assert!(text.contains("the last good one was made 23 hours ago"), "{text}");
+    assert!(text.contains("  they are 3") && text.contains(" apart, give or take 1"), "{text}");
+    let value = &home.json(&["health"])[0];
+    let percents: Vec<_> =
+        value["parts"].as_array().unwrap().iter().map(|part| part["percent"].clone()).collect();
+    assert_eq!(percents, [75, 100, 66]);
+    assert_eq!(value["grade"], "error");
+}
+
+#[test]
+fn monitoring_gets_a_line_and_an_exit_code() {
+    let home = Home::with_shop();
+    let (code, line) = check(&home, &["nothing"]);
+    assert_eq!(code, 3);
+    assert!(line.starts_with("CADANGKAN UNKNOWN - there is no database"), "{line}");
+    let (code, line) = check(&home, &[]);
+    assert_eq!(code, 2);
+    assert!(
+        line.starts_with("CADANGKAN CRITICAL - shop was never backed up | shop_score=0;80:;50:;0;100 "),
+        "{line}"
+    );
+    home.back_up();
+    let (code, line) = check(&home, &["shop"]);
+    assert_eq!(code, 0);
+    assert!(
+        line.starts_with(
+            "CADANGKAN OK - All is well: the last backup is good. | shop_score=100;80:;50:;0;100 shop_age="
+        ),
+        "{line}"
+    );
+    catalog(&home, "UPDATE backups SET suspect = '[\"table a|b is gone\"]'");
+    let (code, line) = check(&home, &[]);
+    assert_eq!(code, 1);
+    assert!(line.contains("looks wrong: table a/b is gone; if it is right | shop_score="), "{line}");
+    catalog(&home, "UPDATE backups SET suspect = '[]', created_at = created_at - 720 * 3600000000");
+    assert_eq!(check(&home, &[]).0, 1);
+    assert_eq!(check(&home, &["--warning", "60"]).0, 0);
+    assert_eq!(check(&home, &["--critical", "90"]).0, 2);
+    home.good(&["edit", "shop", "--disable"]);
+    assert_eq!(check(&home, &[]), (3, "CADANGKAN UNKNOWN - no database is active\n".to_owned()));
+    let broken = Home::configured("nonsense: 1\n");
+    assert_eq!(check(&broken, &[]).0, 3);
+}
+
+#[test]
+fn what_comes_usually_and_does_not_come_is_overdue() {
+    let home = Home::with_shop();
+    // Every second day; the last one five days ago.
+    made_ago(&home, &[11 * 24, 9 * 24, 7 * 24, 5 * 24]);
+    let text = home.good(&["status"]);
+    assert!(text.contains("✗ overdue") && text.contains("usually there is one every 48h 00m"), "{text}");
+    assert_eq!(check(&home, &["--critical", "0", "--warning", "0"]).0, 2);
+    let other = Home::with_shop();
+    // Many by hand on one day say nothing about the next one.
+    made_ago(&other, &[40, 39, 38, 37, 36]);
+    assert!(other.good(&["status"]).contains("✓ good"));
+}
+
+#[test]
+fn notes_of_many_are_one_line() {
+    let home = Home::configured(
+        "databases:\n  a: { sqlite: { path: shop.db } }\n  b: { sqlite: { path: shop.db } }\n",
+    );
+    make_shop(&home.path(".cadangkan/shop.db"));
+    home.good(&["backup", "a"]);
+    home.good(&["backup", "b"]);
+    let text = home.good(&["status"]);
+    assert!(text.contains("Note: the last backup is in one storage only: a, b\n"), "{text}");
+    assert!(text.contains("All is well: the last backups of 2 databases are good.\n"), "{text}");
+}
