@@ -26,4 +26,6 @@ pub use backups::{BackupFilter, BackupRecord, BackupSort, BackupStatus, StorageU
 pub use catalog::Catalog;
 pub use definitions::{Definition, DefinitionKind};
 pub use notifications::{ChannelState, NewNotification, Notification, NotificationStatus};
-pub use runs::{LogLine, NewRun, Run, RunError, RunFilter, RunKind, RunProgress, RunStatus, StoredProgress};
+pub use runs::{
+    LogLine, NewRun, Run, RunCount, RunError, RunFilter, RunKind, RunProgress, RunStatus, StoredProgress,
+};

@@ -153,6 +153,8 @@ pub(crate) enum Command {
     Status(commands::status::StatusArgs),
     /// Show how good backups are, with reasons, and answer monitoring
     Health(commands::health::HealthArgs),
+    /// Print metrics for Prometheus, or write them to a file
+    Metrics(commands::metrics::MetricsArgs),
     /// Rebuild the catalog from what a storage holds
     Adopt(commands::adopt::AdoptArgs),
     /// Make keys for encrypted backups, and change who can open them

@@ -12,6 +12,7 @@ mod git;
 mod health;
 mod hooks;
 mod inventory;
+mod metrics;
 mod notifications;
 mod process;
 mod registry;

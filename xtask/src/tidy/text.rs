@@ -42,6 +42,8 @@ const HOSTS: &[&str] = &[
     "ntfy.sh",
     "oauth2.googleapis.com",
     "semver.org",
+    "nagios-plugins.org",
+    "prometheus.io",
     "sqlite.org",
     "storage.azure.com",
     "storage.googleapis.com",

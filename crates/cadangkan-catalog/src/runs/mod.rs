@@ -136,6 +136,19 @@ impl From<&Error> for RunError {
     }
 }
 
+/// How many runs of one kind ended in one way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RunCount {
+    /// The database, when they are about one.
+    pub database: Option<String>,
+    /// What they did.
+    pub kind: RunKind,
+    /// How they stand.
+    pub status: RunStatus,
+    /// How many there are.
+    pub runs: u64,
+}
+
 /// Which runs are meant. Empty: all.
 #[derive(Clone, Debug, Default)]
 pub struct RunFilter {

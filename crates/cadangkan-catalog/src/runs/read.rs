@@ -1,7 +1,7 @@
 use cadangkan_core::{Name, Result, RunId};
 use rusqlite::params_from_iter;
 
-use super::{Run, RunFilter, RunStatus};
+use super::{Run, RunCount, RunFilter, RunStatus};
 use crate::columns::{Column, Columns};
 use crate::conditions::Conditions;
 use crate::{Catalog, convert};
@@ -25,6 +25,20 @@ impl Catalog {
         let limit = conditions.bind(convert::clamp(filter.limit.unwrap_or(u64::MAX)));
         let sql = format!("{COLUMNS} {} ORDER BY id DESC LIMIT {limit}", conditions.text());
         self.query("cannot read runs", &sql, params_from_iter(conditions.parameters()), read_run)
+    }
+
+    /// Counts the runs of each database by what they did and how they stand.
+    pub fn count_runs(&self) -> Result<Vec<RunCount>> {
+        let sql = "SELECT database, kind, status, COUNT(*) AS runs FROM runs GROUP BY database, kind, status
+            ORDER BY database, kind, status";
+        self.query("cannot count runs", sql, [], |columns| {
+            Ok(RunCount {
+                database: columns.plain()?,
+                kind: columns.word()?,
+                status: columns.word()?,
+                runs: columns.size()?,
+            })
+        })
     }
 
     /// Runs that have begun and were not finished, of one database or of all, the one begun last first. Whether

@@ -19,6 +19,7 @@ pub(crate) mod init;
 pub(crate) mod key;
 pub(crate) mod labels;
 pub(crate) mod list;
+pub(crate) mod metrics;
 pub(crate) mod notify;
 pub(crate) mod profile;
 pub(crate) mod remove;
@@ -62,6 +63,7 @@ pub(crate) fn dispatch(app: &App, command: &Command) -> Result<()> {
         Command::Storage(args) => storage::run(app, args),
         Command::Status(args) => status::run(app, args),
         Command::Health(args) => health::run(app, args),
+        Command::Metrics(args) => metrics::run(app, args),
         Command::Adopt(args) => adopt::run(app, args),
         Command::Key(args) => key::run(app, args),
         Command::Notify(args) => notify::run(app, args),

@@ -3,14 +3,13 @@ use std::fmt::Write;
 
 use cadangkan_catalog::{BackupStatus, Run, RunFilter, RunStatus, StorageUsage};
 use cadangkan_core::{Clock, Name, Result, format_bytes, format_some};
-use cadangkan_storage::Key;
 use serde_json::{Value, json};
 
 use crate::app::{App, CatalogNeed, Session};
 use crate::commands::info::runs_text;
 use crate::commands::labels::LabelArgs;
-use crate::health::{Grade, Health, Problem};
-use crate::inventory::{DatabaseEntry, StorageEntry};
+use crate::health::{Grade, Health, Problem, Room};
+use crate::inventory::DatabaseEntry;
 use crate::registry;
 use crate::ui::Paint;
 use crate::ui::count::count;
@@ -63,7 +62,7 @@ pub(crate) fn look_at_all<'a>(
 
 fn of_all(app: &App, session: &Session, labels: &LabelArgs) -> Result<()> {
     let healths = look_at_all(app, session, labels)?;
-    let storages = storages(session)?;
+    let storages = Room::look(session.catalog()?, &session.inventory)?;
     let active = healths.iter().filter(|health| health.entry.enabled).count();
     let (found, bytes) =
         healths.iter().fold((0, 0), |sum, health| (sum.0 + health.stored.0, sum.1 + health.stored.1));
@@ -281,42 +280,5 @@ pub(crate) fn verdict(healths: &[Health<'_>]) -> String {
             "{errors} of {} without a good and fresh backup; {warnings} more should be looked at.",
             count(all, "database")
         ),
-    }
-}
-
-/// What a storage holds, and how much room it has.
-struct Room<'a> {
-    entry: &'a StorageEntry,
-    used: u64,
-    space: Option<cadangkan_storage::Space>,
-}
-
-/// Looks at what storages hold by the catalog. Those on this machine are asked what is free; others would have to be reached.
-fn storages<'a>(session: &'a Session) -> Result<Vec<Room<'a>>> {
-    let usage = session.catalog()?.usage()?;
-    let probe = Key::new("x")?;
-    let room = |entry: &'a StorageEntry| {
-        let used = usage.iter().filter(|usage| usage.storage == entry.name).map(|usage| usage.size_bytes);
-        let storage = entry.open().ok().filter(|storage| storage.local_path(&probe).is_some());
-        let space = storage.and_then(|storage| storage.space().ok().flatten());
-        Room { entry, used: used.sum(), space }
-    };
-    Ok(session.inventory.storages().iter().filter(|entry| entry.enabled).map(room).collect())
-}
-
-impl Room<'_> {
-    fn value(&self) -> Value {
-        json!({ "name": self.entry.name, "size_bytes": self.used,
-            "available_bytes": self.space.map(|space| space.available), "total_bytes": self.space.map(|space| space.total) })
-    }
-
-    fn text(&self) -> String {
-        let used = format!("{}, {} used", self.entry.name, format_bytes(self.used));
-        match self.space {
-            Some(space) => {
-                format!("{used}; {} of {} free", format_bytes(space.available), format_bytes(space.total))
-            }
-            None => used,
-        }
     }
 }

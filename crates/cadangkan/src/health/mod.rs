@@ -2,6 +2,7 @@
 
 mod planned;
 mod problems;
+mod room;
 mod score;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use crate::inventory::DatabaseEntry;
 
 pub(crate) use planned::Planned;
 pub(crate) use problems::{Grade, Problem};
+pub(crate) use room::Room;
 pub(crate) use score::Score;
 
 /// The most copies of backups that are looked at for one database, the newest first.

@@ -27,6 +27,7 @@ fn every_command_speaks_json() {
         (&["test", "shop"], &["name", "checks"]),
         (&["status"], &["databases", "active", "backups"]),
         (&["health"], &["name", "score", "grade", "parts", "problems"]),
+        (&["metrics"], &["text"]),
         (&["version"], &["version", "engines", "storages"]),
         (&["backup", "shop"], &["backup_id", "archive", "index", "created_at", "tables_count", "copies"]),
         (&["backup", "shop", "--dry-run"], &["archive", "storages", "codec", "memory_bytes"]),

@@ -12,6 +12,7 @@ mod hooks;
 mod json;
 mod labels;
 mod master_key;
+mod metrics;
 mod mysql;
 mod mysql_combined;
 mod mysql_databases;

@@ -367,6 +367,7 @@ fn of_all(world: &mut World) {
         &["list"][..],
         &["status"],
         &["health"],
+        &["metrics"],
         &["config", "show"],
         &["config", "validate"],
         &["config", "edit"],
