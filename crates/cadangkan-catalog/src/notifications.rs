@@ -175,20 +175,19 @@ impl Catalog {
         })
     }
 
-    /// Counts one more failure of a database's backup; returns how many there are, one after the other.
-    pub fn count_failure(&self, database: &Name) -> Result<u64> {
-        let sql = "INSERT INTO failures (database, number) VALUES ($1, 1)
-                   ON CONFLICT (database) DO UPDATE SET number = failures.number + 1 RETURNING number";
-        let number =
-            self.query_one("cannot count failures", sql, [database.as_str()], |columns| columns.size())?;
+    /// Counts one more failure of something, such as a database; returns how many there are, one after the other.
+    pub fn count_failure(&self, subject: &str) -> Result<u64> {
+        let sql = "INSERT INTO failures (subject, number) VALUES ($1, 1)
+                   ON CONFLICT (subject) DO UPDATE SET number = failures.number + 1 RETURNING number";
+        let number = self.query_one("cannot count failures", sql, [subject], |columns| columns.size())?;
         Ok(number.unwrap_or(1))
     }
 
     /// Ends the count, and returns how many failures there were.
-    pub fn end_failures(&self, database: &Name) -> Result<u64> {
+    pub fn end_failures(&self, subject: &str) -> Result<u64> {
         self.transaction("cannot count failures", |transaction| {
-            let sql = "DELETE FROM failures WHERE database = $1 RETURNING number";
-            let number = transaction.query_row(sql, [database.as_str()], |row| row.get(0)).optional()?;
+            let sql = "DELETE FROM failures WHERE subject = $1 RETURNING number";
+            let number = transaction.query_row(sql, [subject], |row| row.get(0)).optional()?;
             Ok(number.and_then(|number: i64| u64::try_from(number).ok()).unwrap_or(0))
         })
     }

@@ -15,8 +15,8 @@ CREATE INDEX notifications_waiting ON notifications (channel, not_before) WHERE 
 CREATE INDEX notifications_of_channel ON notifications (channel, id);
 INSERT INTO counters (name, value) VALUES ('notifications', 0);
 
--- How often the backup of a database has failed, one after the other.
+-- How often something has failed, one after the other: the backup of a database, by its name.
 CREATE TABLE failures (
-    database TEXT   NOT NULL PRIMARY KEY,
-    number   BIGINT NOT NULL
+    subject TEXT   NOT NULL PRIMARY KEY,
+    number  BIGINT NOT NULL
 );

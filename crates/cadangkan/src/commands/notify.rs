@@ -90,6 +90,15 @@ fn list(app: &App, session: &Session) -> Result<()> {
     })
 }
 
+/// The channels that could not be reached, and why; a line for each.
+pub(crate) fn problems(app: &App, session: &Session) -> Result<String> {
+    let states = session.catalog()?.channel_states()?;
+    let is_there = |state: &&ChannelState| {
+        session.inventory.config().notifications.iter().any(|channel| channel.name.as_str() == state.channel)
+    };
+    Ok(states.iter().filter(is_there).filter_map(|state| problem(app, state)).collect())
+}
+
 /// What is heard, in few words.
 fn heard(channel: &DeclaredChannel) -> String {
     let hears = channel.hears();
@@ -108,11 +117,15 @@ fn heard(channel: &DeclaredChannel) -> String {
 
 fn problem(app: &App, state: &ChannelState) -> Option<String> {
     let error = state.error.as_ref()?;
-    let lost = match state.given_up {
-        0 => String::new(),
-        number => format!(", {} given up", count(number, "event")),
-    };
-    Some(format!("{} {}{lost}: {}\n", app.style.bad_mark(), state.channel, escape(error)))
+    let counts = [(state.waiting, "waiting"), (state.given_up, "given up")].into_iter();
+    let counts = counts.filter(|(number, _)| *number > 0);
+    let counts: String = counts.map(|(number, how)| format!(", {} {how}", count(number, "event"))).collect();
+    Some(format!(
+        "{} {} could not be reached{counts}: {}\n",
+        app.style.bad_mark(),
+        state.channel,
+        escape(error)
+    ))
 }
 
 fn value(channel: &DeclaredChannel, state: Option<&ChannelState>) -> Value {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::app::{App, CatalogNeed, Session};
 use crate::commands::info::runs_text;
 use crate::commands::labels::LabelArgs;
+use crate::commands::notify;
 use crate::health::{Grade, Health, Problem, Room};
 use crate::inventory::DatabaseEntry;
 use crate::registry;
@@ -63,6 +64,7 @@ pub(crate) fn look_at_all<'a>(
 fn of_all(app: &App, session: &Session, labels: &LabelArgs) -> Result<()> {
     let healths = look_at_all(app, session, labels)?;
     let storages = Room::look(session.catalog()?, &session.inventory)?;
+    let unheard = notify::problems(app, session)?;
     let active = healths.iter().filter(|health| health.entry.enabled).count();
     let (found, bytes) =
         healths.iter().fold((0, 0), |sum, health| (sum.0 + health.stored.0, sum.1 + health.stored.1));
@@ -85,7 +87,7 @@ fn of_all(app: &App, session: &Session, labels: &LabelArgs) -> Result<()> {
             let age = format_age(newest.created_at, app.clock.now());
             let _ = writeln!(text, "Newest:     {}, {age}", newest.database);
         }
-        let _ = write!(text, "\n{}\n{}", table(app, &healths), problems(app, &healths));
+        let _ = write!(text, "\n{}\n{}{unheard}", table(app, &healths), problems(app, &healths));
         let _ = write!(text, "{}\n\nCommands:\n  cadangkan status <database>\n", verdict(&healths));
         text + "  cadangkan backup <database>\n  cadangkan health\n"
     })

@@ -5,6 +5,7 @@
 
 mod deliver;
 mod open;
+mod room;
 mod tell;
 mod watch;
 

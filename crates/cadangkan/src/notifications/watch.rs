@@ -5,6 +5,7 @@ use cadangkan_catalog::{BackupFilter, Run, RunFilter, RunKind, RunStatus};
 use cadangkan_core::{Clock as _, Error, ErrorKind, Name, Result, RunId, Timestamp};
 use cadangkan_notify::{Event, EventKind, Problem};
 
+use super::room::newly_low;
 use super::{How, deliver_due, tell};
 use crate::app::{App, Session};
 use crate::ui::CANNOT_PRINT;
@@ -16,7 +17,7 @@ const LIMIT_OF_START: Duration = Duration::from_secs(3);
 /// How many copies of backups are looked at: a server may have many databases.
 const MOST_COPIES: u64 = 2000;
 /// How many of the last runs are looked at.
-const LOOKED_AT: u64 = 20;
+const LOOKED_AT: u64 = 50;
 
 /// Looks at a run from its begin to its end, and tells how it went. Whether somebody could be told never changes the result.
 pub(crate) struct Watch<'a> {
@@ -77,19 +78,15 @@ impl<'a> Watch<'a> {
 
     fn events(&self, error: Option<&Error>) -> Result<Vec<Event>> {
         let catalog = self.session.catalog()?;
-        let limit = Some(LOOKED_AT);
-        let of_kind = catalog.runs(&RunFilter { kind: Some(self.kind), limit, ..RunFilter::default() })?;
+        // The run of a restore is about its target.
+        let database = self.database.clone().filter(|_| self.kind != RunKind::Restore);
+        let (kind, limit) = (Some(self.kind), Some(LOOKED_AT));
+        let of_kind = catalog.runs(&RunFilter { database, kind, limit, ..RunFilter::default() })?;
         let is_new = |run: &&Run| self.before.is_none_or(|before| run.id > before);
         let own = of_kind.iter().find(|run| is_new(run) && run.holder == self.session.holder());
-        // Whoever takes a database's lock ends the runs that were killed before.
-        let of_database = match &self.database {
-            Some(name) => {
-                catalog.runs(&RunFilter { database: Some(name.clone()), limit, ..RunFilter::default() })?
-            }
-            None => Vec::new(),
-        };
-        let killed = of_database.iter().filter(|run| !is_new(run) && run.status == RunStatus::Failed);
-        let killed = killed.filter(|run| run.finished_at.is_some_and(|end| end >= self.begun_at));
+        // Those that were killed since the last one that had an end: nobody has told of them.
+        let before = of_kind.iter().filter(|run| !is_new(run) && run.database.as_deref() == self.name());
+        let killed = before.take_while(|run| was_killed(run));
         let mut events: Vec<Event> = killed.map(|run| self.interrupted(run)).collect();
         let mut event = self.event(self.outcome(error));
         event.error = error.map(Problem::from);
@@ -100,7 +97,12 @@ impl<'a> Watch<'a> {
             self.tell_of_backups(&mut event, run)?;
         }
         event.failures = self.failures(&mut event.kind)?;
+        let low = match (self.kind, event.size_bytes) {
+            (RunKind::Backup, Some(bytes)) => newly_low(self.session, &event.storages, bytes)?,
+            _ => Vec::new(),
+        };
         events.push(event);
+        events.extend(low.into_iter().map(|(storage, detail)| self.low_space(storage, detail)));
         Ok(events)
     }
 
@@ -129,6 +131,10 @@ impl<'a> Watch<'a> {
         Ok(())
     }
 
+    fn name(&self) -> Option<&str> {
+        self.database.as_ref().map(Name::as_str)
+    }
+
     fn outcome(&self, error: Option<&Error>) -> EventKind {
         match (error.map(Error::kind), self.kind) {
             (Some(ErrorKind::Partial), _) => EventKind::Partial,
@@ -146,9 +152,9 @@ impl<'a> Watch<'a> {
         };
         let catalog = self.session.catalog()?;
         if *kind != EventKind::Success {
-            return catalog.count_failure(database);
+            return catalog.count_failure(database.as_str());
         }
-        let failures = catalog.end_failures(database)?;
+        let failures = catalog.end_failures(database.as_str())?;
         if failures > 0 {
             *kind = EventKind::Recovered;
         }
@@ -165,6 +171,14 @@ impl<'a> Watch<'a> {
             message: error.message.clone(),
             hint: error.hint.clone(),
         });
+        event
+    }
+
+    fn low_space(&self, storage: String, detail: String) -> Event {
+        let mut event = self.event(EventKind::LowSpace);
+        // It is about the storage, whoever filled it.
+        (event.database, event.run, event.begun_at) = (None, None, None);
+        (event.storages, event.detail) = (vec![storage], Some(detail));
         event
     }
 
@@ -189,4 +203,10 @@ impl<'a> Watch<'a> {
             Err(error) => self.app.warn(&format!("nobody could be notified: {error}")),
         }
     }
+}
+
+/// Tells whether a run ended with its process: only then it failed, and was stopped.
+fn was_killed(run: &Run) -> bool {
+    let code = run.error.as_ref().map(|error| error.code.as_str());
+    run.status == RunStatus::Failed && code == Some(ErrorKind::Cancelled.code())
 }

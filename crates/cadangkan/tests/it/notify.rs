@@ -1,6 +1,8 @@
 //! Notifications: who hears of what, and what happens when they cannot be reached.
 
 use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use cadangkan_testkit::scripted::Scripted;
@@ -192,7 +194,10 @@ fn delivery_is_given_up_after_a_day_or_when_the_channel_is_gone() {
     assert_ne!(home.run(&["notify", "deliver"]).code, 0);
     let state = home.json(&["notify", "list"])[0].clone();
     assert_eq!((&state["waiting"], &state["given_up"]), (&0.into(), &1.into()));
-    assert!(home.good(&["notify", "list"]).contains("ops, 1 event given up: the connection"), "{state}");
+    assert!(
+        home.good(&["notify", "list"]).contains("ops could not be reached, 1 event given up: the connection")
+    );
+    assert!(home.good(&["status"]).contains("✗ ops could not be reached, 1 event given up: "));
 
     home.good(&["backup", "shop"]);
     configure(&home, "  other: { webhook: { webhook_url: 'http://127.0.0.1:1/' } }", "");
@@ -309,6 +314,46 @@ fn a_backup_that_looks_wrong_is_told_and_so_is_its_end() {
     execute(&home.path("shop.db"), "ALTER TABLE gone RENAME TO orders");
     home.back_up();
     assert_eq!(body(&server.request())["event"], "recovered");
+}
+
+/// A small file system in memory; unmounted when dropped.
+struct SmallDisk(PathBuf);
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_storage_that_is_nearly_full_is_told_once() {
+    let server = server(2);
+    let home = home(&format!("  ops: {{ webhook: {{ webhook_url: {} }} }}", server.url), "");
+    let disk = SmallDisk(home.path(".cadangkan/backups"));
+    std::fs::create_dir_all(&disk.0).unwrap();
+    let mounted =
+        Command::new("mount").args(["-t", "tmpfs", "-o", "size=20m", "tmpfs"]).arg(&disk.0).output();
+    if !mounted.is_ok_and(|output| output.status.success()) {
+        let strict = std::env::vars_os().any(|(name, value)| name == "CI" && value == "true");
+        assert!(!strict, "the right to mount a tmpfs is needed");
+        return;
+    }
+    home.back_up();
+    let ballast = disk.0.join("ballast");
+    for (times, fills) in [(2, true), (1, false), (1, true)] {
+        if fills {
+            std::fs::write(&ballast, vec![1; 20_300_000]).unwrap();
+        } else {
+            std::fs::remove_file(&ballast).unwrap();
+        }
+        (0..times).for_each(|_| drop(home.back_up()));
+    }
+    for _ in 0..2 {
+        let told = body(&server.request());
+        assert_eq!((&told["event"], &told["storages"]), (&"low_space".into(), &serde_json::json!(["home"])));
+        assert!(told["detail"].as_str().unwrap().contains("of 21 MB free in home"), "{told}");
+    }
+    assert_eq!(home.json(&["notify", "list"])[0]["waiting"], 0);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use cadangkan_testkit::s3::{S3Server, TestBucket};
+use cadangkan_testkit::scripted::Scripted;
 use cadangkan_testkit::servers::{PostgresServer, TestDatabase, postgres_main};
 
 use crate::help::leaves;
@@ -20,6 +21,7 @@ const CLOUD: &str = "mArKeD-cLoUd-2b86e0-0123456789";
 const NAS: &str = "mArKeD-nAs-c41d77";
 const PHRASE: &str = "mArKeD-pHrAsE-95e2b8";
 const OTHER_PHRASE: &str = "mArKeD-oThEr-pHrAsE-d03f66";
+const CHANNEL: &str = "mArKeD-cHaNnEl-58d1c4";
 
 /// Where secrets are put by the test, and may be found.
 const PLACES: [&str; 9] = [
@@ -81,7 +83,9 @@ impl World {
         let bucket = S3Server::find("moto").map(|server| server.bucket());
         let mut world =
             World { home, database, role, bucket, ran: BTreeSet::new(), marks: Vec::new(), traces: 0 };
-        [DATABASE, CLOUD, NAS, PHRASE, OTHER_PHRASE].iter().for_each(|secret| world.mark(secret.as_bytes()));
+        [DATABASE, CLOUD, NAS, PHRASE, OTHER_PHRASE, CHANNEL]
+            .iter()
+            .for_each(|secret| world.mark(secret.as_bytes()));
         Some(world)
     }
 
@@ -142,6 +146,7 @@ impl World {
             .env("DATABASE_PASSWORD", DATABASE)
             .env("CLOUD_SECRET", CLOUD)
             .env("BACKUP_PHRASE", PHRASE)
+            .env("CHANNEL", CHANNEL)
             .env("CADANGKAN_PASSPHRASE", OTHER_PHRASE)
             .env("TMPDIR", self.home.path("temporary"))
             .env("EDITOR", "touch")
@@ -214,8 +219,22 @@ impl World {
             None => ("none", 1),
         };
         let phrase = "kdf_memory: 8MiB, kdf_passes: 1";
+        // A server that repeats what it was told.
+        let repeats = format!("there is no /{CHANNEL}, Bearer {CHANNEL}");
+        let repeats = &Box::leak(Box::new(Scripted::start(vec![(404, String::new(), repeats)]))).url;
+        let nowhere = "\"http://127.0.0.1:1/${CHANNEL}\"";
         self.home.configure(&format!(
-            "storages:
+            "notifications:
+  chat: {{ slack: {{ webhook_url: {nowhere} }}, on: [success, failure, verification, restore] }}
+  mail: {{ email: {{ host: 127.0.0.1, port: 1, from: a@b, to: [c@d], user: u, password: \"${{CHANNEL}}\" }}, on: [success] }}
+  hook:
+    webhook: {{ webhook_url: \"{repeats}/${{CHANNEL}}\", headers: {{ Authorization: \"Bearer ${{CHANNEL}}\" }}, secret: \"${{CHANNEL}}\" }}
+    on: []
+  bot: {{ telegram: {{ token: \"${{CHANNEL}}\", chat_id: \"1\", api_url: \"http://127.0.0.1:1\" }}, on: [success] }}
+  push: {{ ntfy: {{ topic: \"${{CHANNEL}}\", server: \"http://127.0.0.1:1\" }}, digest: daily }}
+  duty: {{ pagerduty: {{ routing_key: \"${{CHANNEL}}\", url: \"http://127.0.0.1:1\" }} }}
+  check: {{ healthchecks: {{ ping_url: {nowhere} }} }}
+storages:
   home: {{ local: {{ path: backups }} }}
   cloud: {{ s3: {{ bucket: {bucket}, endpoint: \"http://127.0.0.1:{s3}\", access_key: key, secret_key: \"${{CLOUD_SECRET}}\" }} }}
   nas: {{ sftp: {{ host: 127.0.0.1, port: 1, path: x, password_file: ../nas-password }} }}
@@ -381,11 +400,17 @@ fn of_all(world: &mut World) {
         &["storage", "lifecycle", "cloud", "--set", "--yes"],
         &["storage", "test", "home"],
         &["adopt", "home"],
+        &["guard", "bykey", "--", "true"],
+        &["notify", "list"],
+        &["notify", "deliver"],
         &["version"],
         &["completions", "bash"],
         &["demo"],
     ] {
         world.good(words);
+    }
+    for channel in ["chat", "mail", "hook", "bot", "push", "duty", "check"] {
+        world.bad(&["notify", "test", channel]);
     }
     let s3 = ["--bucket", "x", "--endpoint", "http://127.0.0.1:1", "--access-key", "k", "--secret-key-stdin"];
     world.bad(&[&["storage", "add", "s3", "x"][..], &s3].concat());
