@@ -1,4 +1,4 @@
-//! The catalog: runs, backups, definitions and the audit trail, in one SQLite file.
+//! The catalog: runs, jobs, backups, definitions and the audit trail, in one SQLite file.
 //!
 //! It is an index over storages and the memory of what ran, never the only copy of anything that a restore needs.
 //! The statements use numbered parameters (`$1`), plain types and no function of SQLite alone, so that another
@@ -16,16 +16,20 @@ mod conditions;
 mod convert;
 mod definitions;
 mod failure;
+mod jobs;
 mod migrate;
 mod notifications;
 mod runs;
+mod schedules;
 mod words;
 
 pub use audit::AuditEntry;
 pub use backups::{BackupFilter, BackupRecord, BackupSort, BackupStatus, StorageUsage};
 pub use catalog::Catalog;
 pub use definitions::{Definition, DefinitionKind};
+pub use jobs::{Job, JobEnd, JobFilter, JobId, JobState, NewJob, ScheduleStep};
 pub use notifications::{ChannelState, NewNotification, Notification, NotificationStatus};
 pub use runs::{
     LogLine, NewRun, Run, RunCount, RunError, RunFilter, RunKind, RunProgress, RunStatus, StoredProgress,
 };
+pub use schedules::{ScheduleDefinition, ScheduleKey, ScheduleState};

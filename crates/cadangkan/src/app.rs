@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use cadangkan_catalog::{BackupFilter, Catalog, DefinitionKind};
+use cadangkan_catalog::{BackupFilter, Catalog, DefinitionKind, JobId};
 use cadangkan_core::settings::{Field, FieldKind};
 use cadangkan_core::{Cancel, Control, Error, ErrorKind, Level, Name, Result, ResultExt};
 use cadangkan_ops::naming::FileNameTemplate;
@@ -34,6 +34,8 @@ pub(crate) struct App {
     pub(crate) cancel: Cancel,
     pub(crate) clock: SystemClock,
     pub(crate) watcher: Arc<Watcher>,
+    /// The job that this process does, when the scheduler began it.
+    pub(crate) job: Option<JobId>,
     /// How results look.
     pub(crate) style: Style,
     /// How messages look.
@@ -72,15 +74,16 @@ impl App {
     pub(crate) fn new(
         global: Global,
         process: Process,
+        job: Option<JobId>,
         watcher: Watcher,
-        style: Style,
-        message_style: Style,
+        (style, message_style): (Style, Style),
     ) -> Self {
         App {
             global,
             process,
             cancel: Cancel::default(),
             clock: SystemClock,
+            job,
             watcher: Arc::new(watcher),
             style,
             message_style,
@@ -104,6 +107,7 @@ impl App {
             process: Process { can_ask: false, ..self.process.clone() },
             cancel: self.cancel.clone(),
             clock: SystemClock,
+            job: self.job,
             watcher: if at_once { quiet() } else { Arc::clone(&self.watcher) },
             style: self.style,
             message_style: self.message_style,
@@ -132,7 +136,10 @@ impl App {
             inventory: Inventory::new(config, definitions)?,
             catalog,
             holder: format!("pid {pid} on {host}"),
-            initiator: format!("cli:{user}@{host}"),
+            initiator: match self.job {
+                Some(job) => initiator_of_job(self, job),
+                None => format!("cli:{user}@{host}"),
+            },
             locks: home.join("locks"),
             keys: KeyHolder::new(self.process.can_ask.then_some(self.message_style)),
             home,
@@ -406,6 +413,11 @@ impl Session {
     pub(crate) fn home(&self) -> &Path {
         &self.home
     }
+}
+
+/// Who begins the run of a job, as it is recorded.
+pub(crate) fn initiator_of_job(app: &App, job: JobId) -> String {
+    format!("job:{job}@{}", app.process.host)
 }
 
 /// Opened storages with their names.

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use cadangkan_catalog::JobId;
 use clap::builder::{FalseyValueParser, Resettable};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
@@ -112,6 +113,7 @@ pub(crate) enum OutputFormat {
 
 /// What to do.
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one of it")]
 pub(crate) enum Command {
     /// Tell the whole story on a sample database, with no set-up
     Demo(commands::demo::DemoArgs),
@@ -149,6 +151,17 @@ pub(crate) enum Command {
     Cleanup(commands::cleanup::CleanupArgs),
     /// Add, list, test and remove the places for backups
     Storage(commands::storage::StorageArgs),
+    /// Say when what is done, and see what became of it
+    Schedule(commands::schedule::ScheduleArgs),
+    /// Run what is scheduled, until it is stopped
+    Daemon(commands::daemon::DaemonArgs),
+    /// Stop the scheduled runs of a database: the one under way and those that wait
+    Cancel(commands::cancel::CancelArgs),
+    /// Show what runs did
+    Logs(commands::logs::LogsArgs),
+    /// What the daemon starts for a job
+    #[command(hide = true)]
+    Job(commands::job::JobArgs),
     /// Show how the databases and their backups are
     Status(commands::status::StatusArgs),
     /// Show how good backups are, with reasons, and answer monitoring
@@ -167,6 +180,21 @@ pub(crate) enum Command {
     Completions(commands::completions::CompletionsArgs),
     /// Print the version
     Version(commands::version::VersionArgs),
+}
+
+impl Command {
+    /// The job that the process does.
+    pub(crate) fn job(&self) -> Option<JobId> {
+        match self {
+            Command::Job(args) => Some(JobId(args.id)),
+            _ => None,
+        }
+    }
+
+    /// Tells whether SIGHUP means something else than the end.
+    pub(crate) fn lives_on_hangup(&self) -> bool {
+        matches!(self, Command::Daemon(_))
+    }
 }
 
 /// The help text of the program.

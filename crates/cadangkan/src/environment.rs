@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use crate::secrets::{KEY_VARIABLE, PASSPHRASE_VARIABLE};
 
 /// Variables of ours that are secrets themselves.
-const SECRETS: [&str; 2] = [KEY_VARIABLE, PASSPHRASE_VARIABLE];
+pub(crate) const SECRETS: [&str; 2] = [KEY_VARIABLE, PASSPHRASE_VARIABLE];
 
 static TAKEN: OnceLock<BTreeMap<&str, Zeroizing<String>>> = OnceLock::new();
 

@@ -4,6 +4,7 @@ mod app;
 mod cli;
 mod commands;
 mod config;
+mod daemon;
 mod encryption;
 mod environment;
 #[cfg(test)]
@@ -16,6 +17,7 @@ mod metrics;
 mod notifications;
 mod process;
 mod registry;
+mod schedules;
 mod secrets;
 mod ui;
 mod usage;
@@ -49,8 +51,10 @@ fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let output = cli.global.output;
     let results = Style::detect(cli.global.no_color, process.stdout_is_terminal, &environment::environment);
     let watcher = watcher(&cli.global, &process, style);
-    let app = App::new(cli.global, process, watcher, results, style);
-    let begun = process::keep_no_cores().and_then(|()| app.signals.stop(&app.cancel));
+    let job = cli.command.as_ref().and_then(cli::Command::job);
+    let app = App::new(cli.global, process, job, watcher, (results, style));
+    let lives_on_hangup = cli.command.as_ref().is_some_and(cli::Command::lives_on_hangup);
+    let begun = process::keep_no_cores().and_then(|()| app.signals.stop(&app.cancel, lives_on_hangup));
     let result = begun.and_then(|()| match &cli.command {
         Some(command) => commands::dispatch(&app, command),
         None => commands::first_run::run(&app),

@@ -90,10 +90,12 @@ pub(crate) fn signal_group(leader: &Child, signal: Signal) {
 pub(crate) struct Signals(Mutex<Vec<SigId>>);
 
 impl Signals {
-    /// Makes SIGINT, SIGTERM and SIGHUP stop the run cleanly; a second one ends the process at once.
-    pub(crate) fn stop(&self, cancel: &Cancel) -> Result<()> {
+    /// Makes SIGINT, SIGTERM and SIGHUP stop the run cleanly; a second one ends the process at once. SIGHUP is left out for
+    /// what lives on when its terminal is gone.
+    pub(crate) fn stop(&self, cancel: &Cancel, lives_on_hangup: bool) -> Result<()> {
         let mut ids = Vec::new();
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
+        let signals: &[i32] = if lives_on_hangup { &[SIGINT, SIGTERM] } else { &[SIGINT, SIGTERM, SIGHUP] };
+        for &signal in signals {
             let flag = cancel.flag();
             let at_once = flag::register_conditional_shutdown(signal, 130, flag.clone());
             ids.push(at_once.map_err(cannot_listen)?);

@@ -38,6 +38,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     ("cadangkan-catalog", &["cadangkan-core"]),
     ("cadangkan-retention", &["cadangkan-core"]),
+    ("cadangkan-scheduler", &["cadangkan-core", "cadangkan-catalog"]),
     (
         "cadangkan-ops",
         &[
@@ -69,6 +70,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "cadangkan-catalog",
             "cadangkan-notify",
             "cadangkan-retention",
+            "cadangkan-scheduler",
             "cadangkan-ops",
         ],
     ),
@@ -90,6 +92,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("clap", &["cadangkan"]),
     ("clap_complete", &["cadangkan"]),
     ("clap_mangen", &["cadangkan"]),
+    ("croner", &["cadangkan-scheduler"]),
     ("curve25519-dalek", &["cadangkan-archive", "cadangkan-mywire"]),
     ("flate2", &["cadangkan-archive"]),
     ("indicatif", &["cadangkan"]),

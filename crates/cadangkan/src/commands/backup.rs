@@ -87,9 +87,17 @@ pub(crate) struct BackupArgs {
     /// Where the working folder stands, for a backup before something risky.
     #[arg(skip)]
     guard: Option<Option<GitState>>,
+    /// What caused it.
+    #[arg(skip)]
+    trigger: Trigger,
 }
 
 impl BackupArgs {
+    /// Asks for the backup of a configured database as a schedule does it.
+    pub(crate) fn scheduled(database: &Name, storage: &[Name], trigger: Trigger) -> Self {
+        BackupArgs { storage: storage.to_vec(), trigger, ..BackupArgs::of(database) }
+    }
+
     /// Asks for the backup of a configured database, with everything as configured.
     pub(crate) fn of(database: &Name) -> Self {
         BackupArgs {
@@ -112,6 +120,7 @@ impl BackupArgs {
             ticket: TicketArgs::default(),
             confirm: false,
             wait: Duration::ZERO,
+            trigger: Trigger::Manual,
         }
     }
 }
@@ -204,7 +213,7 @@ fn back_up_quietly(
     let engine = entry.open()?;
     let places = session.places_at_once(entry, &args.storage)?;
     let effective = session.inventory.effective(entry, &args.wishes(app)?);
-    let trigger = if args.guard.is_some() { Trigger::Guard } else { Trigger::Manual };
+    let trigger = if args.guard.is_some() { Trigger::Guard } else { args.trigger.clone() };
     let mut request = request(entry, &effective, trigger)?;
     select(&mut request, &effective, args);
     request.origin = Origin { labels: entry.options.labels(), git: args.guard.clone().flatten() };

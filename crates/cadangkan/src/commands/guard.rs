@@ -116,7 +116,7 @@ fn carry_out(app: &App, words: &[OsString]) -> Result<ExitStatus> {
     let mut child = Command::new(program).args(arguments).spawn().map_err(failed)?;
     let ended = wait(&mut child, &passing, app.process.stdin_is_terminal).map_err(failed);
     drop(passing);
-    app.signals.stop(&app.cancel)?;
+    app.signals.stop(&app.cancel, false)?;
     ended
 }
 

@@ -5,9 +5,11 @@ pub(crate) mod adopt;
 pub(crate) mod backup;
 pub(crate) mod backups;
 mod by_url;
+pub(crate) mod cancel;
 pub(crate) mod cleanup;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod daemon;
 pub(crate) mod demo;
 pub(crate) mod edit;
 pub(crate) mod fields;
@@ -16,9 +18,11 @@ pub(crate) mod guard;
 pub(crate) mod health;
 pub(crate) mod info;
 pub(crate) mod init;
+pub(crate) mod job;
 pub(crate) mod key;
 pub(crate) mod labels;
 pub(crate) mod list;
+pub(crate) mod logs;
 pub(crate) mod metrics;
 pub(crate) mod notify;
 pub(crate) mod profile;
@@ -26,6 +30,7 @@ pub(crate) mod remove;
 pub(crate) mod restore;
 pub(crate) mod retention;
 pub(crate) mod scan;
+pub(crate) mod schedule;
 pub(crate) mod secret;
 pub(crate) mod selection;
 pub(crate) mod status;
@@ -61,6 +66,11 @@ pub(crate) fn dispatch(app: &App, command: &Command) -> Result<()> {
         Command::Restore(args) => restore::run(app, args),
         Command::Cleanup(args) => cleanup::run(app, args),
         Command::Storage(args) => storage::run(app, args),
+        Command::Schedule(args) => schedule::run(app, args),
+        Command::Daemon(args) => daemon::run(app, args),
+        Command::Cancel(args) => cancel::run(app, args),
+        Command::Logs(args) => logs::run(app, args),
+        Command::Job(args) => job::run(app, args),
         Command::Status(args) => status::run(app, args),
         Command::Health(args) => health::run(app, args),
         Command::Metrics(args) => metrics::run(app, args),

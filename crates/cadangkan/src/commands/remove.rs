@@ -52,7 +52,7 @@ pub(crate) fn run(app: &App, args: &RemoveArgs) -> Result<()> {
     let bytes = format_bytes(backups.iter().map(|backup| backup.size_bytes).sum());
     let fate = if args.delete_backups { "deleted for ever" } else { "kept" };
     let summary = format!(
-        "The definition of {name} goes. Its backups are {fate} ({}, {bytes}); its history stays.",
+        "The definition of {name} goes, with its schedules. Its backups are {fate} ({}, {bytes}); its history stays.",
         count(ids.len() as u64, "backup")
     );
     let value = |removed: bool| json!({ "name": name, "backups": ids.len(), "deletes_backups": args.delete_backups, "removed": removed });
@@ -70,6 +70,9 @@ pub(crate) fn run(app: &App, args: &RemoveArgs) -> Result<()> {
         }
     }
     catalog.undefine(DefinitionKind::Database, name)?;
+    for schedule in catalog.schedules_of(name)? {
+        catalog.undefine_schedule(name, &schedule.name, app.clock.now())?;
+    }
     catalog.audit(
         app.clock.now(),
         context.initiator,

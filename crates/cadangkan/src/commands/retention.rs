@@ -1,13 +1,15 @@
 //! Which backups stay: from the configuration to what ops carries out.
 
-use cadangkan_core::{Error, ErrorKind, Level, Result, ResultExt, format_bytes};
+use cadangkan_core::{Error, ErrorKind, Level, Name, Result, ResultExt, format_bytes};
 use cadangkan_engine::Engine;
 use cadangkan_ops::retention::{Removed, Rule, apply};
 use cadangkan_ops::{Context, Database, Place};
 use cadangkan_retention::{Calendar, Policy};
 
 use crate::app::{App, Session};
+use crate::config::RetentionSettings;
 use crate::inventory::{DatabaseEntry, Wishes};
+use crate::schedules;
 use crate::ui::count::count;
 
 /// What counts for the backups of a database in each of its storages.
@@ -19,14 +21,13 @@ struct Counts {
 }
 
 impl Retention {
-    /// Reads what is configured for a database in these storages; `None` where nobody said what stays.
+    /// Reads what counts for a database in these storages; `None` where everything stays.
     pub(crate) fn of(
         session: &Session,
         entry: &DatabaseEntry,
         places: &[Place<'_>],
     ) -> Result<Option<Retention>> {
-        let effective = session.inventory.effective(entry, &Wishes::default());
-        let Some(settings) = effective.retention.value else { return Ok(None) };
+        let Some(settings) = settings(session, entry)? else { return Ok(None) };
         let counts = places.iter().map(|place| {
             let own = settings.of(place.name);
             let policy = own.policy().context("database", &entry.name)?;
@@ -54,8 +55,7 @@ pub(crate) fn after_backup(
     entry: &DatabaseEntry,
     engine: &dyn Engine,
 ) -> Result<()> {
-    let effective = session.inventory.effective(entry, &Wishes::default());
-    if effective.retention.value.is_none() {
+    if settings(session, entry)?.is_none() {
         return Ok(());
     }
     let catalog = session.catalog()?;
@@ -84,6 +84,45 @@ pub(crate) fn after_backup(
         Err(error) => {
             let message = "the backup is whole, but old ones could not be deleted";
             Err(Error::new(ErrorKind::Partial, message).source(error))
+        }
+    }
+}
+
+/// Lets old backups of a database go, in these storages or in all that may have some: what a schedule does.
+pub(crate) fn clean_up(app: &App, session: &Session, database: &Name, storages: &[Name]) -> Result<()> {
+    let entry = session.inventory.database(database.as_str())?;
+    let places = session.places_for(&entry.name, storages)?;
+    let list = places.list();
+    let Some(retention) = Retention::of(session, entry, &list)? else { return Ok(()) };
+    let engine = entry.open_without_secrets()?;
+    let database = Database { name: &entry.name, engine: engine.as_ref(), one_of: None };
+    let removed = apply(&session.context(app), database, &retention.rules(&list), "retention")?;
+    app.finish_progress();
+    report(app, &removed);
+    Ok(())
+}
+
+/// Says in words which backups of a database stay.
+pub(crate) fn words(session: &Session, entry: &DatabaseEntry) -> Result<String> {
+    let effective = session.inventory.effective(entry, &Wishes::default());
+    let said = effective.retention.value.is_some();
+    let Some(settings) = settings(session, entry)? else { return Ok("all stay".to_owned()) };
+    let policy = settings.policy().context("database", &entry.name)?;
+    Ok(if said {
+        policy.to_string()
+    } else {
+        format!("{policy} (the usual policy; `retention` says otherwise)")
+    })
+}
+
+/// What somebody said of which backups stay; the usual where nobody did and a schedule makes them.
+fn settings(session: &Session, entry: &DatabaseEntry) -> Result<Option<RetentionSettings>> {
+    let effective = session.inventory.effective(entry, &Wishes::default());
+    match effective.retention.value {
+        Some(settings) => Ok(Some(settings)),
+        None => {
+            let rhythms = schedules::rhythms(session, entry)?;
+            Ok((!rhythms.is_empty()).then(|| RetentionSettings::usual(rhythms.contains("hourly"))))
         }
     }
 }

@@ -20,6 +20,10 @@ impl TicketArgs {
         if let Some(text) = &self.ticket {
             return Ticket::new(text).map(Some);
         }
+        // Whoever made the schedule asked for its runs.
+        if app.job.is_some() {
+            return Ok(None);
+        }
         let Some(required) = required(session, databases) else { return Ok(None) };
         if app.global.dry_run {
             app.warn("a ticket is required: add it with --ticket when this is to be done");

@@ -36,6 +36,21 @@ pub(crate) struct VerifyArgs {
     keys: KeyFlags,
 }
 
+impl VerifyArgs {
+    /// Asks for the newest backup of a database to be read, in these storages or in all.
+    pub(crate) fn of(database: &Name, storage: &[Name]) -> Self {
+        VerifyArgs {
+            database: database.clone(),
+            id: None,
+            one_of: None,
+            level: Level::Read,
+            storage: storage.to_vec(),
+            ticket: TicketArgs::default(),
+            keys: KeyFlags::default(),
+        }
+    }
+}
+
 /// How deep to look.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum Level {

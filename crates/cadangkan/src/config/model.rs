@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use cadangkan_archive::CodecKind;
 use cadangkan_core::{Name, Pattern, Selection};
 use cadangkan_engine::Descriptor;
+use cadangkan_scheduler::ScheduleSettings;
 use cadangkan_storage::StorageDescriptor;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
@@ -40,6 +41,8 @@ pub(crate) struct Config {
     pub(crate) notifications: Vec<DeclaredChannel>,
     /// Where archives of storages elsewhere are kept for restores.
     pub(crate) cache: Option<CacheSettings>,
+    /// How the scheduler works.
+    pub(crate) scheduler: SchedulerSettings,
     /// What a person should know: a file that others may change.
     pub(crate) warnings: Vec<String>,
 }
@@ -51,6 +54,23 @@ pub(crate) struct CacheSettings {
     pub(crate) path: PathBuf,
     /// The most bytes in it.
     pub(crate) max_size: u64,
+}
+
+/// How the scheduler works.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct SchedulerSettings {
+    /// The most runs at once, over all databases.
+    pub(crate) limit: usize,
+    /// When old backups go by retention, as a cron pattern.
+    pub(crate) cleanup: String,
+    /// When storages get what they lack, as a cron pattern.
+    pub(crate) sync: String,
+}
+
+impl Default for SchedulerSettings {
+    fn default() -> Self {
+        SchedulerSettings { limit: 3, cleanup: "0 3 * * *".to_owned(), sync: "15 * * * *".to_owned() }
+    }
 }
 
 /// What counts where a database says nothing.
@@ -86,6 +106,10 @@ pub(crate) struct Defaults {
     pub(crate) hooks: Setting<HookSettings>,
     /// Who hears of what happens; none: every channel.
     pub(crate) notify: Setting<Option<NotifySettings>>,
+    /// When something is done to each database that has no schedule of its own.
+    pub(crate) schedule: Setting<Option<ScheduleSettings>>,
+    /// Several of these, by their names.
+    pub(crate) schedules: Setting<BTreeMap<String, ScheduleSettings>>,
 }
 
 /// What can be set for one database, besides where it is. One type for file and catalog.
@@ -134,6 +158,12 @@ pub(crate) struct DatabaseOptions {
     /// Who hears of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) notify: Option<NotifySettings>,
+    /// When something is done to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) schedule: Option<ScheduleSettings>,
+    /// Several of these, by their names.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) schedules: BTreeMap<String, ScheduleSettings>,
     /// Whether its name must be typed before it is overwritten.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) production: bool,
@@ -325,6 +355,8 @@ impl Default for Defaults {
             upload_after: Setting::default_value(BTreeMap::new()),
             hooks: Setting::default_value(HookSettings::default()),
             notify: Setting::default_value(None),
+            schedule: Setting::default_value(None),
+            schedules: Setting::default_value(BTreeMap::new()),
         }
     }
 }
@@ -342,6 +374,7 @@ impl Config {
             databases: Vec::new(),
             notifications: Vec::new(),
             cache: None,
+            scheduler: SchedulerSettings::default(),
             warnings: Vec::new(),
         }
     }

@@ -81,6 +81,13 @@ impl RetentionSettings {
         "storages",
     ];
 
+    /// What counts for a database that has a schedule where nobody said what stays; those of each hour
+    /// only where some are made so often.
+    pub(crate) fn usual(has_hourly: bool) -> Self {
+        let hourly = if has_hourly { 24 } else { 0 };
+        RetentionSettings { hourly, daily: 7, weekly: 4, monthly: 12, ..RetentionSettings::default() }
+    }
+
     /// What counts in a storage.
     pub(crate) fn of(&self, storage: &Name) -> &RetentionSettings {
         self.storages.get(storage).unwrap_or(self)

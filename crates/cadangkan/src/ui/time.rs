@@ -10,6 +10,11 @@ pub(crate) fn format_time(time: Timestamp, zone: &TimeZone) -> String {
     time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
+/// Writes a time to the minute, with the zone it is shown in: `Fri 2026-01-16 02:00 CET`.
+pub(crate) fn format_moment(time: Timestamp, zone: &TimeZone) -> String {
+    time.to_zoned(zone.clone()).strftime("%a %Y-%m-%d %H:%M %Z").to_string()
+}
+
 /// Writes how long ago something was: `just now`, `2 hours ago`; also `in 3 minutes`, when a clock was set back.
 pub(crate) fn format_age(time: Timestamp, now: Timestamp) -> String {
     let seconds = now.duration_since(time).as_secs();

@@ -30,6 +30,8 @@ mod profile_import;
 mod pty;
 mod retention;
 mod scan;
+mod schedule;
+mod scheduler;
 mod secrets;
 mod shrink;
 mod signals;

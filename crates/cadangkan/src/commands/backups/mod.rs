@@ -77,6 +77,11 @@ pub(super) struct Which {
     pub(super) storage: Vec<Name>,
 }
 
+/// Copies what is missing of one database, to these storages or to all of its own.
+pub(crate) fn sync_one(app: &App, database: &Name, to: &[Name]) -> Result<()> {
+    sync::run(app, &sync::SyncArgs::of(database, to))
+}
+
 /// Carries out a subcommand.
 pub(crate) fn run(app: &App, args: &BackupsArgs) -> Result<()> {
     match &args.command {

@@ -26,6 +26,13 @@ pub(super) struct SyncArgs {
     ticket: TicketArgs,
 }
 
+impl SyncArgs {
+    /// Asks for what one database lacks.
+    pub(super) fn of(database: &Name, to: &[Name]) -> Self {
+        SyncArgs { database: Some(database.to_string()), to: to.to_vec(), ticket: TicketArgs::default() }
+    }
+}
+
 /// Copies what is missing. All databases are looked at, also when one fails.
 pub(super) fn run(app: &App, args: &SyncArgs) -> Result<()> {
     let session = app.session(CatalogNeed::Required)?;

@@ -41,6 +41,7 @@ impl Checker<'_> {
         self.shrink_guard(node);
         self.labels(node);
         self.notify(node);
+        self.schedules(node);
         let (chosen, id) = chosen?;
         let engine = registry::engine(id)?;
         self.selection_of(node, engine, options.as_ref());

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use cadangkan_core::Name;
+use cadangkan_scheduler::ScheduleSettings;
 use serde::{Deserialize, Deserializer};
 
 use super::{Checker, keys, origin};
@@ -35,6 +36,8 @@ struct Raw {
     shrink_guard: Option<ShrinkGuardSettings>,
     upload_after: Option<BTreeMap<Name, String>>,
     notify: Option<NotifySettings>,
+    schedule: Option<ScheduleSettings>,
+    schedules: Option<BTreeMap<String, ScheduleSettings>>,
 }
 
 impl Checker<'_> {
@@ -59,6 +62,7 @@ impl Checker<'_> {
         self.shrink_guard(node);
         self.upload_after(node);
         self.notify(node);
+        self.schedules(node);
         Defaults {
             compression: given(node, "compression", defaults.compression, raw.compression.map(|_| codec)),
             level: given(node, "level", defaults.level, raw.level.map(Some)),
@@ -75,6 +79,8 @@ impl Checker<'_> {
             upload_after: given(node, keys::UPLOAD_AFTER, defaults.upload_after, raw.upload_after),
             hooks: given(node, keys::HOOKS, defaults.hooks, hooks),
             notify: given(node, keys::NOTIFY, defaults.notify, raw.notify.map(Some)),
+            schedule: given(node, keys::SCHEDULE, defaults.schedule, raw.schedule.map(Some)),
+            schedules: given(node, keys::SCHEDULES, defaults.schedules, raw.schedules),
         }
     }
 }

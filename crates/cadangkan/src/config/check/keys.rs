@@ -5,8 +5,17 @@ use crate::config::node::Node;
 use crate::ui::suggest;
 
 /// Keys of the file.
-pub(super) const ROOT_KEYS: &[&str] =
-    &["version", "timezone", "defaults", "storages", "databases", "notifications", "cache", "profiles"];
+pub(super) const ROOT_KEYS: &[&str] = &[
+    "version",
+    "timezone",
+    "defaults",
+    "storages",
+    "databases",
+    "notifications",
+    "cache",
+    "scheduler",
+    "profiles",
+];
 
 /// Keys of `defaults`.
 pub(super) const DEFAULTS_KEYS: &[&str] = &[
@@ -25,6 +34,8 @@ pub(super) const DEFAULTS_KEYS: &[&str] = &[
     UPLOAD_AFTER,
     HOOKS,
     NOTIFY,
+    SCHEDULE,
+    SCHEDULES,
 ];
 
 /// Keys of `cache`.
@@ -52,6 +63,8 @@ pub(crate) const DATABASE_KEYS: &[&str] = &[
     HOOKS,
     SHRINK_GUARD,
     NOTIFY,
+    SCHEDULE,
+    SCHEDULES,
     "production",
     LABELS,
     GROUP,
@@ -82,6 +95,14 @@ pub(crate) const HOOKS: &str = "hooks";
 
 /// The key of what makes a backup look wrong.
 pub(super) const SHRINK_GUARD: &str = "shrink_guard";
+/// The key of when something is done.
+pub(super) const SCHEDULE: &str = "schedule";
+
+/// The key of several of these, each with a name.
+pub(super) const SCHEDULES: &str = "schedules";
+
+/// Keys of `scheduler`.
+pub(super) const SCHEDULER_KEYS: &[&str] = &["limit", "cleanup", "sync"];
 
 /// The key of who hears of a database.
 pub(super) const NOTIFY: &str = "notify";

@@ -9,6 +9,7 @@ mod notifications;
 mod options;
 mod provider;
 mod retention;
+mod schedule;
 
 use std::path::Path;
 
@@ -66,6 +67,7 @@ pub(super) fn check(
         config.databases.extend(checker.database(entry, config.defaults.compression.value));
     }
     config.cache = checker.cache(root);
+    config.scheduler = checker.scheduler(root);
     let profiles = checker.named(root, "profiles");
     config.profiles = profiles.iter().map(|entry| entry.key.clone()).collect();
     for entry in profiles.into_iter().filter(|entry| !entry.node.is_null()) {

@@ -7,7 +7,7 @@ fn every_mistake_is_named_at_once() {
     let text = "\
 version: 2
 timezone: Europe/Berln
-schedule: nightly
+gadget: nightly
 defaults:
   compresion: zstd
   level: 99

@@ -1,0 +1,64 @@
+use cadangkan_catalog::{Job, JobId};
+use cadangkan_core::{Result, RunId};
+
+use crate::Schedule;
+
+/// Carries jobs out. The daemon starts a process for each; tests play them.
+pub trait Runner {
+    /// Begins a job, and returns at once. An error is the end of this attempt.
+    fn start(&mut self, job: &Job, schedule: &Schedule) -> Result<()>;
+
+    /// Looks for a job that was begun by a daemon which is gone.
+    fn find(&mut self, job: &Job) -> Result<Found>;
+
+    /// The jobs that ended since it was asked last.
+    fn ended(&mut self) -> Vec<Ended>;
+
+    /// Asks a job to end soon; that it did is told by [`ended`](Runner::ended).
+    fn stop(&mut self, job: JobId);
+
+    /// The load of this machine; `None` where that is not known.
+    fn load(&self) -> Option<f64>;
+}
+
+/// What there is of a job that was begun by a daemon which is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Its process still lives.
+    Running,
+    /// It came to an end, which nobody heard of.
+    Ended(Ended),
+    /// It is gone without a word.
+    Gone,
+}
+
+/// A job that ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// The job.
+    pub job: JobId,
+    /// The run that it was, when one began.
+    pub run: Option<RunId>,
+    /// How.
+    pub end: End,
+}
+
+/// How a job ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It did all of it.
+    Completed,
+    /// It did some of it, and said what is missing. What was made stands, so that it is not done again.
+    Partial(String),
+    /// It failed.
+    Failed {
+        /// Why.
+        reason: String,
+        /// Whether another try may go better.
+        retry: bool,
+    },
+    /// Another run had the database: it was not tried.
+    Busy,
+    /// It was stopped, by a person or with the daemon.
+    Stopped,
+}

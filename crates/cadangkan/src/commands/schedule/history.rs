@@ -1,0 +1,69 @@
+use cadangkan_catalog::{Job, JobFilter, JobState};
+use cadangkan_core::Result;
+
+use crate::app::{App, CatalogNeed};
+use crate::ui::Paint;
+use crate::ui::table::{Align, Cell, Table};
+use crate::ui::time::format_moment;
+
+/// Arguments of `schedule history`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  cadangkan schedule history shop\n  cadangkan schedule history --limit 100 --output json"
+)]
+pub(super) struct HistoryArgs {
+    /// The database [default: all]
+    database: Option<String>,
+    /// How many at most
+    #[arg(long, value_name = "NUMBER", default_value_t = 20)]
+    limit: u64,
+}
+
+/// Shows what became of each time that something was due, the newest first.
+pub(super) fn run(app: &App, args: &HistoryArgs) -> Result<()> {
+    let session = app.session(CatalogNeed::Required)?;
+    let database = match &args.database {
+        Some(name) => Some(session.inventory.database(name)?.name.clone()),
+        None => None,
+    };
+    let filter = JobFilter { database, limit: Some(args.limit), ..JobFilter::default() };
+    let jobs = session.catalog()?.jobs(&filter)?;
+    app.print(&jobs, || {
+        if jobs.is_empty() {
+            return "Nothing was due yet.\n".to_owned();
+        }
+        let mut table = Table::new([
+            ("database", Align::Left),
+            ("schedule", Align::Left),
+            ("task", Align::Left),
+            ("due", Align::Left),
+            ("result", Align::Left),
+            ("tries", Align::Right),
+            ("run", Align::Right),
+            ("why", Align::Left),
+        ]);
+        for job in &jobs {
+            table.row([
+                job.database.to_string().into(),
+                job.schedule.clone().into(),
+                job.task.clone().into(),
+                format_moment(job.due_at, &session.zone()).into(),
+                result(job),
+                job.attempt.to_string().into(),
+                job.run_id.map_or(String::new(), |run| run.to_string()).into(),
+                job.reason.clone().unwrap_or_default().into(),
+            ]);
+        }
+        table.render(app.style)
+    })
+}
+
+fn result(job: &Job) -> Cell {
+    let times = if job.count > 1 { format!(" ×{}", job.count) } else { String::new() };
+    let paint = match job.state {
+        JobState::Completed | JobState::Running => Paint::Green,
+        JobState::Failed | JobState::Missed => Paint::Red,
+        _ => Paint::Yellow,
+    };
+    Cell::painted(format!("{}{times}", job.state), paint)
+}

@@ -1,0 +1,237 @@
+//! The scheduler at work: one process that looks at the clock, and a process of this program for each run.
+//!
+//! It is one loop without threads: it waits for the clock, for its children, for the control socket and for signals, whatever
+//! comes first. What it decides is in the catalog before it is done (`cadangkan-scheduler`), so it may be killed at any time.
+
+pub(crate) mod control;
+mod file;
+mod load;
+mod lock;
+mod log;
+mod processes;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use cadangkan_catalog::Catalog;
+use cadangkan_core::{Clock, Error, ErrorKind, Level, Name, Result, Timestamp};
+use cadangkan_scheduler::Scheduler;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use serde_json::json;
+
+use self::control::{Answer, Listener, Question};
+use self::load::Loaded;
+use self::log::Log;
+use self::processes::Processes;
+use crate::app::App;
+
+pub(crate) use lock::is_running;
+
+/// How often it looks at signals, files and children whatever else happens.
+const LOOK: Duration = Duration::from_secs(1);
+/// How soon it looks again at a child that closed its output and has not ended.
+const SOON: Duration = Duration::from_millis(20);
+/// How long runs have to end when the daemon does; what is left then is killed.
+const LAST_WAIT: Duration = Duration::from_secs(90);
+/// How long it goes on while the catalog cannot be used.
+const PATIENCE: Duration = Duration::from_secs(600);
+/// How long what became of runs is kept.
+const HISTORY: jiff::SignedDuration = jiff::SignedDuration::from_hours(400 * 24);
+/// How often older history is removed.
+const PRUNE_EVERY: Duration = Duration::from_secs(24 * 3600);
+
+/// Runs what is scheduled until a signal ends it.
+pub(crate) fn run(app: &App, home: &Path) -> Result<()> {
+    let _lock = lock::take(home, app.process.pid)?;
+    let reload = reload_on_hangup()?;
+    let catalog = Catalog::open(&home.join("catalog.db"))?;
+    let mut log = Log::open(app, home)?;
+    let listener = Listener::open(home)?;
+    let now = app.clock.now();
+    let owner = format!("pid {} on {} since {now}", app.process.pid, app.process.host);
+    let mut loaded = Loaded::first(app, &catalog)?;
+    let mut daemon = Daemon {
+        app,
+        home: home.to_owned(),
+        catalog: &catalog,
+        scheduler: Scheduler::new(&catalog, owner, loaded.limits, now)?,
+        processes: Processes::new(app, home, &catalog)?,
+        began: now,
+    };
+    let notes = daemon.scheduler.load(std::mem::take(&mut loaded.plans), now)?;
+    log.say(now, Level::Info, "scheduler", "the scheduler runs", &[("schedules", loaded.count.to_string())]);
+    notes.iter().for_each(|note| log.note(now, note));
+    sd_notify::notify(&[sd_notify::NotifyState::Ready])
+        .map_err(|error| Error::io("cannot tell systemd", error))?;
+    let ended = daemon.go_on(&mut log, &listener, &reload, loaded);
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    let last = daemon.wind_up(&mut log);
+    ended.and(last)
+}
+
+struct Daemon<'a> {
+    app: &'a App,
+    home: PathBuf,
+    catalog: &'a Catalog,
+    scheduler: Scheduler<'a>,
+    processes: Processes<'a>,
+    began: Timestamp,
+}
+
+impl Daemon<'_> {
+    /// Works until a signal comes, or the catalog cannot be used for long.
+    fn go_on(
+        &mut self,
+        log: &mut Log,
+        listener: &Listener,
+        reload: &AtomicBool,
+        mut loaded: Loaded,
+    ) -> Result<()> {
+        let mut failing_since: Option<Instant> = None;
+        let mut pruned: Option<Instant> = None;
+        while !self.app.cancel.is_cancelled() {
+            let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
+            let now = self.app.clock.now();
+            let asked = reload.swap(false, Ordering::SeqCst);
+            let worked = self.reload(log, &mut loaded, asked).and_then(|()| self.tick(log, now));
+            let wake = match worked {
+                Ok(wake) => {
+                    failing_since = None;
+                    wake
+                }
+                Err(error) => {
+                    let since = *failing_since.get_or_insert_with(Instant::now);
+                    log.say(now, Level::Error, "scheduler", &error.chain().join(": "), &[]);
+                    if since.elapsed() > PATIENCE {
+                        return Err(error);
+                    }
+                    LOOK
+                }
+            };
+            if pruned.is_none_or(|pruned| pruned.elapsed() > PRUNE_EVERY) {
+                pruned = Some(Instant::now());
+                if let Ok(before) = now.checked_sub(HISTORY) {
+                    self.catalog.prune_jobs(before)?;
+                }
+            }
+            self.wait(log, listener, wake)?;
+        }
+        Ok(())
+    }
+
+    fn tick(&mut self, log: &mut Log, now: Timestamp) -> Result<Duration> {
+        let tick = self.scheduler.tick(now, &mut self.processes)?;
+        tick.notes.iter().for_each(|note| log.note(now, note));
+        let until = tick.wake.duration_since(self.app.clock.now());
+        Ok(Duration::try_from(until).unwrap_or(Duration::ZERO).min(LOOK))
+    }
+
+    /// Takes up what changed in the configuration. A file with a mistake changes nothing, and is told.
+    fn reload(&mut self, log: &mut Log, loaded: &mut Loaded, asked: bool) -> Result<()> {
+        if !loaded.is_stale(self.app, self.catalog)? && !asked {
+            return Ok(());
+        }
+        let now = self.app.clock.now();
+        match loaded.again(self.app, self.catalog) {
+            Ok(()) => {
+                self.scheduler.limit(loaded.limits);
+                let notes = self.scheduler.load(std::mem::take(&mut loaded.plans), now)?;
+                let count = loaded.count.to_string();
+                log.say(
+                    now,
+                    Level::Info,
+                    "scheduler",
+                    "the configuration was taken up",
+                    &[("schedules", count)],
+                );
+                notes.iter().for_each(|note| log.note(now, note));
+            }
+            Err(error) => {
+                let text = format!("the configuration stays as it was: {}", error.chain().join(": "));
+                log.say(now, Level::Error, "scheduler", &text, &[]);
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until something happens, at most so long; answers who asks.
+    fn wait(&mut self, log: &mut Log, listener: &Listener, most: Duration) -> Result<()> {
+        let most = if self.processes.is_ending() { most.min(SOON) } else { most };
+        let is_asked = {
+            let mut fds = vec![PollFd::new(listener.socket(), PollFlags::IN)];
+            fds.extend(
+                self.processes.outputs().map(|output| PollFd::from_borrowed_fd(output, PollFlags::IN)),
+            );
+            let timeout = Timespec {
+                tv_sec: most.as_secs().try_into().unwrap_or(1),
+                tv_nsec: most.subsec_nanos().into(),
+            };
+            match poll(&mut fds, Some(&timeout)) {
+                Ok(_) => {}
+                // A signal: the loop looks at it.
+                Err(rustix::io::Errno::INTR) => return Ok(()),
+                Err(error) => return Err(Error::io("cannot wait", error.into())),
+            }
+            fds.first().is_some_and(|fd| !fd.revents().is_empty())
+        };
+        let now = self.app.clock.now();
+        for (database, line) in self.processes.read() {
+            log.say(now, Level::Info, "run", &line, &[("database", database.to_string())]);
+        }
+        if is_asked {
+            listener.answer(|question| self.answer(log, question));
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, log: &mut Log, question: Question) -> Result<Answer> {
+        match question {
+            Question::Status => Ok(Answer(json!({
+                "pid": self.app.process.pid,
+                "version": env!("CARGO_PKG_VERSION"),
+                "home": self.home,
+                "since": self.began,
+                "running": self.scheduler.running().collect::<Vec<_>>(),
+            }))),
+            Question::Cancel { database } => {
+                let name = Name::new(&database)?;
+                let now = self.app.clock.now();
+                let (count, notes) = self.scheduler.cancel(&name, now, &mut self.processes)?;
+                let text = format!("a person cancels what runs of {name}");
+                log.say(now, Level::Warning, "scheduler", &text, &[("jobs", count.to_string())]);
+                notes.iter().for_each(|note| log.note(now, note));
+                Ok(Answer(json!({ "cancelled": count })))
+            }
+        }
+    }
+
+    /// Asks all runs to end, and waits for it; the next daemon goes on with what was cut short.
+    fn wind_up(&mut self, log: &mut Log) -> Result<()> {
+        self.scheduler.shut_down(&mut self.processes);
+        let began = Instant::now();
+        let running = self.scheduler.running().count();
+        let now = self.app.clock.now();
+        log.say(now, Level::Info, "scheduler", "the scheduler ends", &[("running", running.to_string())]);
+        while !self.scheduler.is_idle() && began.elapsed() < LAST_WAIT {
+            std::thread::sleep(SOON);
+            self.processes.read();
+            self.tick(log, self.app.clock.now())?;
+        }
+        Ok(())
+    }
+}
+
+/// SIGHUP asks for the configuration to be read again.
+fn reload_on_hangup() -> Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(signal_hook::consts::SIGHUP, flag.clone())
+        .map_err(|error| Error::io("cannot listen for signals", error))?;
+    Ok(flag)
+}
+
+/// Says that nothing can be asked of a scheduler that does not run.
+pub(crate) fn not_running() -> Error {
+    Error::new(ErrorKind::NotFound, "the scheduler does not run").hint("start it with `cadangkan daemon`")
+}

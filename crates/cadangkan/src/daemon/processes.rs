@@ -1,0 +1,238 @@
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use cadangkan_catalog::{Catalog, Job, JobId, Run, RunFilter, RunStatus};
+use cadangkan_core::{Error, ErrorKind, Name, Result};
+use cadangkan_ops::lock::DatabaseLock;
+use cadangkan_scheduler::{End, Ended, Found, Runner, Schedule};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::app::{App, initiator_of_job};
+use crate::environment::{SECRETS, environment};
+
+/// How long a run has to end by itself after it was asked to.
+const GRACE: Duration = Duration::from_secs(60);
+/// The longest line of a child's messages, and as much of them as is kept for the reason.
+const LONGEST_LINE: usize = 4096;
+
+/// Runs each job in a process of this program, that ends when this one does.
+pub(super) struct Processes<'a> {
+    app: &'a App,
+    catalog: &'a Catalog,
+    locks: PathBuf,
+    program: PathBuf,
+    children: BTreeMap<JobId, Running>,
+}
+
+struct Running {
+    database: Name,
+    child: Child,
+    output: Option<ChildStderr>,
+    /// What came of a line that is not whole yet.
+    line: Vec<u8>,
+    last_line: String,
+    asked_to_end: Option<Instant>,
+}
+
+impl<'a> Processes<'a> {
+    pub(super) fn new(app: &'a App, home: &Path, catalog: &'a Catalog) -> Result<Self> {
+        let program =
+            std::env::current_exe().map_err(|error| Error::io("cannot tell which program this is", error))?;
+        Ok(Processes { app, catalog, locks: home.join("locks"), program, children: BTreeMap::new() })
+    }
+
+    /// What the children write to, to be waited for.
+    pub(super) fn outputs(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.children.values().filter_map(|running| running.output.as_ref().map(AsFd::as_fd))
+    }
+
+    /// Tells whether a child closed its output: it ends in a moment.
+    pub(super) fn is_ending(&self) -> bool {
+        self.children.values().any(|running| running.output.is_none())
+    }
+
+    /// Reads what the children said: whole lines.
+    pub(super) fn read(&mut self) -> Vec<(Name, String)> {
+        let mut said = Vec::new();
+        for running in self.children.values_mut() {
+            for line in running.read() {
+                said.push((running.database.clone(), line));
+            }
+        }
+        said
+    }
+
+    /// The run of a job, the newest one that began since the job did.
+    fn run_of(&self, job: &Job) -> Result<Option<Run>> {
+        let filter =
+            RunFilter { database: Some(job.database.clone()), limit: Some(50), ..RunFilter::default() };
+        let initiator = initiator_of_job(self.app, job.id);
+        let began = |run: &Run| job.started_at.is_none_or(|started| run.started_at >= started);
+        Ok(self.catalog.runs(&filter)?.into_iter().find(|run| run.initiator == initiator && began(run)))
+    }
+
+    fn ended_with(&self, job: JobId, status: ExitStatus, last_line: &str) -> Ended {
+        let found =
+            self.catalog.job(job).and_then(|job| job.as_ref().map_or(Ok(None), |job| self.run_of(job)));
+        // Without its record the job still ends as the process did.
+        let run = found.ok().flatten();
+        let told = run.as_ref().and_then(|run| run.error.as_ref()).map(|error| error.chain.join(": "));
+        let reason = told.unwrap_or_else(|| match (last_line, status.signal()) {
+            ("", Some(signal)) => format!("its process was killed by signal {signal}"),
+            ("", None) => format!("its process ended with code {}", status.code().unwrap_or(-1)),
+            (line, _) => line.to_owned(),
+        });
+        Ended { job, run: run.map(|run| run.id), end: end(status, reason) }
+    }
+}
+
+impl Runner for Processes<'_> {
+    fn start(&mut self, job: &Job, _schedule: &Schedule) -> Result<()> {
+        let mut command = Command::new(&self.program);
+        command.arg("--quiet");
+        if let Some(config) = &self.app.global.config {
+            command.arg("--config").arg(config);
+        }
+        if let Some(profile) = &self.app.global.profile {
+            command.arg("--profile").arg(profile);
+        }
+        // Ours were taken out of the environment; this child is the one that needs them.
+        command.envs(SECRETS.into_iter().filter_map(|name| Some((name, environment(name)?))));
+        command.env_remove("NOTIFY_SOCKET").env_remove("WATCHDOG_USEC").env_remove("WATCHDOG_PID");
+        command.arg("job").arg(job.id.to_string());
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let failed = |error| {
+            Error::io("cannot start a process for a run", error).context("program", self.program.display())
+        };
+        let mut child = command.spawn().map_err(failed)?;
+        let output = child.stderr.take();
+        if let Some(output) = &output {
+            rustix::io::ioctl_fionbio(output, true).map_err(|error| failed(error.into()))?;
+        }
+        let database = job.database.clone();
+        let (line, last_line) = (Vec::new(), String::new());
+        self.children
+            .insert(job.id, Running { database, child, output, line, last_line, asked_to_end: None });
+        Ok(())
+    }
+
+    fn find(&mut self, job: &Job) -> Result<Found> {
+        let Some(run) = self.run_of(job)? else { return Ok(Found::Gone) };
+        let ended = |end| Ok(Found::Ended(Ended { job: job.id, run: Some(run.id), end }));
+        let reason = || run.error.as_ref().map_or_else(String::new, |error| error.chain.join(": "));
+        match run.status {
+            RunStatus::Completed => ended(End::Completed),
+            RunStatus::Partial => ended(End::Partial(reason())),
+            RunStatus::Running if DatabaseLock::is_held(&self.locks, &job.database)? => Ok(Found::Running),
+            RunStatus::Running => Ok(Found::Gone),
+            _ => ended(End::Failed { reason: reason(), retry: true }),
+        }
+    }
+
+    fn ended(&mut self) -> Vec<Ended> {
+        let mut over = Vec::new();
+        for (id, running) in &mut self.children {
+            if running.asked_to_end.is_some_and(|asked| asked.elapsed() > GRACE) {
+                // It ended meanwhile when this fails.
+                let _ = running.child.kill();
+            }
+            if let Ok(Some(status)) = running.child.try_wait() {
+                running.read();
+                over.push((*id, status));
+            }
+        }
+        over.into_iter()
+            .filter_map(|(id, status)| {
+                let running = self.children.remove(&id)?;
+                Some(self.ended_with(id, status, &running.last_line))
+            })
+            .collect()
+    }
+
+    fn stop(&mut self, job: JobId) {
+        let Some(running) = self.children.get_mut(&job) else { return };
+        running.asked_to_end.get_or_insert_with(Instant::now);
+        if let Some(pid) = i32::try_from(running.child.id()).ok().and_then(Pid::from_raw) {
+            // It is not waited for yet, so the number is still its own; when it ended, nothing happens.
+            let _ = kill_process(pid, Signal::TERM);
+        }
+    }
+
+    fn load(&self) -> Option<f64> {
+        std::fs::read_to_string("/proc/loadavg").ok()?.split_whitespace().next()?.parse().ok()
+    }
+}
+
+impl Running {
+    /// Reads what is there; keeps what is no whole line yet.
+    fn read(&mut self) -> Vec<String> {
+        let mut lines = Vec::new();
+        let Some(output) = &mut self.output else { return lines };
+        let mut buffer = [0; 4096];
+        let is_over = loop {
+            match output.read(&mut buffer) {
+                Ok(0) => break true,
+                Ok(count) => self.line.extend_from_slice(buffer.get(..count).unwrap_or_default()),
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => break error.kind() != std::io::ErrorKind::WouldBlock,
+            }
+            while let Some(end) = self.line.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.line.drain(..=end).collect();
+                lines.push(shown(&line));
+            }
+            if self.line.len() > LONGEST_LINE {
+                lines.push(shown(&std::mem::take(&mut self.line)));
+            }
+        };
+        if is_over {
+            self.output = None;
+            if !self.line.is_empty() {
+                lines.push(shown(&std::mem::take(&mut self.line)));
+            }
+        }
+        lines.retain(|line| !line.is_empty());
+        if let Some(first) = lines.iter().find(|line| line.starts_with("error") || line.contains("error:")) {
+            self.last_line.clone_from(first);
+        }
+        lines
+    }
+}
+
+/// A line without what a terminal would act on.
+fn shown(line: &[u8]) -> String {
+    let text = String::from_utf8_lossy(line);
+    text.chars()
+        .filter(|character| !character.is_control())
+        .take(LONGEST_LINE)
+        .collect::<String>()
+        .trim()
+        .to_owned()
+}
+
+/// What an exit code means for the job.
+fn end(status: ExitStatus, reason: String) -> End {
+    let Some(code) = status.code() else { return End::Failed { reason, retry: true } };
+    let kind = ErrorKind::ALL.iter().find(|kind| i32::from(kind.exit_code()) == code);
+    match kind {
+        _ if code == 0 => End::Completed,
+        Some(ErrorKind::Partial) => End::Partial(reason),
+        Some(ErrorKind::Locked) => End::Busy,
+        Some(ErrorKind::Cancelled) => End::Stopped,
+        // What a person has to change first.
+        Some(
+            ErrorKind::Usage
+            | ErrorKind::Configuration
+            | ErrorKind::NotFound
+            | ErrorKind::Denied
+            | ErrorKind::DamagedSource
+            | ErrorKind::Unsupported
+            | ErrorKind::WrongKey,
+        ) => End::Failed { reason, retry: false },
+        _ => End::Failed { reason, retry: true },
+    }
+}

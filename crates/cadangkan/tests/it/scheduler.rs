@@ -1,0 +1,248 @@
+//! The scheduler as a process, with real databases.
+
+use std::io::Read;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use serde_json::Value;
+
+use crate::support::Home;
+
+/// How long something may take until the test gives up.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A daemon that is ended with the test.
+struct Daemon(Child);
+
+impl Daemon {
+    fn start(home: &Home) -> Self {
+        let mut child =
+            home.command(&["daemon"]).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        // It says what it does when it is ready; the rest is read at the end.
+        let mut first = [0; 1];
+        child.stderr.as_mut().unwrap().read_exact(&mut first).unwrap();
+        Daemon(child)
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.0);
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// Ends it in order; what it said.
+    fn end(mut self) -> String {
+        self.signal(rustix::process::Signal::TERM);
+        let mut said = String::new();
+        self.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        let status = self.0.wait().unwrap();
+        assert!(status.success(), "{status}: {said}");
+        said
+    }
+
+    fn kill(mut self) {
+        self.signal(rustix::process::Signal::KILL);
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < PATIENCE, "waited too long until {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// A pattern that does not come while tests run.
+const LEAP_DAY: &str = "0 0 29 2 *";
+
+/// Sets back when schedules come next, as if no scheduler had run for two hours.
+fn make_due(home: &Home) {
+    let catalog = Connection::open(home.path(".cadangkan/catalog.db")).unwrap();
+    let changed = catalog.execute(
+        "UPDATE schedule_states SET next_due = (unixepoch() - 7200) * 1000000 WHERE name = 'main'",
+        [],
+    );
+    assert!(changed.unwrap() > 0);
+}
+
+fn jobs(home: &Home) -> Vec<Value> {
+    home.json(&["schedule", "history"]).as_array().unwrap().clone()
+}
+
+fn state_of(home: &Home, database: &str) -> String {
+    let jobs = jobs(home);
+    let of = |job: &&Value| job["database"] == database && job["state"] != "missed";
+    jobs.iter().find(of).map_or(String::new(), |job| job["state"].as_str().unwrap().to_owned())
+}
+
+/// A database whose backup takes many seconds, since its storage is slow.
+fn slow(home: &Home) {
+    home.configure(
+        &format!("storages:\n  home: {{ local: {{ path: ~/backups }}, bandwidth: 100KB }}\ndatabases:\n  big:\n    sqlite: {{ path: ~/big.db }}\n    schedule: {{ cron: \"{LEAP_DAY}\", retry: {{ attempts: 3, delay: 1s }} }}\n"),
+    );
+    std::fs::create_dir_all(home.path("backups")).unwrap();
+    let database = Connection::open(home.path("big.db")).unwrap();
+    database.execute_batch("CREATE TABLE t (a INTEGER PRIMARY KEY, b BLOB)").unwrap();
+    database
+        .execute("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 600) INSERT INTO t SELECT i, randomblob(1000) FROM n", [])
+        .unwrap();
+}
+
+#[test]
+fn what_was_missed_is_made_up_for_and_told() {
+    let home = Home::with_shop();
+    home.good(&["schedule", "set", "shop", "--cron", LEAP_DAY]);
+    assert_eq!(jobs(&home).len(), 0);
+    make_due(&home);
+    let daemon = Daemon::start(&home);
+    until("the backup is there", || state_of(&home, "shop") == "completed");
+    let said = daemon.end();
+    assert!(said.contains("were not made at their time; it is made up for now"), "{said}");
+    assert!(said.contains("backup of shop completed"), "{said}");
+    let backups = home.json(&["backups", "list"]);
+    assert_eq!(backups.as_array().unwrap().len(), 1);
+    assert_eq!(backups[0]["trigger"], "yearly");
+    let runs = home.json(&["logs", "shop"]);
+    assert!(runs[0]["run"]["initiator"].as_str().unwrap().starts_with("job:"), "{runs}");
+    // It ended in order: nothing is left of it that another would stumble over.
+    assert!(!home.path(".cadangkan/daemon.sock").exists());
+    assert_eq!(home.run(&["cancel", "shop", "--yes"]).code, 4);
+    assert!(home.path(".cadangkan/logs/cadangkan.log").exists());
+}
+
+#[test]
+fn killed_at_any_time_no_run_is_lost_or_doubled() {
+    let home = Home::empty();
+    slow(&home);
+    home.good(&["schedule", "list"]);
+    Daemon::start(&home).end();
+    make_due(&home);
+    let daemon = Daemon::start(&home);
+    until("the run is under way", || {
+        state_of(&home, "big") == "running" && !home.files("backups").is_empty()
+    });
+    daemon.kill();
+    // The run ends by itself, and leaves nothing behind.
+    until("nothing is left of it", || home.files("backups").is_empty());
+    assert_eq!(state_of(&home, "big"), "running");
+    let daemon = Daemon::start(&home);
+    until("it was made again", || state_of(&home, "big") == "completed");
+    let said = daemon.end();
+    assert!(said.contains("backup of big was interrupted"), "{said}");
+    let jobs = jobs(&home);
+    let done: Vec<_> = jobs.iter().filter(|job| job["state"] == "completed").collect();
+    assert_eq!(done.len(), 1, "{jobs:?}");
+    assert_eq!(done[0]["attempt"], 2);
+    assert_eq!(home.json(&["backups", "list"]).as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_scheduler_that_ends_in_order_leaves_its_run_to_the_next() {
+    let home = Home::empty();
+    slow(&home);
+    Daemon::start(&home).end();
+    make_due(&home);
+    let daemon = Daemon::start(&home);
+    until("the run is under way", || {
+        state_of(&home, "big") == "running" && !home.files("backups").is_empty()
+    });
+    let said = daemon.end();
+    assert!(said.contains("was interrupted"), "{said}");
+    assert_eq!(state_of(&home, "big"), "queued");
+    assert!(home.files("backups").is_empty());
+    let daemon = Daemon::start(&home);
+    until("it was made", || state_of(&home, "big") == "completed");
+    daemon.end();
+}
+
+#[test]
+fn a_run_can_be_cancelled() {
+    let home = Home::empty();
+    slow(&home);
+    Daemon::start(&home).end();
+    make_due(&home);
+    let daemon = Daemon::start(&home);
+    until("the run is under way", || {
+        state_of(&home, "big") == "running" && !home.files("backups").is_empty()
+    });
+    assert_eq!(home.json(&["cancel", "big", "--yes"])["cancelled"], 1);
+    until("it was stopped", || state_of(&home, "big") == "cancelled");
+    until("nothing is left of it", || home.files("backups").is_empty());
+    daemon.end();
+    assert_eq!(home.json(&["backups", "list"]).as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn the_configuration_is_taken_up_without_a_restart() {
+    let home = Home::with_shop();
+    let daemon = Daemon::start(&home);
+    let log = || std::fs::read_to_string(home.path(".cadangkan/logs/cadangkan.log")).unwrap();
+    home.good(&["schedule", "set", "shop", "--daily"]);
+    until("a new schedule is seen", || {
+        log().contains("\"the configuration was taken up\",\"schedules\":\"2\"")
+    });
+    home.configure("databases:\n  shop2:\n    sqlite: { path: ~/shop.db }\n    schedule: { every: often }\n");
+    until("the mistake is told", || log().contains("the configuration stays as it was"));
+    home.configure("scheduler: { limit: 1 }\ndatabases:\n  shop2:\n    sqlite: { path: ~/shop.db }\n    schedule: { every: hourly }\n");
+    until("the mended file is seen", || log().contains("\"schedules\":\"4\""));
+    let before = log().matches("was taken up").count();
+    daemon.signal(rustix::process::Signal::HUP);
+    until("it reads again when asked to", || log().matches("was taken up").count() > before);
+    make_due(&home);
+    daemon.end();
+}
+
+#[test]
+fn there_is_one_scheduler_for_a_home() {
+    let home = Home::with_shop();
+    let daemon = Daemon::start(&home);
+    let second = home.run(&["daemon"]);
+    assert_eq!(second.code, 6, "{}", second.stderr);
+    assert!(second.stderr.contains("a scheduler runs already"));
+    daemon.kill();
+    // What a killed one left is no hindrance.
+    Daemon::start(&home).end();
+}
+
+#[test]
+fn a_run_that_fails_is_tried_again_unless_that_is_of_no_use() {
+    let home = Home::with_shop();
+    home.good(&["schedule", "set", "shop", "--cron", LEAP_DAY, "--attempts", "2", "--retry-delay", "1s"]);
+    std::fs::rename(home.path("shop.db"), home.path("away.db")).unwrap();
+    make_due(&home);
+    let daemon = Daemon::start(&home);
+    until("it was given up", || state_of(&home, "shop") == "failed");
+    daemon.end();
+    let job = jobs(&home).into_iter().find(|job| job["state"] == "failed").unwrap();
+    let reason = job["reason"].as_str().unwrap();
+    assert!(reason.contains("shop.db"), "{reason}");
+}
+
+#[test]
+fn five_hundred_schedules_need_little_memory() {
+    let home = Home::empty();
+    let mut config = "databases:\n".to_owned();
+    for index in 0..500 {
+        config.push_str(&format!(
+            "  db{index}: {{ sqlite: {{ path: ~/shop.db }}, schedule: {{ cron: \"0 0 29 2 *\" }} }}\n"
+        ));
+    }
+    home.configure(&config);
+    let daemon = Daemon::start(&home);
+    std::thread::sleep(Duration::from_secs(3));
+    let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.0.id())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    println!("peak {peak} kB");
+    assert!(peak < 50_000, "{peak} kB");
+    daemon.end();
+}
