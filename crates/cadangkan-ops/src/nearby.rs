@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use cadangkan_archive::{Checksum, ChecksumHasher};
-use cadangkan_core::{Control, Error, ErrorKind, Event, Level, Progress, Result, format_bytes};
+use cadangkan_core::{Control, Error, ErrorKind, Event, Leftover, Level, Progress, Result, format_bytes};
 use cadangkan_storage::{Key, Local, Storage as _};
 
 use crate::Context;
@@ -66,6 +66,33 @@ impl Nearby {
         match source.far_archive() {
             Some(archive) if self.most.is_none() => remove(&self.path(&archive)),
             _ => Ok(()),
+        }
+    }
+
+    /// What restores that were stopped left here of the archives that are meant; not what is just being fetched.
+    pub fn leftovers(&self, is_meant: impl Fn(Checksum) -> bool) -> Result<Vec<Leftover>> {
+        if !self.folder.exists() {
+            return Ok(Vec::new());
+        }
+        let mut leftovers = Vec::new();
+        for (_, size_bytes, path) in self.entries(Path::new(""))? {
+            if checksum_in(&path).is_some_and(&is_meant) {
+                let description =
+                    "archive that a restore with --stage was fetching or reading when it was stopped".into();
+                leftovers.push(Leftover { location: path.display().to_string(), description, size_bytes });
+            }
+        }
+        leftovers.sort_unstable_by(|left, right| left.location.cmp(&right.location));
+        Ok(leftovers)
+    }
+
+    /// Removes one of these. Done also when it is gone already.
+    pub fn discard(&self, leftover: &Leftover) -> Result<()> {
+        let path = Path::new(&leftover.location);
+        match path.parent() == Some(self.folder.as_path()) && checksum_in(path).is_some() {
+            true => remove(path),
+            false => Err(Error::new(ErrorKind::Usage, "not a leftover of this folder")
+                .context("location", leftover.location.escape_debug())),
         }
     }
 
@@ -178,9 +205,7 @@ impl Nearby {
         let mut all = Vec::new();
         for entry in std::fs::read_dir(&self.folder).map_err(unreadable)? {
             let path = entry.map_err(unreadable)?.path();
-            let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
-            let is_ours = name.replacen('-', ":", 1).parse::<Checksum>().is_ok();
-            if !is_ours || path.with_extension("") == but {
+            if checksum_in(&path).is_none() || path.with_extension("") == but {
                 continue;
             }
             let Ok(metadata) = path.metadata() else { continue };
@@ -271,6 +296,12 @@ fn read_on(
         hasher.update(piece);
         bytes += count as u64;
     }
+}
+
+/// The archive that a file is of, by its name; none when it is not ours.
+fn checksum_in(path: &Path) -> Option<Checksum> {
+    let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
+    name.replacen('-', ":", 1).parse().ok()
 }
 
 fn empty(file: &mut File, path: &Path) -> Result<()> {

@@ -409,6 +409,11 @@ impl Session {
         Some(Nearby::cache(cache.path.clone(), cache.max_size))
     }
 
+    /// Where `--stage` puts archives when no folder is named.
+    pub(crate) fn stage(&self) -> PathBuf {
+        self.home.join("stage")
+    }
+
     /// The folder of the configuration, the catalog and the locks.
     pub(crate) fn home(&self) -> &Path {
         &self.home

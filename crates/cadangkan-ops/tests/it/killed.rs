@@ -6,28 +6,32 @@ use std::process::{Command, ExitStatus};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cadangkan_catalog::{RunFilter, RunStatus};
-use cadangkan_core::{Event, Reporter};
+use cadangkan_core::{Event, Name, Reporter};
 use cadangkan_engine::LoadMode;
 use cadangkan_ops::backup::backup;
 use cadangkan_ops::cleanup;
 use cadangkan_ops::restore::{RestoreRequest, Target, plan, restore};
 use cadangkan_ops::source::{Source, Wanted};
+use cadangkan_ops::sync::{Goal, sync};
 use cadangkan_ops::verify::VerifyLevel;
+use cadangkan_ops::{Context, Place};
+use cadangkan_storage::Local;
 
 use crate::support::{World, engine, fingerprints, request};
 
 const FOLDER: &str = "CADANGKAN_TEST_FOLDER";
 const KILL_AT: &str = "CADANGKAN_TEST_KILL_AT";
 
-/// Kills this process at the n-th step, counted from 0; before that, at every event in between, it does nothing.
+/// Kills this process at the n-th of the events that count, from 0 on.
 struct KillAt {
+    counts: fn(&Event<'_>) -> bool,
     step: usize,
     seen: AtomicUsize,
 }
 
 impl Reporter for KillAt {
     fn report(&self, event: &Event<'_>) {
-        if matches!(event, Event::Step { .. }) && self.seen.fetch_add(1, Ordering::SeqCst) == self.step {
+        if (self.counts)(event) && self.seen.fetch_add(1, Ordering::SeqCst) == self.step {
             let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
         }
     }
@@ -37,7 +41,8 @@ impl Reporter for KillAt {
 fn told() -> Option<(PathBuf, KillAt)> {
     let folder = std::env::var_os(FOLDER)?;
     let step = std::env::var(KILL_AT).unwrap().parse().unwrap();
-    Some((folder.into(), KillAt { step, seen: AtomicUsize::new(0) }))
+    let counts = |event: &Event<'_>| matches!(event, Event::Step { .. });
+    Some((folder.into(), KillAt { counts, step, seen: AtomicUsize::new(0) }))
 }
 
 /// Runs one of the children below in a process of its own.
@@ -157,4 +162,63 @@ fn a_restore_killed_at_any_step() {
     let kept =
         world.files("").into_iter().find(|path| path.to_string_lossy().contains("before-restore")).unwrap();
     assert_ne!(fingerprints(engine(&kept).as_ref()), backed_up);
+}
+
+/// Copies into the folder `usb` what it lacks.
+fn sync_to_usb(world: &World, context: &Context<'_>) {
+    let (name, usb) = (Name::new("usb").unwrap(), Local::new(world.folder.join("usb")));
+    let goal = Goal { place: Place { name: &name, storage: &usb }, after: None };
+    let report = sync(context, &world.name, &[world.place()], &[goal], None).unwrap();
+    assert!(report.failed.is_empty(), "{report:?}");
+}
+
+#[test]
+#[ignore = "the child of another test"]
+fn child_that_syncs() {
+    let Some((folder, reporter)) = told() else { return };
+    let world = World::open(&folder);
+    let reporter = KillAt { counts: |_| true, ..reporter };
+    sync_to_usb(&world, &world.context(&reporter, &folder.join("locks")));
+}
+
+#[test]
+fn a_sync_killed_at_any_event() {
+    let world = World::new();
+    for _ in 0..2 {
+        world.back_up().unwrap();
+        world.clock.advance(60);
+    }
+    let content = |folder: &str| {
+        let root = world.folder.join(folder);
+        let file =
+            |path: PathBuf| (path.strip_prefix(&root).unwrap().to_owned(), std::fs::read(&path).unwrap());
+        world.files(folder).into_iter().map(file).collect::<std::collections::BTreeMap<_, _>>()
+    };
+    let all = content("backups");
+    let (name, usb) = (Name::new("usb").unwrap(), Local::new(world.folder.join("usb")));
+    let mut event = 0;
+    loop {
+        let status = child("killed::child_that_syncs", &world.folder, event);
+        let found = content("usb");
+        if status.success() {
+            assert_eq!(found, all);
+            break;
+        }
+        assert_eq!(status.signal(), Some(9), "event {event}: {status}");
+        // A manifest is never there without the rest of its backup.
+        for manifest in found.keys().filter(|file| file.to_string_lossy().ends_with(".meta.json")) {
+            let archive = manifest.to_string_lossy().replace(".meta.json", "");
+            for (file, bytes) in all.iter().filter(|(file, _)| file.to_string_lossy().starts_with(&archive)) {
+                assert!(found.get(file) == Some(bytes), "event {event}: {}", file.display());
+            }
+        }
+        world.with_context(|context| sync_to_usb(&world, context));
+        let place = Place { name: &name, storage: &usb };
+        world.with_context(|context| cleanup::cleanup(context, world.database(), &[place])).unwrap();
+        assert!(content("usb") == all, "event {event}");
+        std::fs::remove_dir_all(world.folder.join("usb")).unwrap();
+        std::fs::create_dir(world.folder.join("usb")).unwrap();
+        event += 1;
+    }
+    assert!(event >= 5, "only {event} events were killed");
 }

@@ -121,7 +121,7 @@ impl RestoreArgs {
     /// Where the archive is kept on this machine, where it is.
     fn nearby(&self, session: &Session) -> Result<Option<Nearby>> {
         let Some(folder) = &self.stage else { return Ok(session.cache()) };
-        let folder = folder.clone().unwrap_or_else(|| session.home().join("stage"));
+        let folder = folder.clone().unwrap_or_else(|| session.stage());
         let folder = std::path::absolute(folder)
             .map_err(|error| Error::new(ErrorKind::Usage, "--stage names no folder").source(error))?;
         Ok(Some(Nearby::stage(folder)))

@@ -19,6 +19,7 @@ mod mysql_databases;
 mod mysql_server;
 mod notify;
 mod one_off;
+mod one_table;
 mod permissions;
 mod pipes;
 mod postgres;

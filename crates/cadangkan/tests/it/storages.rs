@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::json;
 
-use crate::support::{Home, number};
+use crate::support::{Home, execute, make_shop, number};
 
 #[test]
 fn a_storage_is_added_looked_at_and_removed() {
@@ -367,4 +367,40 @@ fn what_is_shredded_is_overwritten_and_told() {
     let value: serde_json::Value = serde_json::from_str(&shred(&id, &["--output", "json"])).unwrap();
     assert_eq!(value[0]["storage"], "home");
     assert!(value[0]["shredded"].as_str().unwrap().starts_with("overwritten"), "{value}");
+}
+
+#[test]
+fn cleanup_names_what_a_stopped_restore_left_in_the_stage() {
+    let home = Home::with_shop();
+    home.back_up();
+    make_shop(&home.path("other.db"));
+    home.good(&["add", "sqlite", "other", "--path", "other.db"]);
+    execute(&home.path("other.db"), "DELETE FROM orders WHERE id = 1");
+    home.good(&["backup", "other"]);
+    let checksum = |database: &str| {
+        let listed = home.json(&["backups", "list", database]);
+        listed[0]["checksum"].as_str().unwrap().replace(':', "-")
+    };
+    let stage = home.path(".cadangkan/stage");
+    std::fs::create_dir(&stage).unwrap();
+    let partial = format!("{}.partial", checksum("shop"));
+    let of_nobody = format!("sha256-{}", "0a".repeat(32));
+    let kept = [checksum("other"), "notes".to_owned(), "sha256-none.partial".to_owned()];
+    for name in kept.iter().chain([&partial, &of_nobody]) {
+        std::fs::write(stage.join(name), "12345").unwrap();
+    }
+    let planned = home.json(&["cleanup", "shop", "--dry-run"]);
+    let found: Vec<_> =
+        planned["staged"].as_array().unwrap().iter().map(|left| left["location"].as_str().unwrap()).collect();
+    let mut expected = [&partial, &of_nobody].map(|name| stage.join(name).display().to_string());
+    expected.sort();
+    assert!(found.iter().copied().eq(expected.iter()), "{found:?}");
+    let text = home.good(&["cleanup", "shop", "--dry-run"]);
+    assert!(text.contains(&partial) && text.contains("this machine") && !text.contains("nothing"), "{text}");
+    let done = home.good(&["cleanup", "shop", "--yes"]);
+    assert!(done.contains("Removed 2 leftovers, 10 B"), "{done}");
+    let left: Vec<_> = home.files(".cadangkan/stage");
+    assert_eq!(left.len(), kept.len(), "{left:?}");
+    assert!(kept.iter().all(|name| left.contains(&stage.join(name))), "{left:?}");
+    assert!(home.good(&["cleanup", "shop"]).contains("nothing to remove"));
 }

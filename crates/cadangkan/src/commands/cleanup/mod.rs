@@ -3,8 +3,11 @@ mod text;
 
 use std::time::Duration;
 
-use cadangkan_core::{Error, ErrorKind, Name, Result, format_bytes};
+use cadangkan_archive::Checksum;
+use cadangkan_catalog::{BackupFilter, BackupRecord};
+use cadangkan_core::{Error, ErrorKind, Leftover, Name, Result, format_bytes};
 use cadangkan_ops::cleanup::{self, CleanupPlan};
+use cadangkan_ops::nearby::Nearby;
 use cadangkan_ops::retention::{self, Removed, RetentionPlan};
 use cadangkan_ops::{Context, Database};
 use serde::Serialize;
@@ -42,6 +45,9 @@ struct Plans {
     /// What runs that died and past restores left behind.
     #[serde(flatten)]
     leftovers: CleanupPlan,
+    /// What restores that were stopped left on this machine.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    staged: Vec<Leftover>,
     /// What is to happen to the backups; left out where nobody said what stays.
     #[serde(skip_serializing_if = "Option::is_none")]
     retention: Option<RetentionPlan>,
@@ -52,6 +58,8 @@ struct Plans {
 struct Done {
     #[serde(flatten)]
     leftovers: CleanupPlan,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    staged: Vec<Leftover>,
     #[serde(skip_serializing_if = "Option::is_none")]
     retention: Option<Removed>,
 }
@@ -74,10 +82,14 @@ pub(crate) fn run(app: &App, args: &CleanupArgs) -> Result<()> {
     let engine = entry.open()?;
     let context = Context { ticket: ticket.as_ref(), ..session.context(app) };
     let database = Database { name: &entry.name, engine: engine.as_ref(), one_of: None };
+    let known = session.catalog()?.backups(&BackupFilter::default())?;
     let retention = rules.as_deref().map(|rules| retention::plan(&context, database, rules)).transpose()?;
-    let plans = Plans { leftovers: cleanup::plan(&context, database, &list)?, retention };
+    let leftovers = cleanup::plan(&context, database, &list)?;
+    let stage = Nearby::stage(session.stage());
+    let staged = stage.leftovers(|archive| is_staged(&known, archive, &entry.name))?;
+    let plans = Plans { leftovers, staged, retention };
     let goes = plans.retention.as_ref().map_or(0, |plan| plan.removals().count());
-    if app.global.dry_run || (plans.leftovers.items.is_empty() && goes == 0) {
+    if app.global.dry_run || (plans.leftovers.items.is_empty() && plans.staged.is_empty() && goes == 0) {
         return app.print(&plans, || text::plans(app, &session.zone(), &plans));
     }
     app.confirm(text::plans(app, &session.zone(), &plans).trim_end(), "Remove all of these?")?;
@@ -85,22 +97,24 @@ pub(crate) fn run(app: &App, args: &CleanupArgs) -> Result<()> {
         true => plans.leftovers,
         false => cleanup::cleanup(&context, database, &list)?,
     };
+    plans.staged.iter().try_for_each(|leftover| stage.discard(leftover))?;
     let retention = rules
         .as_deref()
         .filter(|_| goes > 0)
         .map(|rules| retention::apply(&context, database, rules, "manual"))
         .transpose()?;
     app.finish_progress();
-    let done = Done { leftovers, retention };
+    let done = Done { leftovers, staged: plans.staged, retention };
     app.print(&done, || done_text(app, &done))
 }
 
 fn done_text(app: &App, done: &Done) -> String {
     let mut parts = Vec::new();
-    let items = &done.leftovers.items;
-    if !items.is_empty() {
-        let bytes = items.iter().map(|item| item.leftover.size_bytes).sum();
-        parts.push(format!("{}, {}", count(items.len() as u64, "leftover"), format_bytes(bytes)));
+    let items = done.leftovers.items.iter().map(|item| &item.leftover).chain(&done.staged);
+    let sizes: Vec<u64> = items.map(|leftover| leftover.size_bytes).collect();
+    if !sizes.is_empty() {
+        let bytes = sizes.iter().sum();
+        parts.push(format!("{}, {}", count(sizes.len() as u64, "leftover"), format_bytes(bytes)));
     }
     let copies = done.retention.as_ref().map(|removed| removed.removed.as_slice()).unwrap_or_default();
     if !copies.is_empty() {
@@ -111,6 +125,13 @@ fn done_text(app: &App, done: &Done) -> String {
         return "Nothing was removed.\n".to_owned();
     }
     format!("{} Removed {}\n", app.style.good_mark(), parts.join("; "))
+}
+
+/// Whether an archive on this machine is of this database, or of none that is known any more.
+fn is_staged(known: &[BackupRecord], archive: Checksum, database: &Name) -> bool {
+    let archive = archive.to_string();
+    let mut of_it = known.iter().filter(|backup| backup.checksum == archive).peekable();
+    of_it.peek().is_none() || of_it.any(|backup| backup.database == *database)
 }
 
 fn says_nothing(database: &Name) -> Error {

@@ -1,7 +1,6 @@
 use std::fmt::Write;
 
 use cadangkan_core::format_bytes;
-use cadangkan_ops::cleanup::CleanupPlan;
 use cadangkan_ops::retention::SeriesPlan;
 use cadangkan_retention::{Decision, Verdict};
 use jiff::tz::TimeZone;
@@ -19,14 +18,15 @@ pub(super) fn plans(app: &App, zone: &TimeZone, plans: &Plans) -> String {
     for series in plans.retention.iter().flat_map(|plan| &plan.series) {
         text.push_str(&of_series(app, zone, series));
     }
-    if !plans.leftovers.items.is_empty() {
+    let nothing = plans.leftovers.items.is_empty() && plans.staged.is_empty();
+    if !nothing {
         if !text.is_empty() {
             text.push_str("Left behind\n");
         }
-        text.push_str(&leftovers(app, &plans.leftovers));
+        text.push_str(&leftovers(app, plans));
     }
     let goes = plans.retention.as_ref().map_or(0, |plan| plan.removals().count());
-    if plans.leftovers.items.is_empty() && goes == 0 {
+    if nothing && goes == 0 {
         text.push_str("There is nothing to remove.\n");
     }
     text
@@ -75,20 +75,24 @@ fn reasons(decision: &Decision) -> String {
     decision.reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-fn leftovers(app: &App, plan: &CleanupPlan) -> String {
+fn leftovers(app: &App, plans: &Plans) -> String {
     let mut table = Table::new([
         ("what", Align::Left),
         ("size", Align::Right),
         ("in", Align::Left),
         ("where", Align::Left),
     ]);
-    for item in &plan.items {
-        let storage = item.storage.clone().unwrap_or_else(|| "beside the database".to_owned());
-        let leftover = &item.leftover;
+    let of_runs = plans
+        .leftovers
+        .items
+        .iter()
+        .map(|item| (item.storage.as_deref().unwrap_or("beside the database"), &item.leftover));
+    let of_stage = plans.staged.iter().map(|leftover| ("this machine", leftover));
+    for (place, leftover) in of_runs.chain(of_stage) {
         table.row([
             leftover.description.clone().into(),
             format_bytes(leftover.size_bytes).into(),
-            storage.into(),
+            place.to_owned().into(),
             leftover.location.clone().into(),
         ]);
     }
