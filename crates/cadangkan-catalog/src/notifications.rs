@@ -99,6 +99,13 @@ impl Catalog {
         self.execute("cannot hold notifications", &sql, parameters).map(drop)
     }
 
+    /// When the next notification is to be delivered; none where none waits.
+    pub fn next_notification(&self) -> Result<Option<Timestamp>> {
+        let sql = "SELECT min(not_before) FROM notifications WHERE status = 'waiting'";
+        let next = self.query_one("cannot read notifications", sql, [], |columns| columns.optional_time())?;
+        Ok(next.flatten())
+    }
+
     /// Takes what is to be delivered by now, oldest first: nobody else gets it until `until`.
     pub fn claim_notifications(&self, now: Timestamp, until: Timestamp) -> Result<Vec<Notification>> {
         let (now, until) = (convert::micros(now), convert::micros(until));

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use serde_json::Value;
 
 use crate::cli::{Global, OutputFormat};
 use crate::config::{self, Config, Sources};
+use crate::daemon::is_worth_another_try;
 use crate::encryption::KeyHolder;
 use crate::environment::environment;
 use crate::inventory::{DatabaseEntry, Definitions, Inventory, StorageEntry};
@@ -44,6 +46,8 @@ pub(crate) struct App {
     pub(crate) signals: Signals,
     /// Whether results are left to whoever does several things.
     is_part: bool,
+    /// Whether that job is tried again when this attempt fails.
+    pub(crate) tries_again: AtomicBool,
     /// The exit code of a command that was run for somebody.
     pub(crate) passed_on: OnceLock<u8>,
 }
@@ -89,6 +93,7 @@ impl App {
             message_style,
             signals: Signals::default(),
             is_part: false,
+            tries_again: AtomicBool::new(false),
             passed_on: OnceLock::new(),
         }
     }
@@ -113,8 +118,14 @@ impl App {
             message_style: self.message_style,
             signals: Signals::default(),
             is_part: true,
+            tries_again: AtomicBool::new(false),
             passed_on: OnceLock::new(),
         }
+    }
+
+    /// Tells whether the scheduler tries this run again after a failure of a kind.
+    pub(crate) fn is_tried_again(&self, kind: ErrorKind) -> bool {
+        self.tries_again.load(Ordering::SeqCst) && is_worth_another_try(kind)
     }
 
     /// Opens configuration and catalog.
@@ -313,8 +324,7 @@ impl Session {
 
     /// The zone that times are shown in.
     pub(crate) fn zone(&self) -> TimeZone {
-        let configured = self.inventory.config().timezone.as_ref().map(|zone| zone.value.clone());
-        configured.unwrap_or_else(TimeZone::system)
+        self.inventory.zone()
     }
 
     /// Opens the storages of a database, or the one that was asked for.

@@ -9,6 +9,7 @@ mod entry;
 use std::path::Path;
 
 use cadangkan_core::{Error, ErrorKind, Name, Result};
+use jiff::tz::TimeZone;
 use serde_json::json;
 
 use crate::config::{self, Config, Defaults, HOME_STORAGE_NAME, Mistake};
@@ -77,6 +78,12 @@ impl Inventory {
     /// The configuration file.
     pub(crate) fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// The zone in which times are meant and shown.
+    pub(crate) fn zone(&self) -> TimeZone {
+        let configured = self.config.timezone.as_ref().map(|zone| zone.value.clone());
+        configured.unwrap_or_else(TimeZone::system)
     }
 
     /// What counts where a database says nothing.

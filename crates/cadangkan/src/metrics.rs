@@ -11,7 +11,7 @@ use crate::inventory::Inventory;
 
 /// Writes all metrics of databases, runs and storages as they are by the catalog; reaches no storage elsewhere and no server.
 pub(crate) fn render(catalog: &Catalog, inventory: &Inventory, now: Timestamp) -> Result<String> {
-    let healths = inventory.databases().iter().map(|entry| Health::look(catalog, entry, now));
+    let healths = inventory.databases().iter().map(|entry| Health::look(catalog, inventory, entry, now));
     let healths = healths.collect::<Result<Vec<_>>>()?;
     let mut text = Text::default();
     text.family("cadangkan_build_info", "gauge", "The version of the program; always 1");
@@ -72,6 +72,9 @@ fn backups(text: &mut Text, healths: &[Health<'_>]) {
     });
     each("cadangkan_backup_last_raw_bytes", "What it was before compression", &|health| {
         health.last_good.as_ref().map(|backup| backup.raw_bytes as f64)
+    });
+    each("cadangkan_backup_next_timestamp_seconds", "When a schedule makes the next backup", &|health| {
+        health.planned.next_run.map(seconds)
     });
     each("cadangkan_backup_copies", "Storages with a good copy of the last good backup", &|health| {
         Some(health.copies.len() as f64)

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cadangkan_catalog::ScheduleKey;
+use cadangkan_catalog::{Catalog, ScheduleKey};
 use cadangkan_core::{Error, ErrorKind, Name, Result, ResultExt};
 use cadangkan_scheduler::{Pattern, Plan, Schedule, ScheduleSettings, Task, Timing};
 use serde::Serialize;
 
 use crate::app::Session;
-use crate::inventory::DatabaseEntry;
+use crate::inventory::{DatabaseEntry, Inventory};
 
 /// The name of a schedule where none is given.
 pub(crate) const USUAL_NAME: &str = "main";
@@ -53,12 +53,12 @@ impl ScheduleEntry {
 
 /// All schedules, in order of their databases and names. Those of databases that do not take part are there, and not active.
 pub(crate) fn all(session: &Session) -> Result<Vec<ScheduleEntry>> {
-    let catalog = session.catalog()?;
+    let (catalog, inventory) = (session.catalog()?, &session.inventory);
     let switches = catalog.schedule_switches()?;
     let mut found = Vec::new();
-    for entry in session.inventory.databases() {
-        let mut own = given(session, entry)?;
-        let of_itself = of_itself(session, entry, &own)?;
+    for entry in inventory.databases() {
+        let mut own = given(catalog, inventory, entry)?;
+        let of_itself = of_itself(inventory, entry, &own)?;
         own.extend(of_itself);
         own.iter_mut().for_each(|schedule| switch(schedule, entry, &switches));
         own.sort_by(|a, b| a.plan.name.cmp(&b.plan.name));
@@ -85,15 +85,28 @@ pub(crate) fn of(session: &Session, database: &Name, name: Option<&str>) -> Resu
 
 /// How often backups of a database are made by the schedules that somebody gave it; empty where there is none.
 pub(crate) fn rhythms(session: &Session, entry: &DatabaseEntry) -> Result<BTreeSet<&'static str>> {
-    let mut found = given(session, entry)?;
+    let mut found = given(session.catalog()?, &session.inventory, entry)?;
     found.retain(|known| known.plan.schedule.task == Task::Backup);
     Ok(found.iter().map(|known| known.plan.schedule.rhythm()).collect())
 }
 
+/// When backups of a database are made by its schedules: those that count.
+pub(crate) fn of_backups(
+    catalog: &Catalog,
+    inventory: &Inventory,
+    entry: &DatabaseEntry,
+) -> Result<Vec<Schedule>> {
+    let mut found = given(catalog, inventory, entry)?;
+    let switches = catalog.schedule_switches()?;
+    found.iter_mut().for_each(|schedule| switch(schedule, entry, &switches));
+    found.retain(|known| known.is_active() && known.plan.schedule.task == Task::Backup);
+    Ok(found.into_iter().map(|known| known.plan.schedule).collect())
+}
+
 /// What somebody gave a database: in the file, or with `schedule set`.
-fn given(session: &Session, entry: &DatabaseEntry) -> Result<Vec<ScheduleEntry>> {
-    let mut own = declared(session, entry)?;
-    for definition in session.catalog()?.schedules_of(&entry.name)? {
+fn given(catalog: &Catalog, inventory: &Inventory, entry: &DatabaseEntry) -> Result<Vec<ScheduleEntry>> {
+    let mut own = declared(inventory, entry)?;
+    for definition in catalog.schedules_of(&entry.name)? {
         if own.iter().any(|known| known.plan.name == definition.name) {
             continue;
         }
@@ -103,14 +116,14 @@ fn given(session: &Session, entry: &DatabaseEntry) -> Result<Vec<ScheduleEntry>>
                 .source(error)
                 .hint("it may come from a newer version of this program; use that one")
         })?;
-        own.push(resolved(session, entry, &definition.name, &settings, Source::Catalog)?);
+        own.push(resolved(inventory, entry, &definition.name, &settings, Source::Catalog)?);
     }
     Ok(own)
 }
 
 /// What the file says, or the definition of the database.
-fn declared(session: &Session, entry: &DatabaseEntry) -> Result<Vec<ScheduleEntry>> {
-    let (options, defaults) = (&entry.options, session.inventory.defaults());
+fn declared(inventory: &Inventory, entry: &DatabaseEntry) -> Result<Vec<ScheduleEntry>> {
+    let (options, defaults) = (&entry.options, inventory.defaults());
     let own = options.schedule.is_some() || !options.schedules.is_empty();
     let (one, several, source) = match own {
         true => (&options.schedule, &options.schedules, Source::Database),
@@ -118,45 +131,45 @@ fn declared(session: &Session, entry: &DatabaseEntry) -> Result<Vec<ScheduleEntr
     };
     let one = one.iter().map(|settings| (USUAL_NAME, settings));
     let several = several.iter().map(|(name, settings)| (name.as_str(), settings));
-    one.chain(several).map(|(name, settings)| resolved(session, entry, name, settings, source)).collect()
+    one.chain(several).map(|(name, settings)| resolved(inventory, entry, name, settings, source)).collect()
 }
 
 fn resolved(
-    session: &Session,
+    inventory: &Inventory,
     entry: &DatabaseEntry,
     name: &str,
     settings: &ScheduleSettings,
     source: Source,
 ) -> Result<ScheduleEntry> {
     let schedule =
-        settings.schedule(&session.zone()).context("database", &entry.name).context("schedule", name)?;
+        settings.schedule(&inventory.zone()).context("database", &entry.name).context("schedule", name)?;
     let plan = Plan { database: entry.name.clone(), name: name.to_owned(), schedule };
     Ok(ScheduleEntry { plan, source, paused: false })
 }
 
 /// Old backups go each night, where something says which stay; storages whose turn comes later get theirs each hour.
 fn of_itself(
-    session: &Session,
+    inventory: &Inventory,
     entry: &DatabaseEntry,
     others: &[ScheduleEntry],
 ) -> Result<Vec<ScheduleEntry>> {
     if !others.iter().any(|other| other.plan.schedule.task == Task::Backup) {
         return Ok(Vec::new());
     }
-    let settings = &session.inventory.config().scheduler;
+    let settings = &inventory.config().scheduler;
     let mut found = Vec::new();
     let mut add = |name: &str, task: Task, pattern: &str| -> Result<()> {
         if !others.iter().any(|other| other.plan.schedule.task == task) {
             let pattern = Pattern::parse(pattern)?;
             let schedule =
-                Schedule { task, ..Schedule::usual(Timing::Cron { pattern, zone: session.zone() }) };
+                Schedule { task, ..Schedule::usual(Timing::Cron { pattern, zone: inventory.zone() }) };
             let plan = Plan { database: entry.name.clone(), name: name.to_owned(), schedule };
             found.push(ScheduleEntry { plan, source: Source::Scheduler, paused: false });
         }
         Ok(())
     };
     add(CLEANUP, Task::Cleanup, &settings.cleanup)?;
-    if !session.inventory.upload_after(entry).is_empty() {
+    if !inventory.upload_after(entry).is_empty() {
         add(SYNC, Task::Sync, &settings.sync)?;
     }
     Ok(found)

@@ -50,7 +50,7 @@ fn look<'a>(app: &App, session: &'a Session, args: &HealthArgs) -> Result<Vec<He
     match &args.database {
         Some(name) => {
             let entry = session.inventory.database(name)?;
-            Ok(vec![Health::look(session.catalog()?, entry, app.clock.now())?])
+            Ok(vec![Health::look(session.catalog()?, &session.inventory, entry, app.clock.now())?])
         }
         None => look_at_all(app, session, &args.labels),
     }

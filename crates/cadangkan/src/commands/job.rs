@@ -39,6 +39,7 @@ fn work(app: &App, args: &JobArgs) -> Result<()> {
     let found = schedules::of(&session, &job.database, Some(&job.schedule))?;
     let schedule = found.into_iter().next().map(|entry| entry.plan.schedule);
     let schedule = schedule.ok_or_else(|| Error::new(ErrorKind::NotFound, "its schedule is gone"))?;
+    app.tries_again.store(job.attempt < schedule.retry.attempts, Ordering::SeqCst);
     give_way(&schedule)?;
     carry_out(app, session, &job, &schedule)
 }

@@ -9,6 +9,7 @@ use crate::app::{App, CatalogNeed, Session};
 use crate::commands::info::runs_text;
 use crate::commands::labels::LabelArgs;
 use crate::commands::notify;
+use crate::daemon::is_running;
 use crate::health::{Grade, Health, Problem, Room};
 use crate::inventory::DatabaseEntry;
 use crate::registry;
@@ -58,7 +59,11 @@ pub(crate) fn look_at_all<'a>(
     labels: &LabelArgs,
 ) -> Result<Vec<Health<'a>>> {
     let (catalog, now) = (session.catalog()?, app.clock.now());
-    labels.choose(&session.inventory)?.into_iter().map(|entry| Health::look(catalog, entry, now)).collect()
+    labels
+        .choose(&session.inventory)?
+        .into_iter()
+        .map(|entry| Health::look(catalog, &session.inventory, entry, now))
+        .collect()
 }
 
 fn of_all(app: &App, session: &Session, labels: &LabelArgs) -> Result<()> {
@@ -66,10 +71,12 @@ fn of_all(app: &App, session: &Session, labels: &LabelArgs) -> Result<()> {
     let storages = Room::look(session.catalog()?, &session.inventory)?;
     let unheard = notify::problems(app, session)?;
     let active = healths.iter().filter(|health| health.entry.enabled).count();
+    let scheduler = is_running(session)?;
+    let scheduled = healths.iter().any(|health| health.planned.next_run.is_some());
     let (found, bytes) =
         healths.iter().fold((0, 0), |sum, health| (sum.0 + health.stored.0, sum.1 + health.stored.1));
     let value = json!({
-        "databases": healths.iter().map(value).collect::<Vec<_>>(), "active": active,
+        "databases": healths.iter().map(value).collect::<Vec<_>>(), "active": active, "scheduler_running": scheduler,
         "backups": { "count": found, "size_bytes": bytes },
         "storages": storages.iter().map(Room::value).collect::<Vec<_>>(), "verdict": verdict(&healths),
     });
@@ -78,6 +85,13 @@ fn of_all(app: &App, session: &Session, labels: &LabelArgs) -> Result<()> {
             return format!("No databases yet. Add one with `{}`.\n", registry::example_add());
         }
         let mut text = format!("Databases:  {} ({active} active)\n", healths.len());
+        if scheduled {
+            let state = match scheduler {
+                true => app.style.green("runs"),
+                false => app.style.red("does not run: nothing is backed up by itself; `cadangkan daemon`"),
+            };
+            text.push_str(&format!("Scheduler:  {state}\n"));
+        }
         let _ = writeln!(text, "Backups:    {}, {}", found, format_bytes(bytes));
         for room in &storages {
             let _ = writeln!(text, "Storage:    {}", room.text());
@@ -95,7 +109,7 @@ fn of_all(app: &App, session: &Session, labels: &LabelArgs) -> Result<()> {
 
 fn of_one(app: &App, session: &Session, entry: &DatabaseEntry) -> Result<()> {
     let catalog = session.catalog()?;
-    let health = Health::look(catalog, entry, app.clock.now())?;
+    let health = Health::look(catalog, &session.inventory, entry, app.clock.now())?;
     let filter =
         RunFilter { database: Some(entry.name.clone()), limit: Some(RUNS_SHOWN), ..RunFilter::default() };
     let runs = catalog.runs(&filter)?;

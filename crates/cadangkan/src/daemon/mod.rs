@@ -9,6 +9,7 @@ mod load;
 mod lock;
 mod log;
 mod processes;
+mod tell;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use self::processes::Processes;
 use crate::app::App;
 
 pub(crate) use lock::is_running;
+pub(crate) use processes::is_worth_another_try;
 
 /// How often it looks at signals, files and children whatever else happens.
 const LOOK: Duration = Duration::from_secs(1);
@@ -124,6 +126,10 @@ impl Daemon<'_> {
     fn tick(&mut self, log: &mut Log, now: Timestamp) -> Result<Duration> {
         let tick = self.scheduler.tick(now, &mut self.processes)?;
         tick.notes.iter().for_each(|note| log.note(now, note));
+        tell::tell(self.app, &tick.notes, &self.processes.take_mute(), now)?;
+        if self.catalog.next_notification()?.is_some_and(|due| due <= now) {
+            self.processes.deliver()?;
+        }
         let until = tick.wake.duration_since(self.app.clock.now());
         Ok(Duration::try_from(until).unwrap_or(Duration::ZERO).min(LOOK))
     }

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::process::ExitStatusExt;
@@ -20,6 +20,9 @@ const GRACE: Duration = Duration::from_secs(60);
 /// The longest line of a child's messages, and as much of them as is kept for the reason.
 const LONGEST_LINE: usize = 4096;
 
+/// How long the delivery of notifications may take until it is killed.
+const LONGEST_DELIVERY: Duration = Duration::from_secs(180);
+
 /// Runs each job in a process of this program, that ends when this one does.
 pub(super) struct Processes<'a> {
     app: &'a App,
@@ -27,6 +30,9 @@ pub(super) struct Processes<'a> {
     locks: PathBuf,
     program: PathBuf,
     children: BTreeMap<JobId, Running>,
+    delivery: Option<(Child, Instant)>,
+    /// Those that ended without a chance to tell people.
+    mute: BTreeSet<JobId>,
 }
 
 struct Running {
@@ -43,7 +49,15 @@ impl<'a> Processes<'a> {
     pub(super) fn new(app: &'a App, home: &Path, catalog: &'a Catalog) -> Result<Self> {
         let program =
             std::env::current_exe().map_err(|error| Error::io("cannot tell which program this is", error))?;
-        Ok(Processes { app, catalog, locks: home.join("locks"), program, children: BTreeMap::new() })
+        Ok(Processes {
+            app,
+            catalog,
+            locks: home.join("locks"),
+            program,
+            children: BTreeMap::new(),
+            delivery: None,
+            mute: BTreeSet::new(),
+        })
     }
 
     /// What the children write to, to be waited for.
@@ -54,6 +68,47 @@ impl<'a> Processes<'a> {
     /// Tells whether a child closed its output: it ends in a moment.
     pub(super) fn is_ending(&self) -> bool {
         self.children.values().any(|running| running.output.is_none())
+    }
+
+    /// Which jobs ended without a chance to tell people, since this was asked last.
+    pub(super) fn take_mute(&mut self) -> BTreeSet<JobId> {
+        std::mem::take(&mut self.mute)
+    }
+
+    /// Delivers notifications that are due, in a process of its own: a channel that hangs holds nothing up. Fails when it cannot
+    /// be started.
+    pub(super) fn deliver(&mut self) -> Result<()> {
+        if let Some((child, since)) = &mut self.delivery {
+            let is_over = !matches!(child.try_wait(), Ok(None));
+            if !is_over && since.elapsed() > LONGEST_DELIVERY {
+                // It ended meanwhile when this fails.
+                let _ = child.kill();
+            }
+            if !is_over {
+                return Ok(());
+            }
+        }
+        let mut command = self.command();
+        command.args(["notify", "deliver"]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let failed = |error| Error::io("cannot start a process for notifications", error);
+        self.delivery = Some((command.spawn().map_err(failed)?, Instant::now()));
+        Ok(())
+    }
+
+    /// This program with the same configuration, and with our secrets: they were taken out of the environment.
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.arg("--quiet");
+        if let Some(config) = &self.app.global.config {
+            command.arg("--config").arg(config);
+        }
+        if let Some(profile) = &self.app.global.profile {
+            command.arg("--profile").arg(profile);
+        }
+        command.envs(SECRETS.into_iter().filter_map(|name| Some((name, environment(name)?))));
+        command.env_remove("NOTIFY_SOCKET").env_remove("WATCHDOG_USEC").env_remove("WATCHDOG_PID");
+        command
     }
 
     /// Reads what the children said: whole lines.
@@ -93,23 +148,15 @@ impl<'a> Processes<'a> {
 
 impl Runner for Processes<'_> {
     fn start(&mut self, job: &Job, _schedule: &Schedule) -> Result<()> {
-        let mut command = Command::new(&self.program);
-        command.arg("--quiet");
-        if let Some(config) = &self.app.global.config {
-            command.arg("--config").arg(config);
-        }
-        if let Some(profile) = &self.app.global.profile {
-            command.arg("--profile").arg(profile);
-        }
-        // Ours were taken out of the environment; this child is the one that needs them.
-        command.envs(SECRETS.into_iter().filter_map(|name| Some((name, environment(name)?))));
-        command.env_remove("NOTIFY_SOCKET").env_remove("WATCHDOG_USEC").env_remove("WATCHDOG_PID");
+        let mut command = self.command();
         command.arg("job").arg(job.id.to_string());
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let failed = |error| {
             Error::io("cannot start a process for a run", error).context("program", self.program.display())
         };
+        self.mute.insert(job.id);
         let mut child = command.spawn().map_err(failed)?;
+        self.mute.remove(&job.id);
         let output = child.stderr.take();
         if let Some(output) = &output {
             rustix::io::ioctl_fionbio(output, true).map_err(|error| failed(error.into()))?;
@@ -149,6 +196,10 @@ impl Runner for Processes<'_> {
         over.into_iter()
             .filter_map(|(id, status)| {
                 let running = self.children.remove(&id)?;
+                let was_stopped = status.code() == Some(i32::from(ErrorKind::Cancelled.exit_code()));
+                if was_stopped || status.code().is_none() {
+                    self.mute.insert(id);
+                }
                 Some(self.ended_with(id, status, &running.last_line))
             })
             .collect()
@@ -223,16 +274,21 @@ fn end(status: ExitStatus, reason: String) -> End {
         Some(ErrorKind::Partial) => End::Partial(reason),
         Some(ErrorKind::Locked) => End::Busy,
         Some(ErrorKind::Cancelled) => End::Stopped,
-        // What a person has to change first.
-        Some(
-            ErrorKind::Usage
-            | ErrorKind::Configuration
-            | ErrorKind::NotFound
-            | ErrorKind::Denied
-            | ErrorKind::DamagedSource
-            | ErrorKind::Unsupported
-            | ErrorKind::WrongKey,
-        ) => End::Failed { reason, retry: false },
-        _ => End::Failed { reason, retry: true },
+        Some(kind) => End::Failed { reason, retry: is_worth_another_try(*kind) },
+        None => End::Failed { reason, retry: true },
     }
+}
+
+/// Tells whether what failed may go better without a person who changes something first.
+pub(crate) fn is_worth_another_try(kind: ErrorKind) -> bool {
+    let of_person = [
+        ErrorKind::Usage,
+        ErrorKind::Configuration,
+        ErrorKind::NotFound,
+        ErrorKind::Denied,
+        ErrorKind::DamagedSource,
+        ErrorKind::Unsupported,
+        ErrorKind::WrongKey,
+    ];
+    !of_person.contains(&kind)
 }

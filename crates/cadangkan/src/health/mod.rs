@@ -14,7 +14,7 @@ use cadangkan_catalog::{
 use cadangkan_core::{Name, Result, Timestamp};
 use jiff::SignedDuration;
 
-use crate::inventory::DatabaseEntry;
+use crate::inventory::{DatabaseEntry, Inventory};
 
 pub(crate) use planned::Planned;
 pub(crate) use problems::{Grade, Problem};
@@ -63,7 +63,12 @@ pub(crate) struct Health<'a> {
 
 impl<'a> Health<'a> {
     /// Looks at what the catalog knows of a database.
-    pub(crate) fn look(catalog: &Catalog, entry: &'a DatabaseEntry, now: Timestamp) -> Result<Self> {
+    pub(crate) fn look(
+        catalog: &Catalog,
+        inventory: &Inventory,
+        entry: &'a DatabaseEntry,
+        now: Timestamp,
+    ) -> Result<Self> {
         let database = Some(entry.name.clone());
         let all = BackupFilter { database: database.clone(), ..BackupFilter::default() };
         let stored = catalog.count_backups(&all)?;
@@ -81,7 +86,7 @@ impl<'a> Health<'a> {
         let tried: Vec<_> = tries.into_iter().filter(|run| run.started_at >= since).collect();
         let filter = RunFilter { database, limit: Some(20), ..RunFilter::default() };
         let last_run = catalog.runs(&filter)?.into_iter().find(|run| run.status != RunStatus::Running);
-        let planned = Planned::of(entry);
+        let planned = Planned::of(catalog, inventory, entry, now)?;
         let intervals = intervals(&known, since);
         let mut health = Health {
             entry,

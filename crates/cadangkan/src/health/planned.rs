@@ -1,21 +1,47 @@
 use std::time::Duration;
 
-use cadangkan_core::Timestamp;
+use cadangkan_catalog::Catalog;
+use cadangkan_core::{Result, Timestamp};
+use cadangkan_scheduler::Schedule;
 
-use crate::inventory::DatabaseEntry;
+use crate::inventory::{DatabaseEntry, Inventory};
+use crate::schedules;
+
+/// How many runs ahead are looked at for the longest time between two.
+const LOOKED_AT: usize = 10;
 
 /// What is planned for a database: what is due is held against it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Planned {
-    /// How far apart its backups are to be; none where nobody said so.
+    /// How far apart its backups are to be, at most; none where nobody said so.
     pub(crate) interval: Option<Duration>,
     /// When the next one begins.
     pub(crate) next_run: Option<Timestamp>,
 }
 
 impl Planned {
-    /// Tells what is planned. Backups are made by hand or by another program's clock, of which nothing is known here.
-    pub(crate) fn of(_entry: &DatabaseEntry) -> Self {
-        Planned::default()
+    /// Tells what is planned, by the schedules that count. Backups that are made by hand or by another program's clock are not.
+    pub(crate) fn of(
+        catalog: &Catalog,
+        inventory: &Inventory,
+        entry: &DatabaseEntry,
+        now: Timestamp,
+    ) -> Result<Self> {
+        let schedules = schedules::of_backups(catalog, inventory, entry)?;
+        Ok(Planned {
+            interval: schedules.iter().filter_map(|schedule| longest_gap(schedule, now)).min(),
+            next_run: schedules.iter().filter_map(|schedule| schedule.next_after(now)).min(),
+        })
     }
+}
+
+/// The longest time between two of the next runs: over a weekend, where there are none.
+fn longest_gap(schedule: &Schedule, now: Timestamp) -> Option<Duration> {
+    let next = |time: &Timestamp| schedule.next_after(*time);
+    let times: Vec<_> = std::iter::successors(schedule.next_after(now), next).take(LOOKED_AT).collect();
+    let gaps = times.windows(2).filter_map(|pair| match pair {
+        [earlier, later] => Some(later.duration_since(*earlier).unsigned_abs()),
+        _ => None,
+    });
+    gaps.max()
 }

@@ -70,6 +70,10 @@ impl<'a> Watch<'a> {
         if !self.is_on || error.is_some_and(is_of_person) {
             return;
         }
+        // A scheduled run that is tried again soon has not failed yet.
+        if error.is_some_and(|error| self.app.is_tried_again(error.kind())) {
+            return;
+        }
         match self.events(error) {
             Ok(events) => self.say(events, LIMIT),
             Err(error) => self.app.warn(&format!("nobody could be notified: {error}")),
@@ -192,8 +196,19 @@ impl<'a> Watch<'a> {
     }
 
     fn say(&self, events: Vec<Event>, limit: Duration) {
-        let told = events.iter().map(|event| tell(self.session, event, self.app.clock.now(), How::AtOnce));
-        let told = told.collect::<Result<Vec<_>>>().and_then(|_| deliver_due(self.app, self.session, limit));
+        // Of scheduled runs the scheduler delivers what is due, and many that fail together make one message. That a run
+        // begins is of use at once, or not at all.
+        let begins = events.iter().all(|event| event.kind == EventKind::Started);
+        let how = if self.app.job.is_some() && !begins { How::Together } else { How::AtOnce };
+        let told = events.iter().map(|event| tell(self.session, event, self.app.clock.now(), how));
+        let told = told.collect::<Result<Vec<_>>>();
+        if how == How::Together {
+            if let Err(error) = told {
+                self.app.warn(&format!("nobody could be notified: {error}"));
+            }
+            return;
+        }
+        let told = told.and_then(|_| deliver_due(self.app, self.session, limit));
         match told {
             Ok(delivery) => {
                 for (channel, error) in &delivery.failed {

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
+use cadangkan_testkit::scripted::Scripted;
 use rusqlite::Connection;
 use serde_json::Value;
 
@@ -244,5 +245,40 @@ fn five_hundred_schedules_need_little_memory() {
     let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
     println!("peak {peak} kB");
     assert!(peak < 50_000, "{peak} kB");
+    daemon.end();
+}
+
+#[test]
+fn what_was_missed_and_what_failed_is_told_in_one_message() {
+    let home = Home::empty();
+    let server = Scripted::start(vec![(200, String::new(), String::new())]);
+    let config = format!(
+        "notifications:\n  ops: {{ webhook: {{ webhook_url: \"{}/\", allow_http: true }} }}\ndatabases:\n  gone:\n    sqlite: {{ path: ~/gone.db }}\n    schedule: {{ cron: \"{LEAP_DAY}\" }}\n",
+        server.url
+    );
+    home.configure(&config);
+    Daemon::start(&home).end();
+    make_due(&home);
+    let daemon = Daemon::start(&home);
+    until("it was given up", || state_of(&home, "gone") == "failed");
+    // The only one that is answered: both are in it.
+    let message = server.request();
+    assert!(message.contains("missed") && message.contains("it is made up for now"), "{message}");
+    assert!(message.contains("failure") && message.contains("gone.db"), "{message}");
+    daemon.end();
+    assert_eq!(home.json(&["notify", "list"])[0]["waiting"], 0);
+}
+
+#[test]
+fn status_knows_of_schedules_and_the_scheduler() {
+    let home = Home::with_shop();
+    home.good(&["schedule", "set", "shop", "--daily"]);
+    let text = home.good(&["status"]);
+    assert!(text.contains("Scheduler:  does not run"), "{text}");
+    let daemon = Daemon::start(&home);
+    assert_eq!(home.json(&["status"])["scheduler_running"], true);
+    assert!(home.good(&["status"]).contains("Scheduler:  runs"));
+    let metrics = home.good(&["metrics"]);
+    assert!(metrics.contains("cadangkan_backup_next_timestamp_seconds{database=\"shop\""), "{metrics}");
     daemon.end();
 }

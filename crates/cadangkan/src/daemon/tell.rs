@@ -1,0 +1,70 @@
+use std::collections::BTreeSet;
+
+use cadangkan_catalog::{Job, JobId, JobState};
+use cadangkan_core::{Result, Timestamp};
+use cadangkan_notify::{Event, EventKind, Problem};
+use cadangkan_scheduler::{Note, Task};
+
+use crate::app::{App, CatalogNeed};
+use crate::notifications::{How, tell as keep};
+
+/// Tells people what no run of its own can tell: runs that were missed or left out, and those that ended without a word.
+/// `mute` are the jobs whose process ended without a chance to tell: killed, stopped, or never there.
+pub(super) fn tell(app: &App, notes: &[Note], mute: &BTreeSet<JobId>, now: Timestamp) -> Result<()> {
+    let events: Vec<Event> = notes.iter().filter_map(|note| event(app, note, mute, now)).collect();
+    if events.is_empty() {
+        return Ok(());
+    }
+    let session = app.session(CatalogNeed::Required)?;
+    events.iter().try_for_each(|event| keep(&session, event, now, How::Together).map(drop))
+}
+
+fn event(app: &App, note: &Note, mute: &BTreeSet<JobId>, now: Timestamp) -> Option<Event> {
+    let new = |kind| Event::new(kind, now, &app.process.host, env!("CARGO_PKG_VERSION"));
+    match note {
+        Note::Missed { database, schedule, count, first, last, caught_up } => {
+            let mut event = new(EventKind::Missed);
+            event.database = Some(database.to_string());
+            let times = if count == &1 {
+                format!("the run due at {last}")
+            } else {
+                format!("{count} runs due from {first} to {last}")
+            };
+            let then = if *caught_up { "; it is made up for now" } else { "" };
+            event.detail = Some(format!("{times} by the schedule {schedule} did not begin in time{then}"));
+            Some(event)
+        }
+        Note::Skipped(job) => Some(Event {
+            detail: Some(format!("the run due at {} was left out: {}", job.due_at, reason(job))),
+            ..of(job, new(EventKind::Missed))
+        }),
+        // One that is tried again tells of it itself.
+        Note::Interrupted(job) if job.state == JobState::Failed => Some(of(job, new(EventKind::Interrupted))),
+        Note::Ended(job)
+            if job.state == JobState::Failed && (mute.contains(&job.id) || !tells_itself(job)) =>
+        {
+            let message = reason(job).to_owned();
+            let error = Problem { code: "failed".to_owned(), message, hint: None };
+            Some(Event { error: Some(error), ..of(job, new(EventKind::Failure)) })
+        }
+        _ => None,
+    }
+}
+
+/// Backups and verifications tell how they went.
+fn tells_itself(job: &Job) -> bool {
+    [Task::Backup, Task::Verify].iter().any(|task| task.as_str() == job.task)
+}
+
+fn of(job: &Job, event: Event) -> Event {
+    Event {
+        database: Some(job.database.to_string()),
+        run: Some(job.task.clone()),
+        begun_at: job.started_at,
+        ..event
+    }
+}
+
+fn reason(job: &Job) -> &str {
+    job.reason.as_deref().unwrap_or("no reason is known")
+}
