@@ -21,6 +21,8 @@ pub(crate) const FOR_TESTS: &[Tool] = &[
     Tool { program: "openssl", package: "openssl" },
     Tool { program: "python3", package: "python3" },
     Tool { program: "sqlite3", package: "sqlite3" },
+    Tool { program: "git", package: "git" },
+    Tool { program: "pdftotext", package: "poppler-utils" },
     Tool { program: "sshd", package: "openssh-server" },
     Tool { program: "strace", package: "strace" },
     Tool { program: "xz", package: "xz-utils" },

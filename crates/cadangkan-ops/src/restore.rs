@@ -236,7 +236,9 @@ pub(crate) fn restore_locked(
         context.control.message(Level::Warning, &format!("the catalog does not take part: {error}"));
     }
     let safety = if plan.backup_first { Some(back_up_first(context, target, safety)?) } else { None };
-    let options = json!({ "archive": plan.archive, "target": plan.target, "mode": plan.mode });
+    let source_name = plan.backup.as_ref().map(|backup| &backup.database);
+    let options =
+        json!({ "archive": plan.archive, "source": source_name, "target": plan.target, "mode": plan.mode });
     let description =
         RunDescription { kind: RunKind::Restore, database: target.name, trigger: "manual", options };
     record(context, &description, |context, _| {

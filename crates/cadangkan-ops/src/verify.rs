@@ -61,7 +61,7 @@ pub fn verify(
     place: Place<'_>,
     level: VerifyLevel,
 ) -> Result<VerifyReport> {
-    let options = json!({ "level": level, "storage": place.name });
+    let options = json!({ "level": level, "storage": place.name, "backup": id });
     let description =
         RunDescription { kind: RunKind::Verify, database: Some(database), trigger: "manual", options };
     record(context, &description, |context, _| {

@@ -201,8 +201,13 @@ impl App {
 
     /// Prints a text as it is.
     pub(crate) fn print_text(&self, text: &str) -> Result<()> {
+        self.print_bytes(text.as_bytes())
+    }
+
+    /// Prints bytes as they are.
+    pub(crate) fn print_bytes(&self, bytes: &[u8]) -> Result<()> {
         self.finish_progress();
-        std::io::stdout().lock().write_all(text.as_bytes()).map_err(cannot_print)
+        std::io::stdout().lock().write_all(bytes).map_err(cannot_print)
     }
 
     /// Ends the progress of the last step, before results are printed.

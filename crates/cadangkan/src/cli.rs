@@ -168,6 +168,8 @@ pub(crate) enum Command {
     Health(commands::health::HealthArgs),
     /// Print metrics for Prometheus, or write them to a file
     Metrics(commands::metrics::MetricsArgs),
+    /// Tell what happened in a month: every backup, verification, restore and failure
+    Report(commands::report::ReportArgs),
     /// Rebuild the catalog from what a storage holds
     Adopt(commands::adopt::AdoptArgs),
     /// Make keys for encrypted backups, and change who can open them

@@ -158,6 +158,10 @@ pub struct RunFilter {
     pub kind: Option<RunKind>,
     /// Only those that stand so.
     pub status: Option<RunStatus>,
+    /// Only those that began at this time or later.
+    pub since: Option<Timestamp>,
+    /// Only those that began before this time.
+    pub until: Option<Timestamp>,
     /// At most so many.
     pub limit: Option<u64>,
 }

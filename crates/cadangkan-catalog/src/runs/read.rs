@@ -22,6 +22,12 @@ impl Catalog {
         conditions.equal("database", filter.database.as_ref().map(|name| name.as_str().to_owned()));
         conditions.equal("kind", filter.kind.map(|kind| kind.as_str().to_owned()));
         conditions.equal("status", filter.status.map(|status| status.as_str().to_owned()));
+        if let Some(since) = filter.since {
+            conditions.compare("started_at", ">=", convert::micros(since));
+        }
+        if let Some(until) = filter.until {
+            conditions.compare("started_at", "<", convert::micros(until));
+        }
         let limit = conditions.bind(convert::clamp(filter.limit.unwrap_or(u64::MAX)));
         let sql = format!("{COLUMNS} {} ORDER BY id DESC LIMIT {limit}", conditions.text());
         self.query("cannot read runs", &sql, params_from_iter(conditions.parameters()), read_run)

@@ -27,6 +27,7 @@ pub(crate) mod metrics;
 pub(crate) mod notify;
 pub(crate) mod profile;
 pub(crate) mod remove;
+pub(crate) mod report;
 pub(crate) mod restore;
 pub(crate) mod retention;
 pub(crate) mod scan;
@@ -74,6 +75,7 @@ pub(crate) fn dispatch(app: &App, command: &Command) -> Result<()> {
         Command::Status(args) => status::run(app, args),
         Command::Health(args) => health::run(app, args),
         Command::Metrics(args) => metrics::run(app, args),
+        Command::Report(args) => report::run(app, args),
         Command::Adopt(args) => adopt::run(app, args),
         Command::Key(args) => key::run(app, args),
         Command::Notify(args) => notify::run(app, args),

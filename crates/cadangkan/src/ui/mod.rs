@@ -8,6 +8,7 @@ mod words;
 
 pub(crate) mod count;
 pub(crate) mod error;
+pub(crate) mod pdf;
 pub(crate) mod progress;
 pub(crate) mod prompt;
 pub(crate) mod selection;

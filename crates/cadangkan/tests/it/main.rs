@@ -29,6 +29,7 @@ mod postgres_memory;
 mod postgres_server;
 mod profile_import;
 mod pty;
+mod report;
 mod retention;
 mod scan;
 mod schedule;

@@ -1,12 +1,12 @@
 //! The kit as a page of A4.
 
 use cadangkan_core::Result;
-use pdf_writer::{Content, Finish, Name, Pdf, Rect, Ref, Str};
+use pdf_writer::Content;
 
 use super::page::{Page, too_much};
+use crate::ui::pdf::{Font, PAGE, Sheet, write as write_sheets};
 
-/// Points: A4, its margin, lines, and the side of the code.
-const PAGE: (f32, f32) = (595.0, 842.0);
+/// Points: the margin, lines, and the side of the code.
 const MARGIN: f32 = 48.0;
 const FONT: f32 = 8.5;
 const LINE: f32 = 11.0;
@@ -14,34 +14,19 @@ const CODE: f32 = 190.0;
 /// Characters of a line.
 const COLUMNS: usize = 96;
 
-/// Writes one page: text in Courier, and the code below it.
+/// Writes one page: text, and the code below it.
 pub(super) fn write(page: &Page) -> Result<Vec<u8>> {
-    let [catalog, pages, sheet, font, content] = [1, 2, 3, 4, 5].map(Ref::new);
-    let name = Name(b"F1");
-    let mut pdf = Pdf::new();
-    pdf.catalog(catalog).pages(pages);
-    pdf.pages(pages).kids([sheet]).count(1);
-    let mut description = pdf.page(sheet);
-    description.media_box(Rect::new(0.0, 0.0, PAGE.0, PAGE.1)).parent(pages).contents(content);
-    description.resources().fonts().pair(name, font);
-    description.finish();
-    pdf.type1_font(font).base_font(Name(b"Courier")).encoding_predefined(Name(b"WinAnsiEncoding"));
-    let mut drawn = Content::new();
+    let mut sheet = Sheet::new();
     let mut y = PAGE.1 - MARGIN;
     for line in lines(page)? {
-        drawn.begin_text();
-        drawn.set_font(name, FONT);
-        drawn.next_line(MARGIN, y);
-        drawn.show(Str(&latin(&line)));
-        drawn.end_text();
+        sheet.text(MARGIN, y, Font::Plain, FONT, &line);
         y -= LINE;
     }
     if y - CODE < MARGIN / 2.0 {
         return Err(too_much());
     }
-    draw(&mut drawn, &page.code()?.0, y - CODE);
-    pdf.stream(content, &drawn.finish());
-    Ok(pdf.finish())
+    draw(sheet.draw(), &page.code()?.0, y - CODE);
+    Ok(write_sheets(vec![sheet]))
 }
 
 fn lines(page: &Page) -> Result<Vec<String>> {
@@ -59,11 +44,6 @@ fn lines(page: &Page) -> Result<Vec<String>> {
         }
     };
     Ok(lines.into_iter().flat_map(pieces).collect())
-}
-
-/// What the standard fonts of PDF can show (Latin-1).
-fn latin(line: &str) -> Vec<u8> {
-    line.chars().map(|character| u8::try_from(u32::from(character)).unwrap_or(b'?')).collect()
 }
 
 fn draw(content: &mut Content, rows: &[Vec<bool>], bottom: f32) {
