@@ -147,3 +147,38 @@ fn notes_of_many_are_one_line() {
     assert!(text.contains("Note: the last backup is in one storage only: a, b\n"), "{text}");
     assert!(text.contains("All is well: the last backups of 2 databases are good.\n"), "{text}");
 }
+
+#[test]
+fn usage_is_by_database_type_and_month_and_leads_somewhere() {
+    let home = Home::with_shop();
+    let first = home.back_up();
+    let few = home.good(&["storage", "usage"]);
+    assert!(few.contains("Fewer than three months of backups do not tell how they grow\n"), "{few}");
+    // A backup in the middle of each of the last months, each larger than the one before.
+    let (second, third) = (home.back_up(), home.back_up());
+    for (id, months, size, cause) in
+        [(first, 2, 1_000_000, "then"), (second, 1, 2_000_000, "then"), (third, 0, 3_000_000, "later")]
+    {
+        let time = format!("strftime('%s', 'now', 'start of month', '-{months} month', '+14 days')");
+        catalog(
+            &home,
+            &format!(
+                "UPDATE backups SET created_at = CAST({time} AS INTEGER) * 1000000, size_bytes = {size}, cause = '{cause}'
+                 WHERE backup_id = '{id}'"
+            ),
+        );
+    }
+    let by_type = home.good(&["storage", "usage", "--by", "type"]);
+    assert!(
+        by_type.contains("later        1  3.0 MB\n") && by_type.contains("then         2  3.0 MB\n"),
+        "{by_type}"
+    );
+    // 3 MB on the way to 9 MB: three times the 6 MB that are there.
+    assert!(by_type.contains("In 6 months: about 18 MB, if as many are kept"), "{by_type}");
+    assert_eq!(home.good(&["storage", "usage", "--by", "month"]).matches("MB\n").count(), 3);
+    let value = &home.json(&["storage", "usage", "home"])[0];
+    assert_eq!(
+        (value["months"].as_object().unwrap().len(), &value["forecast_bytes"]),
+        (3, &18_000_000.into())
+    );
+}

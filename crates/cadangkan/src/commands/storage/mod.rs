@@ -2,6 +2,7 @@
 
 mod add;
 mod edit;
+mod growth;
 mod info;
 mod lifecycle;
 mod list;
