@@ -1,7 +1,10 @@
 use cadangkan_core::Result;
+use serde_json::json;
 
 use crate::app::{App, CatalogNeed};
 use crate::daemon;
+use crate::schedules;
+use crate::ui::count::count;
 
 pub(crate) use crate::daemon::is_running;
 
@@ -14,6 +17,17 @@ pub(crate) struct DaemonArgs {}
 
 /// Runs what is scheduled until a signal ends it.
 pub(crate) fn run(app: &App, _args: &DaemonArgs) -> Result<()> {
-    let home = app.session(CatalogNeed::Required)?.home().to_owned();
+    let session = app.session(CatalogNeed::Required)?;
+    if app.global.dry_run {
+        let mut active = schedules::all(&session)?;
+        active.retain(schedules::ScheduleEntry::is_active);
+        let value = json!({ "schedules": active.len(), "running": is_running(&session)?, "dry_run": true });
+        return app.print(&value, || {
+            let schedules = count(active.len() as u64, "schedule");
+            format!("The configuration is right; {schedules} would be carried out.\nThis was a dry run: nothing was started.\n")
+        });
+    }
+    let home = session.home().to_owned();
+    drop(session);
     daemon::run(app, &home)
 }

@@ -372,6 +372,30 @@ fn of_a_database(world: &mut World, name: &str) {
     }
 }
 
+/// The scheduler makes a backup of a database whose password and passphrase are secrets; what it says is in its log as well.
+fn scheduled(world: &mut World) {
+    let catalog = rusqlite::Connection::open(world.home.path(".cadangkan/catalog.db")).unwrap();
+    catalog.execute("UPDATE schedule_states SET next_due = (unixepoch() - 7200) * 1000000", []).unwrap();
+    let mut command = world.home.command(&["daemon", "--verbose"]);
+    command.env("DATABASE_PASSWORD", DATABASE).env("CLOUD_SECRET", CLOUD).env("BACKUP_PHRASE", PHRASE);
+    command.env("CHANNEL", CHANNEL).env("CADANGKAN_PASSPHRASE", OTHER_PHRASE);
+    let daemon = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let began = std::time::Instant::now();
+    loop {
+        let history = world.traced(&["schedule", "history", "sealed"], "").stdout;
+        if history.contains("completed") {
+            break;
+        }
+        assert!(began.elapsed().as_secs() < 60, "{history}");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    let pid = rustix::process::Pid::from_child(&daemon);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    let ran = Ran::ended(daemon);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(world.found_in(ran.stderr.as_bytes()).is_none(), "{}", ran.stderr);
+}
+
 fn of_all(world: &mut World) {
     world.good(&["restore", "bycommand", "--yes"]);
     world.good(&["backup", "shop", "--passphrase-file", "phrase", "--key-file", "backup.key"]);
@@ -385,6 +409,8 @@ fn of_all(world: &mut World) {
     for words in [
         &["list"][..],
         &["status"],
+        &["logs"],
+        &["report"],
         &["health"],
         &["metrics"],
         &["config", "show"],
@@ -401,6 +427,12 @@ fn of_all(world: &mut World) {
         &["storage", "test", "home"],
         &["adopt", "home"],
         &["guard", "bykey", "--", "true"],
+        &["schedule", "set", "sealed", "--daily"],
+        &["schedule", "list"],
+        &["schedule", "next"],
+        &["schedule", "history"],
+        &["schedule", "disable", "sealed"],
+        &["schedule", "enable", "sealed"],
         &["notify", "list"],
         &["notify", "deliver"],
         &["version"],
@@ -409,6 +441,10 @@ fn of_all(world: &mut World) {
     ] {
         world.good(words);
     }
+    world.traced(&["daemon", "--dry-run"], "");
+    scheduled(world);
+    world.bad(&["cancel", "sealed", "--yes"]);
+    world.good(&["schedule", "remove", "sealed", "--yes"]);
     for channel in ["chat", "mail", "hook", "bot", "push", "duty", "check"] {
         world.bad(&["notify", "test", channel]);
     }
