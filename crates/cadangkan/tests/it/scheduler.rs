@@ -244,7 +244,9 @@ fn five_hundred_schedules_need_little_memory() {
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
     println!("peak {peak} kB");
-    assert!(peak < 50_000, "{peak} kB");
+    // What counts the lines that tests reach takes room of its own.
+    let most = if std::env::var_os("LLVM_PROFILE_FILE").is_some() { 100_000 } else { 50_000 };
+    assert!(peak < most, "{peak} kB");
     daemon.end();
 }
 
