@@ -25,6 +25,7 @@ pub(crate) const FOR_TESTS: &[Tool] = &[
     Tool { program: "pdftotext", package: "poppler-utils" },
     Tool { program: "sshd", package: "openssh-server" },
     Tool { program: "strace", package: "strace" },
+    Tool { program: "systemd-analyze", package: "systemd" },
     Tool { program: "xz", package: "xz-utils" },
     Tool { program: "zstd", package: "zstd" },
 ];

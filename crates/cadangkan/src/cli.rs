@@ -155,6 +155,8 @@ pub(crate) enum Command {
     Schedule(commands::schedule::ScheduleArgs),
     /// Run what is scheduled, until it is stopped
     Daemon(commands::daemon::DaemonArgs),
+    /// Run the daemon as a service of the system, and look after it
+    Service(commands::service::ServiceArgs),
     /// Stop the scheduled runs of a database: the one under way and those that wait
     Cancel(commands::cancel::CancelArgs),
     /// Show what runs did

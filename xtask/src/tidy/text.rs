@@ -48,6 +48,7 @@ const HOSTS: &[&str] = &[
     "storage.azure.com",
     "storage.googleapis.com",
     "trojansource.codes",
+    "www.apple.com",
     "www.googleapis.com",
     "www.rust-lang.org",
 ];

@@ -108,7 +108,7 @@ fn go_back(app: &App, args: &GuardArgs, entry: &DatabaseEntry, id: BackupId) -> 
 
 /// Runs the command on our own input and output. Signals are its own: one from the keyboard reaches it as it reaches us, others
 /// are passed on.
-fn carry_out(app: &App, words: &[OsString]) -> Result<ExitStatus> {
+pub(super) fn carry_out(app: &App, words: &[OsString]) -> Result<ExitStatus> {
     let failed = |error| Error::io("cannot run the command", error);
     let (program, arguments) =
         words.split_first().ok_or_else(|| Error::new(ErrorKind::Usage, "no command is named"))?;
@@ -131,7 +131,7 @@ fn wait(child: &mut Child, passing: &Passing, has_keyboard: bool) -> std::io::Re
 }
 
 /// The exit code as a shell would have it.
-fn code_of(status: ExitStatus) -> u8 {
+pub(super) fn code_of(status: ExitStatus) -> u8 {
     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
 }

@@ -34,6 +34,7 @@ pub(crate) mod scan;
 pub(crate) mod schedule;
 pub(crate) mod secret;
 pub(crate) mod selection;
+pub(crate) mod service;
 pub(crate) mod status;
 pub(crate) mod storage;
 pub(crate) mod test;
@@ -69,6 +70,7 @@ pub(crate) fn dispatch(app: &App, command: &Command) -> Result<()> {
         Command::Storage(args) => storage::run(app, args),
         Command::Schedule(args) => schedule::run(app, args),
         Command::Daemon(args) => daemon::run(app, args),
+        Command::Service(args) => service::run(app, args),
         Command::Cancel(args) => cancel::run(app, args),
         Command::Logs(args) => logs::run(app, args),
         Command::Job(args) => job::run(app, args),

@@ -35,6 +35,7 @@ mod scan;
 mod schedule;
 mod scheduler;
 mod secrets;
+mod service;
 mod shrink;
 mod signals;
 mod storages;

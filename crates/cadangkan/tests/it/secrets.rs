@@ -435,6 +435,12 @@ fn of_all(world: &mut World) {
         &["schedule", "enable", "sealed"],
         &["notify", "list"],
         &["notify", "deliver"],
+        &["service", "install", "--dry-run"],
+        &["service", "uninstall", "--dry-run"],
+        &["service", "start", "--dry-run"],
+        &["service", "stop", "--dry-run"],
+        &["service", "restart", "--dry-run"],
+        &["service", "status", "--dry-run"],
         &["version"],
         &["completions", "bash"],
         &["demo"],
@@ -443,6 +449,7 @@ fn of_all(world: &mut World) {
     }
     world.traced(&["daemon", "--dry-run"], "");
     scheduled(world);
+    world.good(&["service", "logs"]);
     world.bad(&["cancel", "sealed", "--yes"]);
     world.good(&["schedule", "remove", "sealed", "--yes"]);
     for channel in ["chat", "mail", "hook", "bot", "push", "duty", "check"] {
