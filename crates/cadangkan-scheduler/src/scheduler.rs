@@ -60,6 +60,8 @@ pub struct Scheduler<'a> {
     /// What a daemon before it began, and nobody heard the end of.
     orphans: Vec<Job>,
     last_tick: Option<Timestamp>,
+    /// Since when it has looked at the clock without a long pause: what was due before could not be done.
+    awake_since: Timestamp,
     renewed: Option<Timestamp>,
     ending: bool,
 }
@@ -95,6 +97,7 @@ impl<'a> Scheduler<'a> {
             begun,
             orphans,
             last_tick: None,
+            awake_since: now,
             renewed: None,
             ending: false,
         })
@@ -156,6 +159,9 @@ impl<'a> Scheduler<'a> {
         self.stop_late(now, runner);
         if self.last_tick.is_some_and(|last| now < last) {
             self.set_back(now, &mut notes)?;
+        }
+        if self.last_tick.is_none_or(|last| now.duration_since(last).unsigned_abs() > self.limits.late) {
+            self.awake_since = now;
         }
         self.last_tick = Some(now);
         if !self.ending {
@@ -258,7 +264,9 @@ impl<'a> Scheduler<'a> {
                 return Ok(());
             }
             (End::Stopped, None) => (JobState::Cancelled, Some("it was stopped from elsewhere".to_owned())),
-            (End::Busy, None) if now.duration_since(job.due_at).unsigned_abs() < timeout => {
+            (End::Busy, None)
+                if now.duration_since(job.due_at.max(self.awake_since)).unsigned_abs() < timeout =>
+            {
                 let reason = "another run has the database";
                 let when = (later(now, BUSY_WAIT), false);
                 let requeued = self.catalog.requeue_job(job.id, &self.owner, when, run, reason)?;

@@ -79,11 +79,10 @@ const EDGES: &[(&str, &[&str])] = &[
 ];
 
 /// What the tests of a crate may use beside the testkit and what the crate may know, and why.
-const TEST_EDGES: &[(&str, &str, &str)] = &[(
-    "cadangkan-ops",
-    "cadangkan-engine-sqlite",
-    "a verb is proved on a real database, not only on the fake",
-)];
+const TEST_EDGES: &[(&str, &str, &str)] = &[
+    ("cadangkan-ops", "cadangkan-engine-sqlite", "a verb is proved on a real database, not only on the fake"),
+    ("cadangkan-scheduler", "cadangkan-retention", "a year is played with what stays of its backups"),
+];
 
 /// Libraries that belong in some rooms only, for normal and build dependencies.
 const ROOMS: &[(&str, &[&str])] = &[

@@ -21,6 +21,10 @@ use super::plan::Old;
 use super::statement::{define, explain};
 use crate::script::Kind;
 
+/// How long triggers that have to come back wait for a lock at least: a backup beside may hold all changes up for a moment, and a
+/// database without its triggers is worse than a wait.
+const WAIT_FOR_TRIGGERS: Duration = Duration::from_secs(60);
+
 /// How long a session may take to end.
 const ENDING: Duration = Duration::from_secs(30);
 
@@ -66,7 +70,7 @@ pub(super) fn swap(
             Some(Err(_)) => return Err(error.context("target", NOT_KNOWN).hint(LOOK)),
             Some(Ok(false)) | None => {}
         }
-        let again = make_triggers(place, &before, lock_timeout, control);
+        let again = make_triggers(place, &before, lock_timeout.max(WAIT_FOR_TRIGGERS), control);
         let _ = kept.execute(format!("DROP DATABASE {}", identifier(&before.kept)), control);
         return Err(match again {
             Ok(()) => error.context("target", "as it was; the new database is dropped"),

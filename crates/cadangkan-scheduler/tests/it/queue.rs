@@ -85,6 +85,20 @@ fn a_database_that_is_in_use_is_waited_for() {
 }
 
 #[test]
+fn one_that_is_made_up_for_waits_as_long_for_a_database_in_use() {
+    let world = World::new();
+    let plans = [plan("shop", "main", json!({ "every": "daily" }))];
+    let mut runner = Played { takes: Duration::from_secs(1), ..Played::new() };
+    Daemon::start(&world, &plans, at("2026-01-01T12:00:00Z")).until(at("2026-01-01T13:00:00Z"), &mut runner);
+    // It was due more than the longest time of a run ago.
+    runner.say("shop", &[End::Busy, End::Busy, End::Completed]);
+    let plans = [plan("shop", "main", json!({ "every": "daily", "timeout": "1h" }))];
+    let mut daemon = Daemon::start(&world, &plans, at("2026-01-02T12:00:00Z"));
+    daemon.until(at("2026-01-02T13:00:00Z"), &mut runner);
+    assert_eq!(world.lines(), ["shop/main 02 02:00 completed 1"]);
+}
+
+#[test]
 fn a_process_that_cannot_be_started_is_a_failed_try() {
     let world = World::new();
     let plans = [

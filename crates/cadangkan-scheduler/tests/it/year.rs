@@ -2,7 +2,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use cadangkan_catalog::{Catalog, JobFilter, JobState};
-use cadangkan_core::Timestamp;
+use cadangkan_core::{BackupId, Timestamp};
+use cadangkan_retention::{Calendar, Candidate, Policy};
 use cadangkan_scheduler::{End, Limits, Note, Plan, Schedule};
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
@@ -140,6 +141,8 @@ fn a_year_of_a_hundred_databases_loses_no_run_and_makes_none_twice() {
     for (index, plan) in plans.iter().enumerate() {
         done += check_one(&world.catalog, plan, index, (start, end));
     }
+    // Each kind of schedule in each zone.
+    plans.iter().take(20).for_each(|plan| check_retention(&world.catalog, plan));
     let told = notes.iter().chain(&last.notes).filter(|note| matches!(note, Note::Missed { .. })).count();
     assert!(done > 15_000, "{done}");
     assert!(told > 100, "{told}");
@@ -175,4 +178,60 @@ fn check_one(catalog: &Catalog, plan: &Plan, index: usize, (start, end): (Timest
     let lost: Vec<_> = due.iter().filter(|time| !seen.contains_key(time)).collect();
     assert!(lost.is_empty(), "{} {lost:?}", plan.database);
     done
+}
+
+/// Lets old backups go after each good one of the year, as the program does, and compares with what a slow and simple model keeps.
+fn check_retention(catalog: &Catalog, plan: &Plan) {
+    let filter = JobFilter { database: Some(name(plan.database.as_str())), ..JobFilter::default() };
+    let mut made: Vec<Timestamp> = catalog
+        .jobs(&filter)
+        .unwrap()
+        .iter()
+        .filter(|job| matches!(job.state, JobState::Completed | JobState::Partial))
+        .filter_map(|job| job.started_at)
+        .collect();
+    made.sort_unstable();
+    let policy = Policy { daily: 7, weekly: 4, monthly: 12, ..Policy::default() };
+    let zone = plan.schedule.zone();
+    let calendar = Calendar { zone: zone.clone(), week_start: jiff::civil::Weekday::Monday };
+    let (mut kept, mut model): (Vec<Timestamp>, Vec<Timestamp>) = (Vec::new(), Vec::new());
+    for time in made {
+        kept.push(time);
+        model.push(time);
+        let candidates: Vec<Candidate> = kept.iter().map(|time| candidate(*time)).collect();
+        let planned = cadangkan_retention::plan(&policy, &calendar, time, &candidates);
+        let gone: BTreeSet<BackupId> = planned.removals().map(|decision| decision.id).collect();
+        kept.retain(|time| !gone.contains(&BackupId::new(*time)));
+        model = slow_retention(&model, &zone);
+        assert_eq!(kept, model, "{} at {time}", plan.database);
+    }
+    assert!((7..=24).contains(&kept.len()), "{} keeps {}", plan.database, kept.len());
+}
+
+fn candidate(time: Timestamp) -> Candidate {
+    Candidate {
+        id: BackupId::new(time),
+        created_at: time,
+        size_bytes: 1,
+        doubt: None,
+        preserved: false,
+        verified_at: None,
+        locked_until: None,
+        keep_until: None,
+    }
+}
+
+/// The newest of each of the last days, weeks and months that have one, by their names on a calendar.
+fn slow_retention(times: &[Timestamp], zone: &TimeZone) -> Vec<Timestamp> {
+    let mut stay = BTreeSet::new();
+    for (period, count) in [("%Y-%m-%d", 7), ("%G-%V", 4), ("%Y-%m", 12)] {
+        let mut seen = BTreeSet::new();
+        for time in times.iter().rev() {
+            let period = time.to_zoned(zone.clone()).strftime(period).to_string();
+            if seen.insert(period) && seen.len() <= count {
+                stay.insert(*time);
+            }
+        }
+    }
+    stay.into_iter().collect()
 }

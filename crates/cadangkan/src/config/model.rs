@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use cadangkan_archive::CodecKind;
@@ -65,11 +66,19 @@ pub(crate) struct SchedulerSettings {
     pub(crate) cleanup: String,
     /// When storages get what they lack, as a cron pattern.
     pub(crate) sync: String,
+    /// Where monitoring asks the scheduler.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) listen: Option<SocketAddr>,
 }
 
 impl Default for SchedulerSettings {
     fn default() -> Self {
-        SchedulerSettings { limit: 3, cleanup: "0 3 * * *".to_owned(), sync: "15 * * * *".to_owned() }
+        SchedulerSettings {
+            limit: 3,
+            cleanup: "0 3 * * *".to_owned(),
+            sync: "15 * * * *".to_owned(),
+            listen: None,
+        }
     }
 }
 

@@ -1,3 +1,4 @@
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -13,6 +14,8 @@ pub(super) struct Loaded {
     pub(super) plans: Vec<Plan>,
     pub(super) count: usize,
     pub(super) limits: Limits,
+    /// Where monitoring asks; only what is there at the start counts.
+    pub(super) listen: Option<SocketAddr>,
     files: Vec<PathBuf>,
     seen: Seen,
 }
@@ -31,7 +34,7 @@ impl Loaded {
         let files = vec![place.file.clone(), place.env_file()];
         let seen = Seen::now(&files, catalog)?;
         let limits = Limits::default();
-        let mut loaded = Loaded { plans: Vec::new(), count: 0, limits, files, seen };
+        let mut loaded = Loaded { plans: Vec::new(), count: 0, limits, listen: None, files, seen };
         loaded.read(app)?;
         Ok(loaded)
     }
@@ -53,7 +56,9 @@ impl Loaded {
         self.plans =
             entries.into_iter().filter(schedules::ScheduleEntry::is_active).map(|entry| entry.plan).collect();
         self.count = self.plans.len();
-        self.limits = Limits { at_once: session.inventory.config().scheduler.limit, ..Limits::default() };
+        let settings = &session.inventory.config().scheduler;
+        self.listen = settings.listen;
+        self.limits = Limits { at_once: settings.limit, ..Limits::default() };
         Ok(())
     }
 }

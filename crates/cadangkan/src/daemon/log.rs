@@ -33,8 +33,8 @@ impl Log {
     pub(super) fn open(app: &App, home: &Path) -> Result<Self> {
         let form = match (app.global.output, environment("JOURNAL_STREAM")) {
             (OutputFormat::Json, _) => Form::Json,
-            (OutputFormat::Table, Some(_)) => Form::Journal,
-            (OutputFormat::Table, None) => Form::Text,
+            (OutputFormat::Table, Some(stream)) if is_stderr(&stream) => Form::Journal,
+            (OutputFormat::Table, _) => Form::Text,
         };
         let file = LogFile::open(&home.join("logs"))?;
         Ok(Log { form, file, verbose: app.global.verbose, quiet: app.global.quiet })
@@ -67,6 +67,13 @@ impl Log {
         let (level, message, facts) = words(note);
         self.say(now, level, "scheduler", &message, &facts);
     }
+}
+
+/// Tells whether what the journal gave a process is what this one writes to: it may have been handed down to a shell
+/// (systemd.exec(5), JOURNAL_STREAM).
+fn is_stderr(stream: &str) -> bool {
+    rustix::fs::fstat(std::io::stderr())
+        .is_ok_and(|stat| stream == format!("{}:{}", stat.st_dev, stat.st_ino))
 }
 
 fn render(

@@ -10,6 +10,7 @@ mod lock;
 mod log;
 mod processes;
 mod tell;
+mod web;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,7 +27,9 @@ use self::control::{Answer, Listener, Question};
 use self::load::Loaded;
 use self::log::Log;
 use self::processes::Processes;
-use crate::app::App;
+use self::web::{Page, Web};
+use crate::app::{App, CatalogNeed};
+use crate::metrics;
 
 pub(crate) use lock::is_running;
 pub(crate) use processes::is_worth_another_try;
@@ -60,6 +63,8 @@ pub(crate) fn run(app: &App, home: &Path) -> Result<()> {
         catalog: &catalog,
         scheduler: Scheduler::new(&catalog, owner, loaded.limits, now)?,
         processes: Processes::new(app, home, &catalog)?,
+        web: loaded.listen.map(Web::open).transpose()?,
+        is_failing: false,
         began: now,
     };
     let notes = daemon.scheduler.load(std::mem::take(&mut loaded.plans), now)?;
@@ -79,6 +84,10 @@ struct Daemon<'a> {
     catalog: &'a Catalog,
     scheduler: Scheduler<'a>,
     processes: Processes<'a>,
+    /// Where monitoring asks, when that is configured.
+    web: Option<Web>,
+    /// Whether the last look at the catalog failed.
+    is_failing: bool,
     began: Timestamp,
 }
 
@@ -101,10 +110,12 @@ impl Daemon<'_> {
             let wake = match worked {
                 Ok(wake) => {
                     failing_since = None;
+                    self.is_failing = false;
                     wake
                 }
                 Err(error) => {
                     let since = *failing_since.get_or_insert_with(Instant::now);
+                    self.is_failing = true;
                     log.say(now, Level::Error, "scheduler", &error.chain().join(": "), &[]);
                     if since.elapsed() > PATIENCE {
                         return Err(error);
@@ -165,8 +176,9 @@ impl Daemon<'_> {
     /// Waits until something happens, at most so long; answers who asks.
     fn wait(&mut self, log: &mut Log, listener: &Listener, most: Duration) -> Result<()> {
         let most = if self.processes.is_ending() { most.min(SOON) } else { most };
-        let is_asked = {
+        let (is_asked, is_watched) = {
             let mut fds = vec![PollFd::new(listener.socket(), PollFlags::IN)];
+            fds.extend(self.web.iter().map(|web| PollFd::new(web.socket(), PollFlags::IN)));
             fds.extend(
                 self.processes.outputs().map(|output| PollFd::from_borrowed_fd(output, PollFlags::IN)),
             );
@@ -180,7 +192,8 @@ impl Daemon<'_> {
                 Err(rustix::io::Errno::INTR) => return Ok(()),
                 Err(error) => return Err(Error::io("cannot wait", error.into())),
             }
-            fds.first().is_some_and(|fd| !fd.revents().is_empty())
+            let is_ready = |place: usize| fds.get(place).is_some_and(|fd| !fd.revents().is_empty());
+            (is_ready(0), self.web.is_some() && is_ready(1))
         };
         let now = self.app.clock.now();
         for (database, line) in self.processes.read() {
@@ -189,7 +202,32 @@ impl Daemon<'_> {
         if is_asked {
             listener.answer(|question| self.answer(log, question));
         }
+        if let Some(web) = self.web.as_ref().filter(|_| is_watched) {
+            web.answer(|path| self.page(path));
+        }
         Ok(())
+    }
+
+    /// What monitoring sees.
+    fn page(&self, path: &str) -> Option<Page> {
+        let (status, text) = match path {
+            "/livez" => (200, "ok\n".to_owned()),
+            "/readyz" if self.is_failing => (503, "the catalog cannot be used\n".to_owned()),
+            "/readyz" => (200, "ok\n".to_owned()),
+            "/metrics" => match self.metrics() {
+                Ok(text) => (200, text),
+                Err(error) => (503, error.chain().join(": ") + "\n"),
+            },
+            _ => return None,
+        };
+        Some(Page { status, text })
+    }
+
+    fn metrics(&self) -> Result<String> {
+        let session = self.app.session(CatalogNeed::Required)?;
+        // Runs whose process is gone are ended first, so that what is told is true.
+        cadangkan_ops::reap(&session.context(self.app))?;
+        metrics::render(session.catalog()?, &session.inventory, self.app.clock.now())
     }
 
     fn answer(&mut self, log: &mut Log, question: Question) -> Result<Answer> {

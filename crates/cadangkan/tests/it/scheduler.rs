@@ -8,7 +8,7 @@ use cadangkan_testkit::scripted::Scripted;
 use rusqlite::Connection;
 use serde_json::Value;
 
-use crate::support::Home;
+use crate::support::{Home, measures_coverage};
 
 /// How long something may take until the test gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -245,7 +245,7 @@ fn five_hundred_schedules_need_little_memory() {
     let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
     println!("peak {peak} kB");
     // What counts the lines that tests reach takes room of its own.
-    let most = if std::env::var_os("LLVM_PROFILE_FILE").is_some() { 100_000 } else { 50_000 };
+    let most = if measures_coverage() { 100_000 } else { 50_000 };
     assert!(peak < most, "{peak} kB");
     daemon.end();
 }
@@ -282,5 +282,31 @@ fn status_knows_of_schedules_and_the_scheduler() {
     assert!(home.good(&["status"]).contains("Scheduler:  runs"));
     let metrics = home.good(&["metrics"]);
     assert!(metrics.contains("cadangkan_backup_next_timestamp_seconds{database=\"shop\""), "{metrics}");
+    daemon.end();
+}
+
+#[test]
+fn monitoring_can_ask_the_scheduler() {
+    let home = Home::empty();
+    // A port that was free a moment ago.
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    home.configure(&format!(
+        "scheduler: {{ listen: \"{address}\" }}\ndatabases:\n  shop: {{ sqlite: {{ path: ~/shop.db }}, schedule: {{ every: daily }} }}\n"
+    ));
+    let daemon = Daemon::start(&home);
+    let ask = |path: &str| {
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        std::io::Write::write_all(&mut stream, format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes())
+            .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    for path in ["/livez", "/readyz"] {
+        assert!(ask(path).starts_with("HTTP/1.1 200 OK") && ask(path).ends_with("ok\n"));
+    }
+    let metrics = ask("/metrics");
+    assert!(metrics.contains("cadangkan_backup_next_timestamp_seconds{database=\"shop\""), "{metrics}");
+    assert!(ask("/").starts_with("HTTP/1.1 404"));
     daemon.end();
 }

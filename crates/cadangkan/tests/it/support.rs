@@ -8,6 +8,11 @@ use rusqlite::Connection;
 use serde_json::Value;
 use tempfile::TempDir;
 
+/// Whether the lines that tests reach are counted, which takes room and time.
+pub(crate) fn measures_coverage() -> bool {
+    std::env::vars_os().any(|(name, _)| name == "LLVM_PROFILE_FILE")
+}
+
 /// A user's home folder, that is also the working folder.
 pub(crate) struct Home {
     folder: TempDir,

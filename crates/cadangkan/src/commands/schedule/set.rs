@@ -193,7 +193,7 @@ fn text(app: &App, entry: &DatabaseEntry, plan: &Plan, keeps: Option<&str>, runs
         ));
     }
     if !runs {
-        text.push_str("\nNothing runs until the scheduler does:\n  cadangkan daemon\n");
+        text.push_str("\nNothing runs until the scheduler does:\n  sudo cadangkan service install\n  cadangkan daemon\n");
     }
     text
 }

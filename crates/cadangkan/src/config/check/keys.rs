@@ -102,7 +102,7 @@ pub(super) const SCHEDULE: &str = "schedule";
 pub(super) const SCHEDULES: &str = "schedules";
 
 /// Keys of `scheduler`.
-pub(super) const SCHEDULER_KEYS: &[&str] = &["limit", "cleanup", "sync"];
+pub(super) const SCHEDULER_KEYS: &[&str] = &["limit", "cleanup", "sync", "listen"];
 
 /// The key of who hears of a database.
 pub(super) const NOTIFY: &str = "notify";

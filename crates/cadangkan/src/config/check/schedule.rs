@@ -19,6 +19,7 @@ struct Raw {
     limit: Option<usize>,
     cleanup: Option<String>,
     sync: Option<String>,
+    listen: Option<String>,
 }
 
 impl Checker<'_> {
@@ -82,6 +83,17 @@ impl Checker<'_> {
         match raw.limit {
             Some(limit) if (1..=MOST_AT_ONCE).contains(&limit) => settings.limit = limit,
             Some(_) => self.at_key(node, "limit", format!("`limit` is a number from 1 to {MOST_AT_ONCE}")),
+            None => {}
+        }
+        match raw.listen.as_deref().map(str::parse) {
+            Some(Ok(address)) => settings.listen = Some(address),
+            Some(Err(_)) => {
+                self.at_key(
+                    node,
+                    "listen",
+                    "`listen` is an address with a port, such as 127.0.0.1:9184".to_owned(),
+                );
+            }
             None => {}
         }
         for (key, text, place) in
