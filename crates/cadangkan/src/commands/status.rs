@@ -73,12 +73,19 @@ fn of_all(app: &App, session: &Session, labels: &LabelArgs) -> Result<()> {
     let active = healths.iter().filter(|health| health.entry.enabled).count();
     let scheduler = is_running(session)?;
     let scheduled = healths.iter().any(|health| health.planned.next_run.is_some());
+    let said = match scheduled && !scheduler {
+        true => {
+            let so_far = verdict(&healths).replacen("All is well: the", "The", 1);
+            format!("{so_far} But the scheduler does not run: no backup follows by itself.")
+        }
+        false => verdict(&healths),
+    };
     let (found, bytes) =
         healths.iter().fold((0, 0), |sum, health| (sum.0 + health.stored.0, sum.1 + health.stored.1));
     let value = json!({
         "databases": healths.iter().map(value).collect::<Vec<_>>(), "active": active, "scheduler_running": scheduler,
         "backups": { "count": found, "size_bytes": bytes },
-        "storages": storages.iter().map(Room::value).collect::<Vec<_>>(), "verdict": verdict(&healths),
+        "storages": storages.iter().map(Room::value).collect::<Vec<_>>(), "verdict": said,
     });
     app.print(&value, || {
         if healths.is_empty() {
@@ -102,7 +109,7 @@ fn of_all(app: &App, session: &Session, labels: &LabelArgs) -> Result<()> {
             let _ = writeln!(text, "Newest:     {}, {age}", newest.database);
         }
         let _ = write!(text, "\n{}\n{}{unheard}", table(app, &healths), problems(app, &healths));
-        let _ = write!(text, "{}\n\nCommands:\n  cadangkan status <database>\n", verdict(&healths));
+        let _ = write!(text, "{}\n\nCommands:\n  cadangkan status <database>\n", said);
         text + "  cadangkan backup <database>\n  cadangkan health\n"
     })
 }

@@ -277,6 +277,7 @@ fn status_knows_of_schedules_and_the_scheduler() {
     home.good(&["schedule", "set", "shop", "--daily"]);
     let text = home.good(&["status"]);
     assert!(text.contains("Scheduler:  does not run"), "{text}");
+    assert!(text.contains("But the scheduler does not run") && !text.contains("All is well"), "{text}");
     let daemon = Daemon::start(&home);
     assert_eq!(home.json(&["status"])["scheduler_running"], true);
     assert!(home.good(&["status"]).contains("Scheduler:  runs"));
