@@ -1,12 +1,10 @@
 use cadangkan_catalog::{Job, JobId};
 use cadangkan_core::{Result, RunId};
 
-use crate::Schedule;
-
 /// Carries jobs out. The daemon starts a process for each; tests play them.
 pub trait Runner {
     /// Begins a job, and returns at once. An error is the end of this attempt.
-    fn start(&mut self, job: &Job, schedule: &Schedule) -> Result<()>;
+    fn start(&mut self, job: &Job) -> Result<()>;
 
     /// Looks for a job that was begun by a daemon which is gone.
     fn find(&mut self, job: &Job) -> Result<Found>;

@@ -57,6 +57,10 @@ pub struct Scheduler<'a> {
     entries: BTreeMap<ScheduleKey, Entry>,
     /// What this daemon began.
     begun: BTreeMap<JobId, Begun>,
+    /// What ended, and is not recorded yet: the catalog may be out of use for a while.
+    unsettled: Vec<Ended>,
+    /// What was done and not told yet, for the same reason.
+    untold: Vec<Note>,
     /// What a daemon before it began, and nobody heard the end of.
     orphans: Vec<Job>,
     last_tick: Option<Timestamp>,
@@ -95,6 +99,8 @@ impl<'a> Scheduler<'a> {
             limits,
             entries,
             begun,
+            unsettled: Vec::new(),
+            untold: Vec::new(),
             orphans,
             last_tick: None,
             awake_since: now,
@@ -151,25 +157,34 @@ impl<'a> Scheduler<'a> {
 
     /// Looks at the clock: what ended is recorded, what is due becomes a job, and what may begin is begun.
     pub fn tick(&mut self, now: Timestamp, runner: &mut dyn Runner) -> Result<Tick> {
-        let mut notes = Vec::new();
-        for ended in runner.ended() {
-            self.end(ended, now, &mut notes)?;
+        let mut notes = std::mem::take(&mut self.untold);
+        match self.look(now, runner, &mut notes) {
+            Ok(wake) => Ok(Tick { notes, wake }),
+            Err(error) => {
+                self.untold = notes;
+                Err(error)
+            }
         }
-        self.look_for_orphans(now, runner, &mut notes)?;
+    }
+
+    fn look(&mut self, now: Timestamp, runner: &mut dyn Runner, notes: &mut Vec<Note>) -> Result<Timestamp> {
+        self.unsettled.extend(runner.ended());
+        self.settle_ended(now, notes)?;
+        self.look_for_orphans(now, runner, notes)?;
         self.stop_late(now, runner);
         if self.last_tick.is_some_and(|last| now < last) {
-            self.set_back(now, &mut notes)?;
+            self.set_back(now, notes)?;
         }
         if self.last_tick.is_none_or(|last| now.duration_since(last).unsigned_abs() > self.limits.late) {
             self.awake_since = now;
         }
         self.last_tick = Some(now);
         if !self.ending {
-            self.make_due(now, &mut notes)?;
+            self.make_due(now, notes)?;
         }
-        let wake = self.start(now, runner, &mut notes)?;
+        let wake = self.start(now, runner, notes)?;
         self.renew(now)?;
-        Ok(Tick { notes, wake })
+        Ok(wake)
     }
 
     /// Says from time to time that this daemon lives.
@@ -219,22 +234,20 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    /// Tells whether nothing that it began runs any more.
-    pub fn is_idle(&self) -> bool {
-        self.begun.is_empty()
+    /// How many jobs run that it began.
+    pub fn running(&self) -> usize {
+        self.begun.len()
     }
 
-    /// The databases of which something runs.
-    pub fn running(&self) -> impl Iterator<Item = &Job> {
-        self.begun.values().map(|begun| &begun.job)
-    }
-
-    /// Records how a job ended, and what follows from it.
-    fn end(&mut self, ended_job: Ended, now: Timestamp, notes: &mut Vec<Note>) -> Result<()> {
-        let Some(begun) = self.begun.get(&ended_job.job) else { return Ok(()) };
-        let (job, stopped) = (begun.job.clone(), begun.stopped);
-        self.settle(&job, stopped, ended_job, now, notes)?;
-        self.begun.remove(&job.id);
+    /// Records how jobs ended, and what follows from it. What cannot be recorded is kept for the next time.
+    fn settle_ended(&mut self, now: Timestamp, notes: &mut Vec<Note>) -> Result<()> {
+        while let Some(ended) = self.unsettled.first() {
+            if let Some(Begun { job, stopped, .. }) = self.begun.get(&ended.job) {
+                self.settle(job, *stopped, ended.clone(), now, notes)?;
+            }
+            let ended = self.unsettled.remove(0);
+            self.begun.remove(&ended.job);
+        }
         Ok(())
     }
 
@@ -325,23 +338,22 @@ impl<'a> Scheduler<'a> {
         runner: &mut dyn Runner,
         notes: &mut Vec<Note>,
     ) -> Result<()> {
-        let mut left = Vec::new();
-        for job in std::mem::take(&mut self.orphans) {
-            match runner.find(&job)? {
-                Found::Running => left.push(job),
-                Found::Ended(Ended { run, end: End::Completed, .. }) => {
-                    let ended = Ended { job: job.id, run, end: End::Completed };
-                    self.settle(&job, None, ended, now, notes)?;
+        let mut place = 0;
+        while let Some(job) = self.orphans.get(place) {
+            match runner.find(job)? {
+                Found::Running => {
+                    place += 1;
+                    continue;
                 }
-                Found::Ended(Ended { run, end: End::Partial(reason), .. }) => {
-                    let ended = Ended { job: job.id, run, end: End::Partial(reason) };
-                    self.settle(&job, None, ended, now, notes)?;
+                Found::Ended(ended @ Ended { end: End::Completed | End::Partial(_), .. }) => {
+                    self.settle(job, None, ended, now, notes)?;
                 }
-                Found::Ended(Ended { run, .. }) => self.interrupted(&job, run, now, notes)?,
-                Found::Gone => self.interrupted(&job, None, now, notes)?,
+                Found::Ended(Ended { run, .. }) => self.interrupted(job, run, now, notes)?,
+                Found::Gone => self.interrupted(job, None, now, notes)?,
             }
+            // Only now: what could not be recorded is looked for again.
+            self.orphans.remove(place);
         }
-        self.orphans = left;
         Ok(())
     }
 
@@ -445,7 +457,7 @@ impl<'a> Scheduler<'a> {
             if running >= self.limits.at_once || busy.contains(&job.database) {
                 continue;
             }
-            let Some(schedule) = self.schedule_of(&job).cloned() else { continue };
+            let Some(schedule) = self.schedule_of(&job) else { continue };
             if schedule.may_begin(now) != Some(now) {
                 let when = self.may_begin(&job, now);
                 let postponed = self.catalog.postpone_job(job.id, when, "its hours are over")?;
@@ -453,22 +465,21 @@ impl<'a> Scheduler<'a> {
                 wake = wake.min(when);
                 continue;
             }
-            if waits_for_load(&job, &schedule, now, runner) {
+            if waits_for_load(&job, schedule, now, runner) {
                 wake = wake.min(later(now, LOAD_WAIT));
                 continue;
             }
-            if !self.catalog.claim_job(job.id, &self.owner, now, later(now, self.limits.lease))? {
-                continue;
-            }
-            let Some(job) = self.catalog.job(job.id)? else { continue };
-            (running, _) = (running + 1, busy.insert(job.database.clone()));
             let deadline = later(now, schedule.timeout);
+            let lease_until = later(now, self.limits.lease);
+            let Some(job) = self.catalog.claim_job(job.id, &self.owner, now, lease_until)? else { continue };
+            (running, _) = (running + 1, busy.insert(job.database.clone()));
             self.begun.insert(job.id, Begun { job: job.clone(), deadline, stopped: None });
-            match runner.start(&job, &schedule) {
+            match runner.start(&job) {
                 Ok(()) => notes.push(Note::Started(job)),
                 Err(error) => {
                     let end = End::Failed { reason: error.chain().join(": "), retry: true };
-                    self.end(Ended { job: job.id, run: None, end }, now, notes)?;
+                    self.unsettled.push(Ended { job: job.id, run: None, end });
+                    self.settle_ended(now, notes)?;
                     (running, _) = (running - 1, busy.remove(&job.database));
                 }
             }

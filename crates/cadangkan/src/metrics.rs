@@ -4,13 +4,21 @@
 use std::fmt::{Display, Write};
 
 use cadangkan_catalog::{Catalog, RunStatus};
-use cadangkan_core::{Result, Timestamp};
+use cadangkan_core::{Clock as _, Result, Timestamp};
+use cadangkan_ops::reap;
 
+use crate::app::{App, Session};
 use crate::health::{Health, Room};
 use crate::inventory::Inventory;
 
+/// The metrics of this moment. Runs whose process is gone are ended first, so that what is told is true.
+pub(crate) fn current(app: &App, session: &Session) -> Result<String> {
+    reap(&session.context(app))?;
+    render(session.catalog()?, &session.inventory, app.clock.now())
+}
+
 /// Writes all metrics of databases, runs and storages as they are by the catalog; reaches no storage elsewhere and no server.
-pub(crate) fn render(catalog: &Catalog, inventory: &Inventory, now: Timestamp) -> Result<String> {
+fn render(catalog: &Catalog, inventory: &Inventory, now: Timestamp) -> Result<String> {
     let healths = inventory.databases().iter().map(|entry| Health::look(catalog, inventory, entry, now));
     let healths = healths.collect::<Result<Vec<_>>>()?;
     let mut text = Text::default();

@@ -87,12 +87,20 @@ impl Catalog {
         })
     }
 
-    /// Takes a job that waits for a daemon; tells whether it still waited.
-    pub fn claim_job(&self, id: JobId, owner: &str, now: Timestamp, lease_until: Timestamp) -> Result<bool> {
-        let sql = "UPDATE jobs SET state = 'running', owner = $1, lease_until = $2, started_at = $3, attempt = attempt + 1,
-                   run_id = NULL WHERE id = $4 AND state = 'queued'";
+    /// Takes a job that waits for a daemon. `None` when it waits no more.
+    pub fn claim_job(
+        &self,
+        id: JobId,
+        owner: &str,
+        now: Timestamp,
+        lease_until: Timestamp,
+    ) -> Result<Option<Job>> {
+        let sql = format!(
+            "UPDATE jobs SET state = 'running', owner = $1, lease_until = $2, started_at = $3, attempt = attempt + 1,
+             run_id = NULL WHERE id = $4 AND state = 'queued' RETURNING {COLUMNS}"
+        );
         let parameters = params![owner, convert::micros(lease_until), convert::micros(now), id.0];
-        Ok(self.execute("cannot take a job", sql, parameters)? == 1)
+        self.query_one("cannot take a job", &sql, parameters, read_job)
     }
 
     /// Says that a daemon still has its jobs.

@@ -3,9 +3,7 @@ use std::time::Duration;
 
 use cadangkan_catalog::{Catalog, Job, JobFilter, JobId, JobState};
 use cadangkan_core::{Error, ErrorKind, Name, Result, RunId, Timestamp};
-use cadangkan_scheduler::{
-    End, Ended, Found, Limits, Note, Plan, Runner, Schedule, ScheduleSettings, Scheduler,
-};
+use cadangkan_scheduler::{End, Ended, Found, Limits, Note, Plan, Runner, ScheduleSettings, Scheduler};
 use jiff::tz::TimeZone;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -24,6 +22,13 @@ impl World {
             if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
         let catalog = Catalog::open(&folder.path().join("catalog.db")).unwrap();
         World { _folder: folder, catalog }
+    }
+
+    /// Takes away what the catalog needs for jobs, or gives it back.
+    pub(crate) fn break_jobs(&self, broken: bool) {
+        let (from, to) = if broken { ("jobs", "jobs_away") } else { ("jobs_away", "jobs") };
+        let other = rusqlite::Connection::open(self.catalog.path()).unwrap();
+        other.execute_batch(&format!("ALTER TABLE {from} RENAME TO {to}")).unwrap();
     }
 
     /// All jobs, the oldest first.
@@ -128,7 +133,7 @@ impl Played {
 }
 
 impl Runner for Played {
-    fn start(&mut self, job: &Job, _schedule: &Schedule) -> Result<()> {
+    fn start(&mut self, job: &Job) -> Result<()> {
         if self.refuses {
             return Err(Error::new(ErrorKind::Io, "there is no process left"));
         }

@@ -1,12 +1,12 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use cadangkan_core::{Clock, Error, Result};
+use cadangkan_core::{Error, Result};
 use serde_json::json;
 
 use crate::app::{App, CatalogNeed};
 use crate::cli::OutputFormat;
-use crate::metrics::render;
+use crate::metrics::current;
 
 /// Arguments of `metrics`.
 #[derive(Debug, clap::Args)]
@@ -22,9 +22,7 @@ pub(crate) struct MetricsArgs {
 /// Prints metrics as Prometheus reads them.
 pub(crate) fn run(app: &App, args: &MetricsArgs) -> Result<()> {
     let session = app.session(CatalogNeed::Required)?;
-    // Runs whose process is gone are ended first, so that what is told is true.
-    cadangkan_ops::reap(&session.context(app))?;
-    let text = render(session.catalog()?, &session.inventory, app.clock.now())?;
+    let text = current(app, &session)?;
     let Some(file) = args.file.as_ref().filter(|_| !app.global.dry_run) else {
         return match app.global.output {
             OutputFormat::Table => app.print_text(&text),

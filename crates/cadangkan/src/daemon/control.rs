@@ -24,8 +24,6 @@ const AT_ONCE: usize = 16;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "snake_case")]
 pub(crate) enum Question {
-    /// Who are you, and what runs?
-    Status,
     /// Stop what runs of a database, and what waits.
     Cancel {
         /// The database.

@@ -1,5 +1,5 @@
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::SystemTime;
 
 use cadangkan_catalog::Catalog;
@@ -9,64 +9,42 @@ use cadangkan_scheduler::{Limits, Plan};
 use crate::app::{App, CatalogNeed};
 use crate::schedules;
 
-/// What was read of the configuration, and what there was to be read then.
+/// What the daemon takes from the configuration.
 pub(super) struct Loaded {
     pub(super) plans: Vec<Plan>,
-    pub(super) count: usize,
     pub(super) limits: Limits,
     /// Where monitoring asks; only what is there at the start counts.
     pub(super) listen: Option<SocketAddr>,
-    files: Vec<PathBuf>,
-    seen: Seen,
 }
 
 /// What changes when files or the catalog's definitions do.
 #[derive(PartialEq, Eq)]
-struct Seen {
+pub(super) struct Seen {
     files: Vec<Option<(SystemTime, u64)>>,
     definitions: String,
 }
 
-impl Loaded {
-    /// Reads the configuration.
-    pub(super) fn first(app: &App, catalog: &Catalog) -> Result<Self> {
-        let place = crate::config::locate(&app.sources(&[]))?;
-        let files = vec![place.file.clone(), place.env_file()];
-        let seen = Seen::now(&files, catalog)?;
-        let limits = Limits::default();
-        let mut loaded = Loaded { plans: Vec::new(), count: 0, limits, listen: None, files, seen };
-        loaded.read(app)?;
-        Ok(loaded)
-    }
-
-    /// Tells whether something changed since.
-    pub(super) fn is_stale(&self, _app: &App, catalog: &Catalog) -> Result<bool> {
-        Ok(Seen::now(&self.files, catalog)? != self.seen)
-    }
-
-    /// Reads it again. What there is now counts as seen, also when it has a mistake.
-    pub(super) fn again(&mut self, app: &App, catalog: &Catalog) -> Result<()> {
-        self.seen = Seen::now(&self.files, catalog)?;
-        self.read(app)
-    }
-
-    fn read(&mut self, app: &App) -> Result<()> {
-        let session = app.session(CatalogNeed::Required)?;
-        let entries = schedules::all(&session)?;
-        self.plans =
-            entries.into_iter().filter(schedules::ScheduleEntry::is_active).map(|entry| entry.plan).collect();
-        self.count = self.plans.len();
-        let settings = &session.inventory.config().scheduler;
-        self.listen = settings.listen;
-        self.limits = Limits { at_once: settings.limit, ..Limits::default() };
-        Ok(())
-    }
+/// Reads the configuration.
+pub(super) fn load(app: &App) -> Result<Loaded> {
+    let session = app.session(CatalogNeed::Required)?;
+    let active = schedules::all(&session)?.into_iter().filter(schedules::ScheduleEntry::is_active);
+    let settings = &session.inventory.config().scheduler;
+    Ok(Loaded {
+        plans: active.map(|entry| entry.plan).collect(),
+        limits: Limits { at_once: settings.limit, ..Limits::default() },
+        listen: settings.listen,
+    })
 }
 
 impl Seen {
-    fn now(files: &[PathBuf], catalog: &Catalog) -> Result<Self> {
-        let look = |path: &PathBuf| stamp(path);
-        Ok(Seen { files: files.iter().map(look).collect(), definitions: catalog.definitions_stamp()? })
+    /// Looks at them.
+    pub(super) fn now(app: &App, catalog: &Catalog) -> Result<Self> {
+        let place = crate::config::locate(&app.sources(&[]))?;
+        let files = [place.file.clone(), place.env_file()];
+        Ok(Seen {
+            files: files.iter().map(|file| stamp(file)).collect(),
+            definitions: catalog.definitions_stamp()?,
+        })
     }
 }
 

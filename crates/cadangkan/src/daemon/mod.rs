@@ -12,19 +12,20 @@ mod processes;
 mod tell;
 mod web;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use cadangkan_catalog::Catalog;
 use cadangkan_core::{Clock, Error, ErrorKind, Level, Name, Result, Timestamp};
+use cadangkan_notify::Event;
 use cadangkan_scheduler::Scheduler;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::json;
 
 use self::control::{Answer, Listener, Question};
-use self::load::Loaded;
+use self::load::{Loaded, Seen, load};
 use self::log::Log;
 use self::processes::Processes;
 use self::web::{Page, Web};
@@ -49,30 +50,32 @@ const PRUNE_EVERY: Duration = Duration::from_secs(24 * 3600);
 
 /// Runs what is scheduled until a signal ends it.
 pub(crate) fn run(app: &App, home: &Path) -> Result<()> {
-    let _lock = lock::take(home, app.process.pid)?;
+    let _lock = lock::take(app, home)?;
     let reload = reload_on_hangup()?;
     let catalog = Catalog::open(&home.join("catalog.db"))?;
     let mut log = Log::open(app, home)?;
     let listener = Listener::open(home)?;
     let now = app.clock.now();
     let owner = format!("pid {} on {} since {now}", app.process.pid, app.process.host);
-    let mut loaded = Loaded::first(app, &catalog)?;
+    let seen = Seen::now(app, &catalog)?;
+    let Loaded { plans, limits, listen } = load(app)?;
+    let count = plans.len().to_string();
     let mut daemon = Daemon {
         app,
-        home: home.to_owned(),
         catalog: &catalog,
-        scheduler: Scheduler::new(&catalog, owner, loaded.limits, now)?,
+        scheduler: Scheduler::new(&catalog, owner, limits, now)?,
         processes: Processes::new(app, home, &catalog)?,
-        web: loaded.listen.map(Web::open).transpose()?,
-        is_failing: false,
-        began: now,
+        web: listen.map(Web::open).transpose()?,
+        untold: Vec::new(),
+        failing_since: None,
+        seen,
     };
-    let notes = daemon.scheduler.load(std::mem::take(&mut loaded.plans), now)?;
-    log.say(now, Level::Info, "scheduler", "the scheduler runs", &[("schedules", loaded.count.to_string())]);
+    let notes = daemon.scheduler.load(plans, now)?;
+    log.say(now, Level::Info, "scheduler", "the scheduler runs", &[("schedules", count)]);
     notes.iter().for_each(|note| log.note(now, note));
     sd_notify::notify(&[sd_notify::NotifyState::Ready])
         .map_err(|error| Error::io("cannot tell systemd", error))?;
-    let ended = daemon.go_on(&mut log, &listener, &reload, loaded);
+    let ended = daemon.go_on(&mut log, &listener, &reload);
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     let last = daemon.wind_up(&mut log);
     ended.and(last)
@@ -80,42 +83,35 @@ pub(crate) fn run(app: &App, home: &Path) -> Result<()> {
 
 struct Daemon<'a> {
     app: &'a App,
-    home: PathBuf,
     catalog: &'a Catalog,
     scheduler: Scheduler<'a>,
     processes: Processes<'a>,
     /// Where monitoring asks, when that is configured.
     web: Option<Web>,
-    /// Whether the last look at the catalog failed.
-    is_failing: bool,
-    began: Timestamp,
+    /// What people are to be told, and the catalog has not taken yet.
+    untold: Vec<Event>,
+    /// Since when the catalog cannot be used.
+    failing_since: Option<Instant>,
+    /// What there was to be read when the configuration was read last.
+    seen: Seen,
 }
 
 impl Daemon<'_> {
     /// Works until a signal comes, or the catalog cannot be used for long.
-    fn go_on(
-        &mut self,
-        log: &mut Log,
-        listener: &Listener,
-        reload: &AtomicBool,
-        mut loaded: Loaded,
-    ) -> Result<()> {
-        let mut failing_since: Option<Instant> = None;
+    fn go_on(&mut self, log: &mut Log, listener: &Listener, reload: &AtomicBool) -> Result<()> {
         let mut pruned: Option<Instant> = None;
         while !self.app.cancel.is_cancelled() {
             let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
             let now = self.app.clock.now();
             let asked = reload.swap(false, Ordering::SeqCst);
-            let worked = self.reload(log, &mut loaded, asked).and_then(|()| self.tick(log, now));
+            let worked = self.reload(log, asked).and_then(|()| self.tick(log, now));
             let wake = match worked {
                 Ok(wake) => {
-                    failing_since = None;
-                    self.is_failing = false;
+                    self.failing_since = None;
                     wake
                 }
                 Err(error) => {
-                    let since = *failing_since.get_or_insert_with(Instant::now);
-                    self.is_failing = true;
+                    let since = *self.failing_since.get_or_insert_with(Instant::now);
                     log.say(now, Level::Error, "scheduler", &error.chain().join(": "), &[]);
                     if since.elapsed() > PATIENCE {
                         return Err(error);
@@ -137,7 +133,9 @@ impl Daemon<'_> {
     fn tick(&mut self, log: &mut Log, now: Timestamp) -> Result<Duration> {
         let tick = self.scheduler.tick(now, &mut self.processes)?;
         tick.notes.iter().for_each(|note| log.note(now, note));
-        tell::tell(self.app, &tick.notes, &self.processes.take_mute(), now)?;
+        let mute = self.processes.take_mute();
+        self.untold.extend(tick.notes.iter().filter_map(|note| tell::event(self.app, note, &mute, now)));
+        tell::keep(self.app, &mut self.untold, now)?;
         if self.catalog.next_notification()?.is_some_and(|due| due <= now) {
             self.processes.deliver()?;
         }
@@ -146,16 +144,17 @@ impl Daemon<'_> {
     }
 
     /// Takes up what changed in the configuration. A file with a mistake changes nothing, and is told.
-    fn reload(&mut self, log: &mut Log, loaded: &mut Loaded, asked: bool) -> Result<()> {
-        if !loaded.is_stale(self.app, self.catalog)? && !asked {
+    fn reload(&mut self, log: &mut Log, asked: bool) -> Result<()> {
+        let seen = Seen::now(self.app, self.catalog)?;
+        if seen == self.seen && !asked {
             return Ok(());
         }
         let now = self.app.clock.now();
-        match loaded.again(self.app, self.catalog) {
-            Ok(()) => {
-                self.scheduler.limit(loaded.limits);
-                let notes = self.scheduler.load(std::mem::take(&mut loaded.plans), now)?;
-                let count = loaded.count.to_string();
+        match load(self.app) {
+            Ok(Loaded { plans, limits, .. }) => {
+                let count = plans.len().to_string();
+                let notes = self.scheduler.load(plans, now)?;
+                self.scheduler.limit(limits);
                 log.say(
                     now,
                     Level::Info,
@@ -170,6 +169,8 @@ impl Daemon<'_> {
                 log.say(now, Level::Error, "scheduler", &text, &[]);
             }
         }
+        // Only now: what the catalog could not take is read again.
+        self.seen = seen;
         Ok(())
     }
 
@@ -212,7 +213,7 @@ impl Daemon<'_> {
     fn page(&self, path: &str) -> Option<Page> {
         let (status, text) = match path {
             "/livez" => (200, "ok\n".to_owned()),
-            "/readyz" if self.is_failing => (503, "the catalog cannot be used\n".to_owned()),
+            "/readyz" if self.failing_since.is_some() => (503, "the catalog cannot be used\n".to_owned()),
             "/readyz" => (200, "ok\n".to_owned()),
             "/metrics" => match self.metrics() {
                 Ok(text) => (200, text),
@@ -224,21 +225,11 @@ impl Daemon<'_> {
     }
 
     fn metrics(&self) -> Result<String> {
-        let session = self.app.session(CatalogNeed::Required)?;
-        // Runs whose process is gone are ended first, so that what is told is true.
-        cadangkan_ops::reap(&session.context(self.app))?;
-        metrics::render(session.catalog()?, &session.inventory, self.app.clock.now())
+        metrics::current(self.app, &self.app.session(CatalogNeed::Required)?)
     }
 
     fn answer(&mut self, log: &mut Log, question: Question) -> Result<Answer> {
         match question {
-            Question::Status => Ok(Answer(json!({
-                "pid": self.app.process.pid,
-                "version": env!("CARGO_PKG_VERSION"),
-                "home": self.home,
-                "since": self.began,
-                "running": self.scheduler.running().collect::<Vec<_>>(),
-            }))),
             Question::Cancel { database } => {
                 let name = Name::new(&database)?;
                 let now = self.app.clock.now();
@@ -255,10 +246,10 @@ impl Daemon<'_> {
     fn wind_up(&mut self, log: &mut Log) -> Result<()> {
         self.scheduler.shut_down(&mut self.processes);
         let began = Instant::now();
-        let running = self.scheduler.running().count();
+        let running = self.scheduler.running();
         let now = self.app.clock.now();
         log.say(now, Level::Info, "scheduler", "the scheduler ends", &[("running", running.to_string())]);
-        while !self.scheduler.is_idle() && began.elapsed() < LAST_WAIT {
+        while self.scheduler.running() > 0 && began.elapsed() < LAST_WAIT {
             std::thread::sleep(SOON);
             self.processes.read();
             self.tick(log, self.app.clock.now())?;

@@ -9,15 +9,16 @@ use std::time::{Duration, Instant};
 use cadangkan_catalog::{Catalog, Job, JobId, Run, RunFilter, RunStatus};
 use cadangkan_core::{Error, ErrorKind, Name, Result};
 use cadangkan_ops::lock::DatabaseLock;
-use cadangkan_scheduler::{End, Ended, Found, Runner, Schedule};
+use cadangkan_scheduler::{End, Ended, Found, Runner};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::app::{App, initiator_of_job};
 use crate::environment::{SECRETS, environment};
+use crate::ui;
 
 /// How long a run has to end by itself after it was asked to.
 const GRACE: Duration = Duration::from_secs(60);
-/// The longest line of a child's messages, and as much of them as is kept for the reason.
+/// The longest line of a child's messages.
 const LONGEST_LINE: usize = 4096;
 
 /// How long the delivery of notifications may take until it is killed.
@@ -41,7 +42,8 @@ struct Running {
     output: Option<ChildStderr>,
     /// What came of a line that is not whole yet.
     line: Vec<u8>,
-    last_line: String,
+    /// What it gave as the reason of its failure.
+    error: String,
     asked_to_end: Option<Instant>,
 }
 
@@ -131,23 +133,23 @@ impl<'a> Processes<'a> {
         Ok(self.catalog.runs(&filter)?.into_iter().find(|run| run.initiator == initiator && began(run)))
     }
 
-    fn ended_with(&self, job: JobId, status: ExitStatus, last_line: &str) -> Ended {
+    fn ended_with(&self, job: JobId, status: ExitStatus, error: &str) -> Ended {
         let found =
             self.catalog.job(job).and_then(|job| job.as_ref().map_or(Ok(None), |job| self.run_of(job)));
         // Without its record the job still ends as the process did.
         let run = found.ok().flatten();
         let told = run.as_ref().and_then(|run| run.error.as_ref()).map(|error| error.chain.join(": "));
-        let reason = told.unwrap_or_else(|| match (last_line, status.signal()) {
+        let reason = told.unwrap_or_else(|| match (error, status.signal()) {
             ("", Some(signal)) => format!("its process was killed by signal {signal}"),
             ("", None) => format!("its process ended with code {}", status.code().unwrap_or(-1)),
-            (line, _) => line.to_owned(),
+            (error, _) => error.to_owned(),
         });
         Ended { job, run: run.map(|run| run.id), end: end(status, reason) }
     }
 }
 
 impl Runner for Processes<'_> {
-    fn start(&mut self, job: &Job, _schedule: &Schedule) -> Result<()> {
+    fn start(&mut self, job: &Job) -> Result<()> {
         let mut command = self.command();
         command.arg("job").arg(job.id.to_string());
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
@@ -162,9 +164,8 @@ impl Runner for Processes<'_> {
             rustix::io::ioctl_fionbio(output, true).map_err(|error| failed(error.into()))?;
         }
         let database = job.database.clone();
-        let (line, last_line) = (Vec::new(), String::new());
-        self.children
-            .insert(job.id, Running { database, child, output, line, last_line, asked_to_end: None });
+        let (line, error) = (Vec::new(), String::new());
+        self.children.insert(job.id, Running { database, child, output, line, error, asked_to_end: None });
         Ok(())
     }
 
@@ -200,7 +201,7 @@ impl Runner for Processes<'_> {
                 if was_stopped || status.code().is_none() {
                     self.mute.insert(id);
                 }
-                Some(self.ended_with(id, status, &running.last_line))
+                Some(self.ended_with(id, status, &running.error))
             })
             .collect()
     }
@@ -208,10 +209,8 @@ impl Runner for Processes<'_> {
     fn stop(&mut self, job: JobId) {
         let Some(running) = self.children.get_mut(&job) else { return };
         running.asked_to_end.get_or_insert_with(Instant::now);
-        if let Some(pid) = i32::try_from(running.child.id()).ok().and_then(Pid::from_raw) {
-            // It is not waited for yet, so the number is still its own; when it ended, nothing happens.
-            let _ = kill_process(pid, Signal::TERM);
-        }
+        // It is not waited for yet, so the number is still its own; when it ended, nothing happens.
+        let _ = kill_process(Pid::from_child(&running.child), Signal::TERM);
     }
 
     fn load(&self) -> Option<f64> {
@@ -247,8 +246,9 @@ impl Running {
             }
         }
         lines.retain(|line| !line.is_empty());
-        if let Some(first) = lines.iter().find(|line| line.starts_with("error") || line.contains("error:")) {
-            self.last_line.clone_from(first);
+        let told = lines.iter().find_map(|line| line.split_once(ui::error::BEGINNING));
+        if let Some((_, message)) = told {
+            self.error = message.trim().to_owned();
         }
         lines
     }

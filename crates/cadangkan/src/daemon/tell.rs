@@ -6,20 +6,24 @@ use cadangkan_notify::{Event, EventKind, Problem};
 use cadangkan_scheduler::{Note, Task};
 
 use crate::app::{App, CatalogNeed};
-use crate::notifications::{How, tell as keep};
+use crate::notifications::{How, tell};
 
-/// Tells people what no run of its own can tell: runs that were missed or left out, and those that ended without a word.
-/// `mute` are the jobs whose process ended without a chance to tell: killed, stopped, or never there.
-pub(super) fn tell(app: &App, notes: &[Note], mute: &BTreeSet<JobId>, now: Timestamp) -> Result<()> {
-    let events: Vec<Event> = notes.iter().filter_map(|note| event(app, note, mute, now)).collect();
+/// Keeps events for those who hear them, the first first; what the catalog cannot take stays for the next time.
+pub(super) fn keep(app: &App, events: &mut Vec<Event>, now: Timestamp) -> Result<()> {
     if events.is_empty() {
         return Ok(());
     }
     let session = app.session(CatalogNeed::Required)?;
-    events.iter().try_for_each(|event| keep(&session, event, now, How::Together).map(drop))
+    while let Some(event) = events.first() {
+        tell(&session, event, now, How::Together)?;
+        events.remove(0);
+    }
+    Ok(())
 }
 
-fn event(app: &App, note: &Note, mute: &BTreeSet<JobId>, now: Timestamp) -> Option<Event> {
+/// What no run of its own can tell: runs that were missed or left out, and those that ended without a word. `mute` are the jobs
+/// whose process ended without a chance to tell: killed, stopped, or never there.
+pub(super) fn event(app: &App, note: &Note, mute: &BTreeSet<JobId>, now: Timestamp) -> Option<Event> {
     let new = |kind| Event::new(kind, now, &app.process.host, env!("CARGO_PKG_VERSION"));
     match note {
         Note::Missed { database, schedule, count, first, last, caught_up } => {

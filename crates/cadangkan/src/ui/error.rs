@@ -6,9 +6,12 @@ use serde_json::{Map, Value, json};
 use super::{Style, escape};
 use crate::config::Mistakes;
 
+/// What stands before the message of an error.
+pub(crate) const BEGINNING: &str = "Error:";
+
 /// Writes an error: what happened, where, why, and what to do next. Every line ends with a line break.
 pub(crate) fn render(error: &Error, style: Style) -> String {
-    let mut text = format!("{} {} {}\n", style.bad_mark(), style.bold("Error:"), escape(error.message()));
+    let mut text = format!("{} {} {}\n", style.bad_mark(), style.bold(BEGINNING), escape(error.message()));
     for (key, value) in error.facts() {
         text.push_str(&format!("  {} {}\n", style.dim(&format!("{key}:")), escape(value)));
     }

@@ -1,58 +1,16 @@
 //! The scheduler as a process, with real databases.
 
 use std::io::Read;
-use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use cadangkan_testkit::scripted::Scripted;
 use rusqlite::Connection;
 use serde_json::Value;
 
-use crate::support::{Home, measures_coverage};
+use crate::support::{Daemon, Home, measures_coverage};
 
 /// How long something may take until the test gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A daemon that is ended with the test.
-struct Daemon(Child);
-
-impl Daemon {
-    fn start(home: &Home) -> Self {
-        let mut child =
-            home.command(&["daemon"]).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-        // It says what it does when it is ready; the rest is read at the end.
-        let mut first = [0; 1];
-        child.stderr.as_mut().unwrap().read_exact(&mut first).unwrap();
-        Daemon(child)
-    }
-
-    fn signal(&self, signal: rustix::process::Signal) {
-        let pid = rustix::process::Pid::from_child(&self.0);
-        rustix::process::kill_process(pid, signal).unwrap();
-    }
-
-    /// Ends it in order; what it said.
-    fn end(mut self) -> String {
-        self.signal(rustix::process::Signal::TERM);
-        let mut said = String::new();
-        self.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-        let status = self.0.wait().unwrap();
-        assert!(status.success(), "{status}: {said}");
-        said
-    }
-
-    fn kill(mut self) {
-        self.signal(rustix::process::Signal::KILL);
-        self.0.wait().unwrap();
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
@@ -98,6 +56,19 @@ fn slow(home: &Home) {
         .unwrap();
 }
 
+/// A scheduler in the middle of a run.
+fn under_way() -> (Home, Daemon) {
+    let home = Home::empty();
+    slow(&home);
+    Daemon::start(&home).end();
+    make_due(&home);
+    let daemon = Daemon::start(&home);
+    until("the run is under way", || {
+        state_of(&home, "big") == "running" && !home.files("backups").is_empty()
+    });
+    (home, daemon)
+}
+
 #[test]
 fn what_was_missed_is_made_up_for_and_told() {
     let home = Home::with_shop();
@@ -122,15 +93,7 @@ fn what_was_missed_is_made_up_for_and_told() {
 
 #[test]
 fn killed_at_any_time_no_run_is_lost_or_doubled() {
-    let home = Home::empty();
-    slow(&home);
-    home.good(&["schedule", "list"]);
-    Daemon::start(&home).end();
-    make_due(&home);
-    let daemon = Daemon::start(&home);
-    until("the run is under way", || {
-        state_of(&home, "big") == "running" && !home.files("backups").is_empty()
-    });
+    let (home, daemon) = under_way();
     daemon.kill();
     // The run ends by itself, and leaves nothing behind.
     until("nothing is left of it", || home.files("backups").is_empty());
@@ -148,14 +111,7 @@ fn killed_at_any_time_no_run_is_lost_or_doubled() {
 
 #[test]
 fn a_scheduler_that_ends_in_order_leaves_its_run_to_the_next() {
-    let home = Home::empty();
-    slow(&home);
-    Daemon::start(&home).end();
-    make_due(&home);
-    let daemon = Daemon::start(&home);
-    until("the run is under way", || {
-        state_of(&home, "big") == "running" && !home.files("backups").is_empty()
-    });
+    let (home, daemon) = under_way();
     let said = daemon.end();
     assert!(said.contains("was interrupted"), "{said}");
     assert_eq!(state_of(&home, "big"), "queued");
@@ -167,14 +123,7 @@ fn a_scheduler_that_ends_in_order_leaves_its_run_to_the_next() {
 
 #[test]
 fn a_run_can_be_cancelled() {
-    let home = Home::empty();
-    slow(&home);
-    Daemon::start(&home).end();
-    make_due(&home);
-    let daemon = Daemon::start(&home);
-    until("the run is under way", || {
-        state_of(&home, "big") == "running" && !home.files("backups").is_empty()
-    });
+    let (home, daemon) = under_way();
     assert_eq!(home.json(&["cancel", "big", "--yes"])["cancelled"], 1);
     until("it was stopped", || state_of(&home, "big") == "cancelled");
     until("nothing is left of it", || home.files("backups").is_empty());
@@ -240,7 +189,7 @@ fn five_hundred_schedules_need_little_memory() {
     home.configure(&config);
     let daemon = Daemon::start(&home);
     std::thread::sleep(Duration::from_secs(3));
-    let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.0.id())).unwrap();
+    let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.id())).unwrap();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
     println!("peak {peak} kB");
@@ -310,4 +259,20 @@ fn monitoring_can_ask_the_scheduler() {
     assert!(metrics.contains("cadangkan_backup_next_timestamp_seconds{database=\"shop\""), "{metrics}");
     assert!(ask("/").starts_with("HTTP/1.1 404"));
     daemon.end();
+}
+
+#[test]
+fn why_a_run_did_not_even_begin_is_told() {
+    let home = Home::configured(&format!(
+        "databases:\n  shop:\n    sqlite: {{ path: ~/shop.db }}\n    encryption: {{ passphrase_file: ~/gone }}\n    schedule: {{ cron: \"{LEAP_DAY}\" }}\n"
+    ));
+    Daemon::start(&home).end();
+    make_due(&home);
+    let daemon = Daemon::start(&home);
+    until("it was given up", || state_of(&home, "shop") == "failed");
+    daemon.end();
+    let job = jobs(&home).into_iter().find(|job| job["state"] == "failed").unwrap();
+    assert_eq!(job["run_id"], Value::Null);
+    let reason = job["reason"].as_str().unwrap();
+    assert!(!reason.contains("ended with code") && reason.contains("secret"), "{reason}");
 }

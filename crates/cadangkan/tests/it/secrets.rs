@@ -13,7 +13,7 @@ use cadangkan_testkit::scripted::Scripted;
 use cadangkan_testkit::servers::{PostgresServer, TestDatabase, postgres_main};
 
 use crate::help::leaves;
-use crate::support::{Home, Ran, make_shop};
+use crate::support::{Daemon, Home, Ran, make_shop};
 
 /// What each secret is, in letters that nothing else has by chance and no URL changes.
 const DATABASE: &str = "mArKeD-dAtAbAsE-7f3a91";
@@ -372,18 +372,6 @@ fn of_a_database(world: &mut World, name: &str) {
     }
 }
 
-/// A scheduler that is ended with the test, also when that fails.
-struct Scheduler(Option<std::process::Child>);
-
-impl Drop for Scheduler {
-    fn drop(&mut self) {
-        if let Some(child) = &mut self.0 {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
-}
-
 /// The scheduler makes a backup of a database whose password and passphrase are secrets; what it says is in its log as well.
 fn scheduled(world: &mut World) {
     let catalog = rusqlite::Connection::open(world.home.path(".cadangkan/catalog.db")).unwrap();
@@ -391,7 +379,7 @@ fn scheduled(world: &mut World) {
     let mut command = world.home.command(&["daemon", "--verbose"]);
     command.env("DATABASE_PASSWORD", DATABASE).env("CLOUD_SECRET", CLOUD).env("BACKUP_PHRASE", PHRASE);
     command.env("CHANNEL", CHANNEL).env("CADANGKAN_PASSPHRASE", OTHER_PHRASE);
-    let mut daemon = Scheduler(Some(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()));
+    let daemon = Daemon::spawn(command);
     let began = std::time::Instant::now();
     loop {
         let history = world.traced(&["schedule", "history", "sealed"], "").stdout;
@@ -401,12 +389,8 @@ fn scheduled(world: &mut World) {
         assert!(began.elapsed().as_secs() < 60, "{history}");
         std::thread::sleep(std::time::Duration::from_millis(100));
     }
-    let child = daemon.0.take().unwrap();
-    let pid = rustix::process::Pid::from_child(&child);
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-    let ran = Ran::ended(child);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert!(world.found_in(ran.stderr.as_bytes()).is_none(), "{}", ran.stderr);
+    let said = daemon.end();
+    assert!(world.found_in(said.as_bytes()).is_none(), "{said}");
 }
 
 fn of_all(world: &mut World) {

@@ -1,6 +1,7 @@
 //! A home folder of its own for every test, and the program run in it.
 
 use std::ffi::OsStr;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -16,6 +17,54 @@ pub(crate) fn measures_coverage() -> bool {
 /// A user's home folder, that is also the working folder.
 pub(crate) struct Home {
     folder: TempDir,
+}
+
+/// A daemon that is ended with the test, also when that fails.
+pub(crate) struct Daemon(Child);
+
+impl Daemon {
+    /// The one of a home folder, ready.
+    pub(crate) fn start(home: &Home) -> Self {
+        let mut daemon = Daemon::spawn(home.command(&["daemon"]));
+        // It says what it does when it is ready; the rest is read at the end.
+        daemon.0.stderr.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+        daemon
+    }
+
+    pub(crate) fn spawn(mut command: Command) -> Self {
+        Daemon(command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap())
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.0);
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// Ends it in order; what it said.
+    pub(crate) fn end(mut self) -> String {
+        self.signal(rustix::process::Signal::TERM);
+        let mut said = String::new();
+        self.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        let status = self.0.wait().unwrap();
+        assert!(status.success(), "{status}: {said}");
+        said
+    }
+
+    pub(crate) fn kill(mut self) {
+        self.signal(rustix::process::Signal::KILL);
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// How a run of the program ended.
