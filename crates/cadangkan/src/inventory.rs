@@ -12,7 +12,7 @@ use cadangkan_core::{Error, ErrorKind, Name, Result};
 use jiff::tz::TimeZone;
 use serde_json::json;
 
-use crate::config::{self, Config, Defaults, HOME_STORAGE_NAME, Mistake};
+use crate::config::{self, Config, Defaults, HOME_STORAGE_NAME, Mistake, StorageLimits};
 use crate::registry;
 use crate::secrets::Keyring;
 use crate::ui::suggest;
@@ -182,7 +182,7 @@ fn home_storage(home: &Path) -> Result<Option<StorageEntry>> {
         origin: Origin::Implicit,
         provider,
         settings,
-        bandwidth: None,
+        limits: StorageLimits::default(),
         enabled: true,
         paused: false,
         keyring: Keyring::default(),

@@ -113,6 +113,10 @@ fn storages(text: &mut Text, rooms: &[Room<'_>]) {
     for (room, space) in rooms.iter().filter_map(|room| Some((room, room.space?))) {
         text.sample(&[("storage", &room.entry.name)], space.total);
     }
+    text.family("cadangkan_storage_low", "gauge", "Whether the storage is nearly full, where that is known");
+    for room in rooms.iter().filter(|room| room.space.is_some()) {
+        text.sample(&[("storage", &room.entry.name)], u8::from(room.is_low(0)));
+    }
 }
 
 /// Metrics as they are written, one family after the other.

@@ -9,7 +9,7 @@ use crate::app::{App, CatalogNeed, Places, Session};
 use crate::commands::labels::is_value;
 use crate::commands::ticket::TicketArgs;
 use crate::commands::{StorageUrl, by_url};
-use crate::config::DatabaseOptions;
+use crate::config::{DatabaseOptions, StorageLimits};
 use crate::inventory::{DatabaseEntry, Origin, StorageEntry, database_definition, storage_definition};
 use crate::registry;
 use crate::secrets::{Owner, secret_fields};
@@ -101,7 +101,7 @@ fn storage(app: &App, session: &Session, args: &AdoptArgs) -> Result<(Option<New
             .context("defined in", &entry.origin)
             .hint("choose another name with --name"));
     }
-    let definition = storage_definition(provider.id, &settings, None, true);
+    let definition = storage_definition(provider.id, &settings, StorageLimits::default(), true);
     let entry = StorageEntry::from_definition(&name, &definition, session.home())?;
     let storage: Box<dyn Storage> = entry.open()?;
     Ok((Some((entry, definition)), Places::one(name, storage)))

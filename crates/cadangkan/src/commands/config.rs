@@ -263,7 +263,7 @@ fn imports<'a>(imported: &'a Config, inventory: &'a Inventory) -> Vec<Import<'a>
         definition: storage_definition(
             storage.provider.id,
             &storage.settings,
-            storage.bandwidth,
+            storage.limits,
             storage.enabled,
         ),
         origin: inventory.storage(storage.name.as_str()).map(|entry| &entry.origin).ok(),

@@ -3,8 +3,8 @@ use serde_json::{Value, json};
 
 use crate::app::{App, CatalogNeed, Session};
 use crate::commands::labels::LabelArgs;
-use crate::commands::status::{look_at_all, verdict};
-use crate::health::{Grade, Health};
+use crate::commands::status::{look_at_all, low, verdict};
+use crate::health::{Grade, Health, Problem, Room};
 use crate::registry;
 use crate::ui::table::{Align, Cell, Table};
 use crate::ui::{Paint, escape};
@@ -59,11 +59,12 @@ fn look<'a>(app: &App, session: &'a Session, args: &HealthArgs) -> Result<Vec<He
 fn show(app: &App, args: &HealthArgs) -> Result<()> {
     let session = app.session(CatalogNeed::Required)?;
     let healths = look(app, &session, args)?;
+    let low = low(&session, &Room::look(session.catalog()?, &session.inventory)?, &healths);
     let values: Vec<Value> = healths.iter().map(value).collect();
     app.print(&values, || match (healths.as_slice(), &args.database) {
         ([], _) => format!("No databases yet. Add one with `{}`.\n", registry::example_add()),
-        ([one], Some(_)) => one_text(app, one),
-        (all, _) => all_text(app, all),
+        ([one], Some(_)) => one_text(app, one, &low),
+        (all, _) => all_text(app, all, &low),
     })
 }
 
@@ -72,7 +73,7 @@ fn value(health: &Health<'_>) -> Value {
         "grade": health.grade(), "parts": health.score.parts, "problems": health.problems })
 }
 
-fn one_text(app: &App, health: &Health<'_>) -> String {
+fn one_text(app: &App, health: &Health<'_>, low: &[Problem]) -> String {
     let mut table = Table::new([
         ("part", Align::Left),
         ("weight", Align::Right),
@@ -89,14 +90,13 @@ fn one_text(app: &App, health: &Health<'_>) -> String {
     }
     let mut text =
         format!("{}: {} of 100\n\n{}", health.entry.name, health.score.total, table.render(app.style));
-    for (number, problem) in health.problems.iter().enumerate() {
-        let command = problem.command.as_ref().map(|command| format!(": {command}")).unwrap_or_default();
-        text += &format!("{}{}{command}\n", if number == 0 { "\n" } else { "" }, problem.text);
+    for (number, problem) in health.problems.iter().chain(low).enumerate() {
+        text += &format!("{}{}\n", if number == 0 { "\n" } else { "" }, problem.line());
     }
     text
 }
 
-fn all_text(app: &App, healths: &[Health<'_>]) -> String {
+fn all_text(app: &App, healths: &[Health<'_>], low: &[Problem]) -> String {
     let mut columns = vec![("database", Align::Left), ("score", Align::Right)];
     columns.extend(["success", "recency", "consistency"].map(|name| (name, Align::Right)));
     columns.push(("first of all", Align::Left));
@@ -113,7 +113,7 @@ fn all_text(app: &App, healths: &[Health<'_>]) -> String {
         cells.push(first.map_or(disabled.to_owned(), |problem| problem.text.clone()).into());
         table.row(cells);
     }
-    format!("{}\n{}\n", table.render(app.style), verdict(healths))
+    format!("{}\n{}\n", table.render(app.style), verdict(healths, low))
 }
 
 fn paint(percent: u8) -> Paint {
@@ -167,13 +167,16 @@ fn check(app: &App, args: &HealthArgs) -> Result<()> {
     let Some((state, worst)) = worst else {
         return Err(Error::new(ErrorKind::NotFound, "no database is active"));
     };
-    let about = match worst.problems.first() {
+    let low = low(&session, &Room::look(session.catalog()?, &session.inventory)?, &healths);
+    let full = low.first().filter(|_| state < State::Warning);
+    let state = if full.is_some() { State::Warning } else { state };
+    let about = match full.or(worst.problems.first()) {
         Some(problem) if state != State::Ok && problem.grade > Grade::Note => problem.text.clone(),
         _ if state != State::Ok => format!("{} has a score of {}", worst.entry.name, worst.score.total),
-        _ => verdict(&healths),
+        _ => verdict(&healths, &low),
     };
-    let others =
-        healths.iter().filter(|health| State::of(health, args) > State::Ok).count().saturating_sub(1);
+    let bad = healths.iter().filter(|health| State::of(health, args) > State::Ok).count() + low.len();
+    let others = bad.saturating_sub(1);
     let more = if others > 0 { format!(" (and {others} more)") } else { String::new() };
     let figures: Vec<_> = healths.iter().map(|health| figures(health, args, app.clock.now())).collect();
     answer(app, state, &format!("{about}{more}"), &figures.join(" "))

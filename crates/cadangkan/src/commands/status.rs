@@ -69,23 +69,24 @@ pub(crate) fn look_at_all<'a>(
 fn of_all(app: &App, session: &Session, labels: &LabelArgs) -> Result<()> {
     let healths = look_at_all(app, session, labels)?;
     let storages = Room::look(session.catalog()?, &session.inventory)?;
+    let low = low(session, &storages, &healths);
     let unheard = notify::problems(app, session)?;
     let active = healths.iter().filter(|health| health.entry.enabled).count();
     let scheduler = is_running(session)?;
     let scheduled = healths.iter().any(|health| health.planned.next_run.is_some());
     let said = match scheduled && !scheduler {
         true => {
-            let so_far = verdict(&healths).replacen("All is well: the", "The", 1);
+            let so_far = verdict(&healths, &low).replacen("All is well: the", "The", 1);
             format!("{so_far} But the scheduler does not run: no backup follows by itself.")
         }
-        false => verdict(&healths),
+        false => verdict(&healths, &low),
     };
     let (found, bytes) =
         healths.iter().fold((0, 0), |sum, health| (sum.0 + health.stored.0, sum.1 + health.stored.1));
     let value = json!({
         "databases": healths.iter().map(value).collect::<Vec<_>>(), "active": active, "scheduler_running": scheduler,
         "backups": { "count": found, "size_bytes": bytes },
-        "storages": storages.iter().map(Room::value).collect::<Vec<_>>(), "verdict": said,
+        "storages": storages.iter().map(Room::value).collect::<Vec<_>>(), "problems": low, "verdict": said,
     });
     app.print(&value, || {
         if healths.is_empty() {
@@ -108,7 +109,7 @@ fn of_all(app: &App, session: &Session, labels: &LabelArgs) -> Result<()> {
             let age = format_age(newest.created_at, app.clock.now());
             let _ = writeln!(text, "Newest:     {}, {age}", newest.database);
         }
-        let _ = write!(text, "\n{}\n{}{unheard}", table(app, &healths), problems(app, &healths));
+        let _ = write!(text, "\n{}\n{}{unheard}", table(app, &healths), problems(app, &healths, &low));
         let _ = write!(text, "{}\n\nCommands:\n  cadangkan status <database>\n", said);
         text + "  cadangkan backup <database>\n  cadangkan health\n"
     })
@@ -129,17 +130,27 @@ fn of_one(app: &App, session: &Session, entry: &DatabaseEntry) -> Result<()> {
             "oldest_at": usage.oldest_at, "newest_at": usage.newest_at })
         })
         .collect();
+    let storages = Room::look(catalog, &session.inventory)?;
+    let low = low(session, &storages, std::slice::from_ref(&health));
     let mut one = value(&health);
     if let Some(map) = one.as_object_mut() {
         map.insert("storages".into(), json!(there));
         map.insert("runs".into(), json!(runs));
     }
     let value = json!({ "databases": [one], "active": active,
-        "backups": { "count": stored.0, "size_bytes": stored.1 }, "verdict": verdict(std::slice::from_ref(&health)) });
-    app.print(&value, || one_text(app, &health, &usage, &runs))
+        "backups": { "count": stored.0, "size_bytes": stored.1 }, "problems": low,
+        "verdict": verdict(std::slice::from_ref(&health), &low) });
+    app.print(&value, || one_text(app, &health, &low, &usage, &runs))
 }
 
-fn one_text(app: &App, health: &Health<'_>, usage: &[StorageUsage], runs: &[Run]) -> String {
+/// The storages of these databases that are nearly full.
+pub(crate) fn low(session: &Session, rooms: &[Room<'_>], healths: &[Health<'_>]) -> Vec<Problem> {
+    let databases = || healths.iter().map(|health| health.entry);
+    let used = rooms.iter().filter(|room| room.is_of(&session.inventory, databases()));
+    used.filter_map(Room::problem).collect()
+}
+
+fn one_text(app: &App, health: &Health<'_>, low: &[Problem], usage: &[StorageUsage], runs: &[Run]) -> String {
     let (found, bytes) = health.stored;
     let [success, ..] = &health.score.parts;
     let mut text = format!("Backups:    {found}, {}\n", format_bytes(bytes));
@@ -164,8 +175,8 @@ fn one_text(app: &App, health: &Health<'_>, usage: &[StorageUsage], runs: &[Run]
     if !usage.is_empty() {
         text += &(there.render(app.style) + "\n");
     }
-    text += &problems(app, healths);
-    text + &verdict(healths) + "\n" + &runs_text(app, runs)
+    text += &problems(app, healths, low);
+    text + &verdict(healths, low) + "\n" + &runs_text(app, runs)
 }
 
 fn value(health: &Health<'_>) -> Value {
@@ -252,7 +263,7 @@ fn state(app: &App, health: &Health<'_>) -> Cell {
 }
 
 /// What is wrong, a line each, with what to do; notes of several databases alike are one line.
-fn problems(app: &App, healths: &[Health<'_>]) -> String {
+fn problems(app: &App, healths: &[Health<'_>], low: &[Problem]) -> String {
     let mut text = String::new();
     let mut notes: BTreeMap<&str, Vec<(&Name, &Problem)>> = BTreeMap::new();
     for health in healths {
@@ -265,9 +276,11 @@ fn problems(app: &App, healths: &[Health<'_>]) -> String {
                     continue;
                 }
             };
-            let command = problem.command.as_ref().map(|command| format!(": {command}")).unwrap_or_default();
-            let _ = writeln!(text, "{mark} {}{command}", problem.text);
+            let _ = writeln!(text, "{mark} {}", problem.line());
         }
+    }
+    for problem in low {
+        let _ = writeln!(text, "{} {}", app.style.warning_mark(), problem.line());
     }
     for (code, alike) in notes {
         let line = match alike.as_slice() {
@@ -287,7 +300,19 @@ fn problems(app: &App, healths: &[Health<'_>]) -> String {
 }
 
 /// All of it in one line.
-pub(crate) fn verdict(healths: &[Health<'_>]) -> String {
+pub(crate) fn verdict(healths: &[Health<'_>], low: &[Problem]) -> String {
+    let so_far = verdict_of_backups(healths);
+    match low.len() as u64 {
+        0 => so_far,
+        full => {
+            let so_far = so_far.replacen("All is well: the", "The", 1);
+            let full = if full == 1 { "A storage is".to_owned() } else { format!("{full} storages are") };
+            format!("{so_far} {full} nearly full.")
+        }
+    }
+}
+
+fn verdict_of_backups(healths: &[Health<'_>]) -> String {
     let active: Vec<_> = healths.iter().filter(|health| health.entry.enabled).collect();
     let of = |grade| active.iter().filter(|health| health.grade() == grade).count() as u64;
     let (errors, warnings, all) = (of(Grade::Error), of(Grade::Warning), active.len() as u64);

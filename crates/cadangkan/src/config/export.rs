@@ -110,7 +110,7 @@ fn put<T: Serialize>(map: &mut Map<String, Value>, key: &str, setting: &Setting<
 /// A storage as the file declares it, without secrets.
 pub(crate) fn storage_without_secrets(entry: &StorageEntry) -> Value {
     let settings = without_secrets(&entry.settings, entry.provider.fields);
-    storage_definition(entry.provider.id, &settings, entry.bandwidth, entry.enabled || entry.paused)
+    storage_definition(entry.provider.id, &settings, entry.limits, entry.enabled || entry.paused)
 }
 
 fn channel_without_secrets(channel: &DeclaredChannel) -> Value {

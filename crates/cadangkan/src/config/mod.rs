@@ -7,6 +7,7 @@ mod check;
 mod decode;
 mod dotenv;
 mod export;
+mod limits;
 mod load;
 mod mistake;
 mod model;
@@ -21,10 +22,11 @@ mod shrink_guard;
 mod size;
 mod variables;
 
-pub(crate) use check::{BANDWIDTH, ENCRYPTION, HOOKS};
 #[cfg(test)]
 pub(crate) use check::{CHANNEL_KEYS, DATABASE_KEYS, STORAGE_KEYS};
+pub(crate) use check::{ENCRYPTION, HOOKS};
 pub(crate) use export::{ExportFormat, export, storage_without_secrets};
+pub(crate) use limits::{LowSpace, StorageLimits};
 pub(crate) use load::{load, validate};
 pub(crate) use mistake::{Mistake, Mistakes};
 pub(crate) use model::{BackupOptions, Config, DatabaseOptions, DeclaredDatabase, DeclaredStorage, Defaults};

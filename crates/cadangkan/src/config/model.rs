@@ -12,6 +12,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::limits::StorageLimits;
 use super::notifications::{DeclaredChannel, NotifySettings};
 use super::place::Place;
 use super::retention::RetentionSettings;
@@ -325,8 +326,8 @@ pub(crate) struct DeclaredStorage {
     pub(crate) provider: &'static StorageDescriptor,
     /// The provider's settings, with absolute paths.
     pub(crate) settings: Value,
-    /// The most bytes a second that pass, both ways together.
-    pub(crate) bandwidth: Option<u64>,
+    /// How fast and how large it is.
+    pub(crate) limits: StorageLimits,
     /// Whether it takes part.
     pub(crate) enabled: bool,
 }

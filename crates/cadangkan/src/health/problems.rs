@@ -34,6 +34,14 @@ pub(crate) struct Problem {
     pub(crate) command: Option<String>,
 }
 
+impl Problem {
+    /// What it is and what to do about it, in one line.
+    pub(crate) fn line(&self) -> String {
+        let command = self.command.as_ref().map(|command| format!(": {command}")).unwrap_or_default();
+        format!("{}{command}", self.text)
+    }
+}
+
 /// Backups are late when so many of their usual intervals are over, where nothing says how often they are to be.
 const LATE: u32 = 2;
 

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use cadangkan_core::Name;
 use serde_json::{Map, Value, json};
 
-use crate::config::{BANDWIDTH, DatabaseOptions, ENCRYPTION};
+use crate::config::{DatabaseOptions, ENCRYPTION, StorageLimits};
 use crate::encryption::EncryptionSettings;
 
 /// What the catalog holds: definitions written like those of the file, and switches.
@@ -42,12 +42,14 @@ pub(crate) fn database_definition(
 pub(crate) fn storage_definition(
     provider: &str,
     settings: &Value,
-    bandwidth: Option<u64>,
+    limits: StorageLimits,
     enabled: bool,
 ) -> Value {
     let mut map = Map::new();
     map.insert(provider.to_owned(), settings.clone());
-    map.extend(bandwidth.map(|limit| (BANDWIDTH.to_owned(), json!(limit))));
+    if let Ok(Value::Object(limits)) = serde_json::to_value(limits) {
+        map.extend(limits);
+    }
     switch_off(&mut map, enabled);
     Value::Object(map)
 }

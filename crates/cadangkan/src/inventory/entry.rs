@@ -13,7 +13,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::EffectiveOptions;
-use crate::config::{self, DatabaseOptions, DeclaredDatabase, DeclaredStorage, ValueOrigin};
+use crate::config::{self, DatabaseOptions, DeclaredDatabase, DeclaredStorage, StorageLimits, ValueOrigin};
 use crate::encryption::{EncryptionSettings, encryption};
 use crate::secrets::{Keyring, Owner, without_fetching};
 
@@ -68,8 +68,8 @@ pub(crate) struct StorageEntry {
     pub(crate) provider: &'static StorageDescriptor,
     /// The provider's settings, with absolute paths.
     pub(crate) settings: Value,
-    /// The most bytes a second that pass, both ways together.
-    pub(crate) bandwidth: Option<u64>,
+    /// How fast and how large it is.
+    pub(crate) limits: StorageLimits,
     /// Whether it takes part; false also when it is paused.
     pub(crate) enabled: bool,
     /// Whether the file declares it enabled, and the catalog switches it off.
@@ -209,7 +209,7 @@ impl StorageEntry {
     pub(crate) fn open(&self) -> Result<Box<dyn Storage>> {
         let owner = Owner::storage(&self.name);
         let storage = self.open_with(&self.keyring.open(owner, self.provider.fields, &self.settings)?)?;
-        Ok(match self.bandwidth {
+        Ok(match self.limits.bandwidth {
             Some(limit) => Box::new(Throttled::new(storage, limit)),
             None => storage,
         })
@@ -245,9 +245,9 @@ impl StorageEntry {
     }
 
     fn new(from: DeclaredStorage, origin: Origin, keyring: &Keyring) -> Self {
-        let DeclaredStorage { name, provider, settings, bandwidth, enabled, .. } = from;
+        let DeclaredStorage { name, provider, settings, limits, enabled, .. } = from;
         let keyring = keyring.clone();
-        StorageEntry { name, origin, provider, settings, bandwidth, enabled, paused: false, keyring }
+        StorageEntry { name, origin, provider, settings, limits, enabled, paused: false, keyring }
     }
 
     pub(super) fn pause(&mut self, switch: Option<bool>) {

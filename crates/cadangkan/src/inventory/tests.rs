@@ -45,7 +45,10 @@ databases:
 fn both_origins_are_one_view() {
     let definitions = Definitions {
         databases: vec![(name("notes"), database("/notes.db")), (name("archive"), database("/a.db"))],
-        storages: vec![(name("usb"), storage_definition("local", &json!({ "path": "/usb" }), None, true))],
+        storages: vec![(
+            name("usb"),
+            storage_definition("local", &json!({ "path": "/usb" }), StorageLimits::default(), true),
+        )],
         ..Definitions::default()
     };
     let (inventory, folder) = inventory(FILE, definitions);
@@ -186,7 +189,10 @@ databases:
 fn an_export_can_be_read_again() {
     let definitions = Definitions {
         databases: vec![(name("notes"), database("/notes: \"x\" #.db"))],
-        storages: vec![(name("usb"), storage_definition("local", &json!({ "path": "/usb" }), None, false))],
+        storages: vec![(
+            name("usb"),
+            storage_definition("local", &json!({ "path": "/usb" }), StorageLimits::default(), false),
+        )],
         database_switches: [(name("shop"), false)].into(),
         ..Definitions::default()
     };

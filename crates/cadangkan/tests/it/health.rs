@@ -181,4 +181,67 @@ fn usage_is_by_database_type_and_month_and_leads_somewhere() {
         (value["months"].as_object().unwrap().len(), &value["forecast_bytes"]),
         (3, &18_000_000.into())
     );
+    // Two more each month: 10 MB are full after two months, and 100 GB not while anyone believes a straight line.
+    let place = |capacity| {
+        format!("storages: {{ home: {{ local: {{ path: ~/.cadangkan/backups }}, capacity: {capacity} }} }}\n")
+    };
+    home.configure(&place("10MB"));
+    let text = home.good(&["storage", "usage"]);
+    assert!(text.contains("Total: 3 backups, 6.0 MB; 4.0 MB of 10 MB free\n"), "{text}");
+    assert!(text.contains("⚠ Full in about 2 months\n"), "{text}");
+    assert_eq!(home.json(&["storage", "usage"])[0]["full_in_months"], 2);
+    home.configure(&place("100GB"));
+    assert!(!home.good(&["storage", "usage"]).contains("Full in"));
+}
+
+#[test]
+fn what_is_meant_for_backups_is_held_against_what_they_take() {
+    let home = Home::configured("storages: { home: { local: { path: ~/backups }, capacity: 1GB } }\n");
+    make_shop(&home.path("shop.db"));
+    home.good(&["add", "sqlite", "shop", "--path", "shop.db"]);
+    home.back_up();
+    let bytes = home.json(&["storage", "usage"])[0]["size_bytes"].as_u64().unwrap();
+    let text = home.good(&["status"]);
+    assert!(text.contains(" of 1.0 GB (0 %); 1.0 GB left\n"), "{text}");
+    assert!(text.contains("All is well: the last backup is good.\n"), "{text}");
+    assert_eq!(check(&home, &[]).0, 0);
+
+    let limits = format!("capacity: {}, low_space: {}", bytes + 100, 101);
+    home.configure(&format!("storages: {{ home: {{ local: {{ path: ~/backups }}, {limits} }} }}\n"));
+    let value = home.json(&["status"]);
+    let room = &value["storages"][0];
+    assert_eq!((&room["available_bytes"], &room["total_bytes"]), (&100.into(), &(bytes + 100).into()));
+    assert_eq!((&room["is_low"], &value["problems"][0]["code"]), (&true.into(), &"low_space".into()));
+    let text = home.good(&["status"]);
+    for part in [
+        "⚠ storage home is nearly full: 100 B of ",
+        ": cadangkan storage usage home\n",
+        "The last backup is good. A storage is nearly full.\n",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    for command in [&["status", "shop"][..], &["health", "shop"], &["storage", "usage"]] {
+        assert!(home.good(command).contains("storage home is nearly full: 100 B"), "{command:?}");
+    }
+    for one in [&[][..], &["shop"]] {
+        let (code, line) = check(&home, one);
+        assert_eq!(code, 1);
+        assert!(line.starts_with("CADANGKAN WARNING - storage home is nearly full: 100 B of "), "{line}");
+    }
+    let metrics = home.good(&["metrics"]);
+    for (name, value) in [("low", 1), ("free_bytes", 100), ("size_bytes", bytes + 100)] {
+        let line = format!("\ncadangkan_storage_{name}{{storage=\"home\"}} {value}\n");
+        assert!(metrics.contains(&line), "{line}{metrics}");
+    }
+    let info = home.good(&["storage", "info", "home"]);
+    assert!(info.contains("Low space    101 B\n"), "{info}");
+
+    let limits = format!("capacity: {}, low_space: 100", bytes + 100);
+    home.configure(&format!("storages: {{ home: {{ local: {{ path: ~/backups }}, {limits} }} }}\n"));
+    assert_eq!(check(&home, &[]).0, 0);
+    // More than was meant: nothing is refused, and what is wrong is said.
+    home.configure("storages: { home: { local: { path: ~/backups }, capacity: 10B } }\n");
+    home.back_up();
+    let text = home.good(&["status"]);
+    assert!(text.contains(" %); 0 B left\n") && text.contains("nearly full: 0 B of 10 B left"), "{text}");
 }

@@ -357,6 +357,24 @@ fn a_storage_that_is_nearly_full_is_told_once() {
 }
 
 #[test]
+fn a_storage_that_holds_nearly_what_is_meant_for_backups_is_told() {
+    let server = server(1);
+    let home = home(
+        &format!("  ops: {{ webhook: {{ webhook_url: {} }} }}", server.url),
+        "storages: { home: { local: { path: ~/backups }, capacity: 1GB, low_space: 999MB } }\n",
+    );
+    home.back_up();
+    assert_eq!(home.json(&["storage", "usage"])[0]["is_low"], false);
+    let config = std::fs::read_to_string(home.path(".cadangkan/config.yaml")).unwrap();
+    home.configure(&config.replace("999MB", "1GB"));
+    (0..2).for_each(|_| drop(home.back_up()));
+    let told = body(&server.request());
+    assert_eq!((&told["event"], &told["storages"]), (&"low_space".into(), &serde_json::json!(["home"])));
+    assert!(told["detail"].as_str().unwrap().contains("of 1.0 GB free in home, at "), "{told}");
+    assert_eq!(home.json(&["notify", "list"])[0]["waiting"], 0);
+}
+
+#[test]
 fn a_test_message_is_marked_and_its_failure_has_an_exit_code() {
     let server = Scripted::start(vec![
         (200, String::new(), String::new()),

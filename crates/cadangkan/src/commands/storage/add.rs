@@ -9,6 +9,7 @@ use super::test;
 use crate::app::{App, CatalogNeed, Session};
 use crate::commands::StorageUrl;
 use crate::commands::fields::{self, Typed};
+use crate::config::StorageLimits;
 use crate::inventory::{Origin, StorageEntry, storage_definition};
 use crate::registry;
 use crate::secrets::Owner;
@@ -63,7 +64,7 @@ pub(super) fn save(
     settings: &Value,
     replace: bool,
 ) -> Result<String> {
-    let definition = storage_definition(provider.id, settings, None, true);
+    let definition = storage_definition(provider.id, settings, StorageLimits::default(), true);
     let entry = StorageEntry::from_definition(name, &definition, session.home())?;
     save_entry(app, session, &entry, definition, replace)
 }

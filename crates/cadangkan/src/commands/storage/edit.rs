@@ -64,7 +64,7 @@ pub(super) fn run(app: &App, args: &EditArgs) -> Result<()> {
 fn definition_of(session: &Session, entry: &StorageEntry) -> Result<Value> {
     let known = session.catalog()?.definition(DefinitionKind::Storage, &entry.name)?;
     Ok(known.map_or_else(
-        || storage_definition(entry.provider.id, &entry.settings, entry.bandwidth, entry.enabled),
+        || storage_definition(entry.provider.id, &entry.settings, entry.limits, entry.enabled),
         |definition| definition.settings,
     ))
 }

@@ -14,6 +14,9 @@ const FEWEST: usize = 3;
 /// The months that a forecast looks ahead.
 pub(super) const AHEAD: u32 = 6;
 
+/// The months that a straight line is believed for.
+const FARTHEST: u32 = 36;
+
 /// Some of the backups in a storage, taken together.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Share {
@@ -65,6 +68,13 @@ impl Growth {
         });
         growth
     }
+}
+
+/// The whole months until so many bytes fill a room, by where they lead; none where they do not, or not for a long time.
+pub(super) fn full_in(bytes: u64, then: u64, room: u64) -> Option<u32> {
+    let a_month = then.checked_sub(bytes).filter(|growth| *growth > 0)? as f64 / f64::from(AHEAD);
+    let months = room.saturating_sub(bytes) as f64 / a_month;
+    (months < f64::from(FARTHEST)).then_some(months as u32)
 }
 
 /// The months since the year 0.
@@ -123,6 +133,17 @@ mod tests {
             ),
             Some(100)
         );
+    }
+
+    #[test]
+    fn a_storage_is_full_when_the_line_meets_its_size() {
+        assert_eq!(full_in(100, 160, 150), Some(5));
+        assert_eq!(full_in(100, 160, 459), Some(35));
+        assert_eq!(full_in(100, 160, 460), None);
+        assert_eq!(full_in(100, 160, 90), Some(0));
+        assert_eq!(full_in(100, 100, 90), None);
+        assert_eq!(full_in(100, 50, 90), None);
+        assert_eq!(full_in(0, u64::MAX, u64::MAX), Some(6));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::list;
 use crate::app::{App, CatalogNeed};
 use crate::commands::fields;
+use crate::config::{LowSpace, StorageLimits};
 use crate::secrets;
 use crate::ui::count::count;
 use crate::ui::escape;
@@ -29,6 +30,7 @@ pub(super) fn run(app: &App, args: &InfoArgs) -> Result<()> {
     let mut value = list::value(&session, entry, &usage);
     if let Some(map) = value.as_object_mut() {
         map.insert("settings".into(), settings.clone());
+        map.insert("limits".into(), json!(entry.limits));
     }
     app.print(&value, || {
         let databases = session.inventory.databases_of(&entry.name);
@@ -44,6 +46,14 @@ pub(super) fn run(app: &App, args: &InfoArgs) -> Result<()> {
             ("Databases".to_owned(), if databases.is_empty() { "none".to_owned() } else { databases }),
             ("Backups".to_owned(), format!("{}, {}", count(backups, "backup"), format_bytes(bytes))),
         ];
+        let StorageLimits { bandwidth, capacity, low_space } = entry.limits;
+        for (label, limit) in [
+            ("Bandwidth", bandwidth.map(|limit| format!("{} a second", format_bytes(limit)))),
+            ("Capacity", capacity.map(format_bytes)),
+            ("Low space", low_space.map(LowSpace::text)),
+        ] {
+            lines.extend(limit.map(|limit| (label.to_owned(), limit)));
+        }
         for (key, value) in settings.as_object().into_iter().flatten() {
             lines.push((key.clone(), value.as_str().map_or_else(|| json!(value).to_string(), str::to_owned)));
         }

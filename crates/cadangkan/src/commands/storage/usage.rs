@@ -3,12 +3,12 @@ use std::fmt::Write;
 
 use cadangkan_catalog::{BackupFilter, StorageUsage};
 use cadangkan_core::{Clock, Result, format_bytes};
-use cadangkan_storage::Space;
 use serde_json::json;
 
-use super::growth::{AHEAD, Growth, Share};
+use super::growth::{self, AHEAD, Growth, Share};
 use super::list;
 use crate::app::{App, CatalogNeed};
+use crate::health::Room;
 use crate::inventory::StorageEntry;
 use crate::ui::count::count;
 use crate::ui::escape;
@@ -50,7 +50,7 @@ pub(super) fn run(app: &App, args: &UsageArgs) -> Result<()> {
     let usage = session.catalog()?.usage()?;
     let (mut values, mut texts) = (Vec::new(), Vec::new());
     for entry in entries {
-        let space = match entry.open().and_then(|storage| storage.space()) {
+        let disk = match entry.open().and_then(|storage| storage.space()) {
             Ok(space) => space,
             Err(error) => {
                 app.warn(&format!("storage {} cannot be asked what is free: {error}", entry.name));
@@ -61,18 +61,22 @@ pub(super) fn run(app: &App, args: &UsageArgs) -> Result<()> {
         let (backups, bytes) = list::total(entry, &usage);
         let filter = BackupFilter { storage: Some(entry.name.clone()), ..BackupFilter::default() };
         let growth = Growth::of(&session.catalog()?.backups(&filter)?, &session.zone(), app.clock.now());
+        let room = Room::of(entry, bytes, disk);
+        let full = full_in(&room, growth.forecast_bytes);
         values.push(json!({
             "name": entry.name, "provider": entry.provider.id, "location": entry.location().ok(),
             "backups": backups, "size_bytes": bytes, "databases": there,
-            "available_bytes": space.map(|space| space.available), "total_bytes": space.map(|space| space.total),
+            "capacity_bytes": entry.limits.capacity, "is_low": room.is_low(0),
+            "available_bytes": room.space.map(|space| space.available), "total_bytes": room.space.map(|space| space.total),
             "types": growth.types, "months": growth.months, "forecast_months": AHEAD, "forecast_bytes": growth.forecast_bytes,
+            "full_in_months": full,
         }));
         let table = match args.by {
             By::Database => by_database(app, &there),
             By::Type => shares(app, "type", &growth.types),
             By::Month => shares(app, "month", &growth.months),
         };
-        texts.push(text(app, entry, &table, (backups, bytes), space, &growth));
+        texts.push(text(app, &room, &table, backups, growth.forecast_bytes));
     }
     app.print(&values, || texts.join("\n"))
 }
@@ -110,31 +114,35 @@ fn shares(app: &App, title: &'static str, shares: &BTreeMap<String, Share>) -> S
     table.render(app.style)
 }
 
-fn text(
-    app: &App,
-    entry: &StorageEntry,
-    table: &str,
-    (backups, bytes): (u64, u64),
-    space: Option<Space>,
-    growth: &Growth,
-) -> String {
-    let location = entry.location().unwrap_or_default();
-    let mut text = format!("{} {}\n{table}", app.style.bold(entry.name.as_str()), escape(&location));
-    let _ = write!(text, "Total: {}, {}", count(backups, "backup"), format_bytes(bytes));
-    if let Some(space) = space {
+/// The months until a storage is full, where what it holds grows and its size is known.
+fn full_in(room: &Room<'_>, forecast: Option<u64>) -> Option<u32> {
+    growth::full_in(room.used, forecast?, room.used.saturating_add(room.space?.available))
+}
+
+fn text(app: &App, room: &Room<'_>, table: &str, backups: u64, forecast: Option<u64>) -> String {
+    let location = room.entry.location().unwrap_or_default();
+    let mut text = format!("{} {}\n{table}", app.style.bold(room.entry.name.as_str()), escape(&location));
+    let _ = write!(text, "Total: {}, {}", count(backups, "backup"), format_bytes(room.used));
+    if let Some(space) = room.space {
         let _ = write!(text, "; {} of {} free", format_bytes(space.available), format_bytes(space.total));
     }
     text.push('\n');
-    match growth.forecast_bytes {
+    if let Some(problem) = room.problem() {
+        let _ = writeln!(text, "{} {}", app.style.warning_mark(), problem.text);
+    }
+    match forecast {
         Some(then) => {
             let _ = writeln!(
                 text,
                 "In {AHEAD} months: about {}, if as many are kept and they grow as they did",
                 format_bytes(then)
             );
-            let room = space.map(|space| bytes.saturating_add(space.available));
-            if room.is_some_and(|room| then > room) {
-                let _ = writeln!(text, "{} That is more than there is room for", app.style.warning_mark());
+            if let Some(months) = full_in(room, forecast) {
+                let mark = if months < AHEAD { app.style.warning_mark() + " " } else { String::new() };
+                let _ = match months {
+                    0 => writeln!(text, "{mark}Full in less than a month"),
+                    _ => writeln!(text, "{mark}Full in about {}", count(months.into(), "month")),
+                };
             }
         }
         None if backups > 0 => {

@@ -42,10 +42,16 @@ pub(super) const DEFAULTS_KEYS: &[&str] = &[
 pub(super) const CACHE_KEYS: &[&str] = &["path", "max_size"];
 
 /// Keys of a storage, besides its provider.
-pub(crate) const STORAGE_KEYS: &[&str] = &[BANDWIDTH, ENABLED];
+pub(crate) const STORAGE_KEYS: &[&str] = &[BANDWIDTH, CAPACITY, LOW_SPACE, ENABLED];
 
 /// The key of how fast a storage may be.
-pub(crate) const BANDWIDTH: &str = "bandwidth";
+pub(super) const BANDWIDTH: &str = "bandwidth";
+
+/// The key of how large a storage is.
+pub(super) const CAPACITY: &str = "capacity";
+
+/// The key of when a storage is nearly full.
+pub(super) const LOW_SPACE: &str = "low_space";
 
 /// Keys of a database, besides its engine.
 pub(crate) const DATABASE_KEYS: &[&str] = &[

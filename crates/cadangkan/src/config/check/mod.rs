@@ -25,9 +25,9 @@ use super::place::{Place, Sources};
 use super::setting::{Setting, ValueOrigin};
 
 pub(super) use keys::PROFILE_KEYS;
-pub(crate) use keys::{BANDWIDTH, ENCRYPTION, HOOKS};
 #[cfg(test)]
 pub(crate) use keys::{CHANNEL_KEYS, DATABASE_KEYS, STORAGE_KEYS};
+pub(crate) use keys::{ENCRYPTION, HOOKS};
 
 /// Reads the whole tree; the profile was laid over it before.
 pub(super) fn check(

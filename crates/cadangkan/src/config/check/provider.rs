@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{Checker, keys};
 use crate::config::decode::decode;
+use crate::config::limits::{LowSpace, StorageLimits};
 use crate::config::mistake::Mistake;
 use crate::config::model::DeclaredStorage;
 use crate::config::node::{Entry, Node};
@@ -25,27 +26,59 @@ impl Checker<'_> {
         let (chosen, id) = self.choose(entry, "storage", &ids, keys::STORAGE_KEYS)?;
         let provider = registry::storage(id)?;
         let enabled = self.enabled(node);
-        let bandwidth = self.bandwidth(node);
+        let limits = self.limits(node);
         let settings = self.settings(chosen, provider.fields, &|value| (provider.open)(value).map(drop));
         Some(DeclaredStorage {
             name: Name::new(entry.key.as_str()).ok()?,
             line: entry.position.line,
             provider,
             settings: settings?,
-            bandwidth,
+            limits,
             enabled,
         })
     }
 
-    /// Reads how fast a storage may be, in bytes a second.
-    fn bandwidth(&mut self, node: &Node) -> Option<u64> {
-        let entry = node.entry(keys::BANDWIDTH).filter(|entry| !entry.node.is_null())?;
-        let value = entry.node.to_value();
-        let bytes = value.as_u64().or_else(|| parse_bytes(value.as_str()?));
-        let usable = bytes.filter(|bytes| *bytes >= LEAST_BANDWIDTH);
+    /// Reads how fast and how large a storage may be.
+    fn limits(&mut self, node: &Node) -> StorageLimits {
+        let bytes = |value: &Value| value.as_u64().or_else(|| parse_bytes(value.as_str()?));
+        let low = |value: &Value| match value.as_u64() {
+            Some(bytes) => Some(LowSpace::Bytes(bytes)),
+            None => LowSpace::parse(value.as_str()?),
+        };
+        StorageLimits {
+            bandwidth: self.limit(
+                node,
+                keys::BANDWIDTH,
+                "what may pass in a second, such as 10MB; at least 100kB",
+                |value| bytes(value).filter(|bytes| *bytes >= LEAST_BANDWIDTH),
+            ),
+            capacity: self.limit(
+                node,
+                keys::CAPACITY,
+                "what backups may take there, such as 100GB",
+                |value| bytes(value).filter(|bytes| *bytes > 0),
+            ),
+            low_space: self.limit(
+                node,
+                keys::LOW_SPACE,
+                "a part of it, such as 10%, or a size, such as 20GB",
+                low,
+            ),
+        }
+    }
+
+    fn limit<T>(
+        &mut self,
+        node: &Node,
+        key: &str,
+        hint: &str,
+        read: impl FnOnce(&Value) -> Option<T>,
+    ) -> Option<T> {
+        let entry = node.entry(key).filter(|entry| !entry.node.is_null())?;
+        let usable = read(&entry.node.to_value());
         if usable.is_none() {
-            let hint = "write what may pass in a second, such as 10MB; at least 100kB";
-            self.mistake_at(&entry.node, "`bandwidth` is not a usable limit", Some(hint.to_owned()));
+            let message = format!("`{key}` is not a usable limit");
+            self.mistake_at(&entry.node, message, Some(format!("write {hint}")));
         }
         usable
     }

@@ -90,6 +90,31 @@ fn a_limit_that_is_none_is_refused_and_others_are_read() {
     }
     for (right, bytes) in [("10MB", 10_000_000), ("1MiB", 1 << 20), ("250000", 250_000)] {
         let config = Machine::new(&text(right)).load().unwrap();
-        assert_eq!(config.storages[0].bandwidth, Some(bytes), "{right}");
+        assert_eq!(config.storages[0].limits.bandwidth, Some(bytes), "{right}");
+    }
+}
+
+#[test]
+fn how_large_a_storage_is_and_what_little_room_is_are_read_or_refused() {
+    let text = |limit: &str| format!("storages: {{ usb: {{ local: {{ path: /usb }}, {limit} }} }}\n");
+    for wrong in [
+        "capacity: large",
+        "capacity: 0",
+        "capacity: 10%",
+        "low_space: 100%",
+        "low_space: little",
+        "low_space: -1",
+    ] {
+        let mistakes = Machine::new(&text(wrong)).mistakes();
+        assert!(mistakes.contains("is not a usable limit"), "{wrong}: {mistakes}");
+    }
+    let limits = |limit: &str| Machine::new(&text(limit)).load().unwrap().storages[0].limits;
+    assert_eq!(limits("capacity: 1.5GB").capacity, Some(1_500_000_000));
+    for (right, low) in [("10%", LowSpace::Part(10)), ("20MB", LowSpace::Bytes(20_000_000))] {
+        let read = limits(&format!("low_space: {right}"));
+        assert_eq!(read.low_space, Some(low));
+        // What is kept in the catalog is read as the same.
+        let kept = serde_json::to_value(read).unwrap()["low_space"].to_string();
+        assert_eq!(limits(&format!("low_space: {kept}")), read);
     }
 }
