@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cadangkan_core::{Error, ErrorKind, Name, Result, Timestamp};
-use cadangkan_storage::{Key, StorageWriter, WriteOptions};
+use cadangkan_storage::{Key, Origin, StorageWriter, WriteOptions};
 
 use crate::Place;
 use crate::pace::Pace;
@@ -65,9 +65,28 @@ impl<'a> CopyDraft<'a> {
         self.failure.as_ref()
     }
 
+    /// Says what all objects of this backup are about, by the tags of its archive.
+    fn take_tags(&mut self, options: &WriteOptions) {
+        self.tags = options.tags.iter().filter(|tag| tag.0 != ARCHIVE_TAG.0).cloned().collect();
+    }
+
+    /// Has the server make the archive of another storage's; tells whether it has one that both are on.
+    pub(crate) fn copy(
+        &mut self,
+        origin: &Origin,
+        archive: &Key,
+        options: &WriteOptions,
+        progress: &mut dyn FnMut(u64) -> Result<()>,
+    ) -> Result<bool> {
+        self.take_tags(options);
+        let copied = self.place.storage.copy(origin, archive, options.clone(), progress)?;
+        self.written.extend(copied.as_ref().map(|_| archive.clone()));
+        Ok(copied.is_some())
+    }
+
     /// Begins the archive.
     pub(crate) fn begin(&mut self, archive: &Key, options: &WriteOptions) -> Result<()> {
-        self.tags = options.tags.iter().filter(|tag| tag.0 != ARCHIVE_TAG.0).cloned().collect();
+        self.take_tags(options);
         let writer = self.writing.time(|| self.place.storage.begin_write(archive, options.clone()))?;
         self.writer = Some((archive.clone(), writer));
         Ok(())

@@ -1,7 +1,7 @@
 //! One backup copied from one storage to another, compared with its manifest on the way.
 
 use cadangkan_archive::{Checksum, ChecksumHasher, MAX_MANIFEST, Manifest};
-use cadangkan_core::{Control, Error, ErrorKind, Event, Progress, Result, ResultExt};
+use cadangkan_core::{Control, Error, ErrorKind, Event, Level, Progress, Result, ResultExt};
 use cadangkan_storage::{Key, WriteOptions};
 
 use crate::copy::{self, CopyDraft, other_bytes};
@@ -96,14 +96,16 @@ fn copy_archive(
     if is_there(draft.place(), to_key, manifest, control).map_err(Fault::Target)? {
         return Ok(());
     }
-    let mut reader = from.storage.read(key, None).map_err(Fault::Source)?;
     let tags = copy::tags(&manifest.database_name, manifest.trigger.as_str(), manifest.created_at);
     let expected_size = Some(manifest.archive.size_bytes);
     let options = WriteOptions { expected_size, tags, ..WriteOptions::default() };
+    if copy_on_server((from, key), to_key, manifest, &options, draft, control).map_err(Fault::Target)? {
+        return Ok(());
+    }
+    let mut reader = from.storage.read(key, None).map_err(Fault::Source)?;
     draft.begin(to_key, &options).map_err(Fault::Target)?;
     let (mut checksum, mut length) = (ChecksumHasher::new(), 0);
     let mut buffer = vec![0; PIECE_BYTES];
-    let total_bytes = Some(manifest.archive.size_bytes);
     loop {
         control.check().map_err(Fault::Target)?;
         let count = reader.read(&mut buffer).map_err(|error| {
@@ -113,11 +115,7 @@ fn copy_archive(
         checksum.update(bytes);
         length += count as u64;
         draft.write(bytes).map_err(Fault::Target)?;
-        control.reporter.report(&Event::Progress(Progress {
-            bytes: length,
-            total_bytes,
-            ..Progress::default()
-        }));
+        report(control, length, manifest);
     }
     // What is damaged is found before it is anywhere else.
     if (length, checksum.finish()) != (manifest.archive.size_bytes, manifest.archive.checksum) {
@@ -128,6 +126,46 @@ fn copy_archive(
         return Ok(());
     }
     Err(Fault::Target(other_bytes(to_key)))
+}
+
+/// Has the server copy the archive, where both storages are on one, and reads it back. Tells whether that made a whole
+/// copy; where it did not nothing is there, and the bytes go through here, which says what is wrong with them.
+fn copy_on_server(
+    (from, key): (Place<'_>, &Key),
+    to_key: &Key,
+    manifest: &Manifest,
+    options: &WriteOptions,
+    draft: &mut CopyDraft<'_>,
+    control: &Control<'_>,
+) -> Result<bool> {
+    let Ok(Some(origin)) = from.storage.origin(key) else { return Ok(false) };
+    let mut progress = |bytes| {
+        report(control, bytes, manifest);
+        control.check()
+    };
+    let why = match draft.copy(&origin, to_key, options, &mut progress) {
+        Ok(false) => return Ok(false),
+        Ok(true) if checksum_of(draft.place(), to_key, control)? == manifest.archive.checksum => {
+            return Ok(true);
+        }
+        Ok(true) => {
+            draft.place().storage.delete(to_key)?;
+            "it made something else".to_owned()
+        }
+        Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
+        Err(error) => error.chain().join(": "),
+    };
+    let text = format!(
+        "the server of {} does not copy by itself, so that the bytes go through here: {why}",
+        from.name
+    );
+    control.message(Level::Info, &text);
+    Ok(false)
+}
+
+fn report(control: &Control<'_>, bytes: u64, manifest: &Manifest) {
+    let total_bytes = Some(manifest.archive.size_bytes);
+    control.reporter.report(&Event::Progress(Progress { bytes, total_bytes, ..Progress::default() }));
 }
 
 /// Tells whether the archive is there, whole, and without a manifest only because a copy was interrupted. Another one

@@ -55,10 +55,12 @@ pub(crate) struct Begun {
     pub(crate) upload_id: String,
 }
 
-/// Of CompleteMultipartUpload, which may also be a refusal.
+/// Of CompleteMultipartUpload, CopyObject and UploadPartCopy, which may also be a refusal.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Completed {
+    #[serde(rename = "ETag")]
+    pub(crate) tag: String,
     #[serde(rename = "ChecksumSHA256")]
     pub(crate) checksum: Option<String>,
     #[serde(rename = "Code")]

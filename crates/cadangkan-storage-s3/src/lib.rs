@@ -8,6 +8,7 @@ mod answers;
 mod check;
 mod client;
 mod config;
+mod copy;
 mod credentials;
 mod failure;
 mod keeping;

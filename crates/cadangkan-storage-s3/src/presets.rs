@@ -35,6 +35,8 @@ pub(crate) struct Rules {
     pub(crate) conditional: bool,
     /// Whether the server keeps SHA-256 sums and gives them back.
     pub(crate) checksums: bool,
+    /// Whether objects have tags.
+    pub(crate) tags: bool,
 }
 
 impl Provider {
@@ -47,6 +49,7 @@ impl Provider {
             equal_parts: false,
             conditional: true,
             checksums: true,
+            tags: true,
         };
         match self {
             Self::Aws => Rules { endpoint: "s3.{region}.amazonaws.com", path_style: false, ..rules },
@@ -55,6 +58,7 @@ impl Provider {
                 region: "auto",
                 equal_parts: true,
                 checksums: false,
+                tags: false,
                 ..rules
             },
             Self::B2 => Rules {
@@ -62,6 +66,7 @@ impl Provider {
                 region: "",
                 conditional: false,
                 checksums: false,
+                tags: false,
                 ..rules
             },
             Self::Wasabi => {

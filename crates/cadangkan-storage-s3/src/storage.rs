@@ -9,13 +9,14 @@ use cadangkan_core::{Error, ErrorKind, Leftover, Result, ResultExt as _};
 use cadangkan_storage::encoding::decode;
 use cadangkan_storage::http::{Upload, names_begin, whole_name};
 use cadangkan_storage::{
-    Key, Lifecycle, ObjectInfo, Space, Storage, StorageCapabilities, StorageWriter, WriteOptions,
+    Key, Lifecycle, ObjectInfo, Origin, Space, Storage, StorageCapabilities, StorageWriter, WriteOptions,
     check_folder,
 };
 
 use crate::answers::{Objects, Parts, Unfinished, Uploads, Versions, parse};
 use crate::check;
 use crate::client::{Answer, Client};
+use crate::copy::{self, Copied};
 use crate::keeping::Keeping;
 use crate::lifecycle::Rules;
 use crate::presets;
@@ -116,6 +117,33 @@ impl Storage for Bucket {
             (Arc::clone(&self.client), self.touch().to_vec(), self.options.thaw.clone());
         let reader = reader::open(client, path, touch, range, thaw);
         Ok(Box::new(reader.operation("read object")?))
+    }
+
+    fn origin(&self, key: &Key) -> Result<Option<Origin>> {
+        let path = self.path(key.as_str());
+        let found = stat(&self.client, &path, self.touch())?;
+        Ok(found.and_then(|found| copy::origin(&self.client, &path, self.touch(), &found)))
+    }
+
+    fn copy(
+        &self,
+        origin: &Origin,
+        key: &Key,
+        options: WriteOptions,
+        progress: &mut dyn FnMut(u64) -> Result<()>,
+    ) -> Result<Option<ObjectInfo>> {
+        if origin.server != copy::server(&self.client) {
+            return Ok(None);
+        }
+        self.options.keeping.usable()?;
+        let expected_size = Some(origin.size);
+        let options = WriteOptions { expected_size, ..options };
+        let part_size = self.options.part_size.or(Some(copy::PART_BYTES));
+        let how = Options { part_size, ..self.options.clone() };
+        let path = self.path(key.as_str());
+        let object = Object::new(Arc::clone(&self.client), &how, key, path, &options);
+        let copied = Copied { object, origin: origin.clone(), tags: self.options.rules.tags };
+        Upload::new(copied, key, self.options.connections).gather(origin.size, progress).map(Some)
     }
 
     fn stat(&self, key: &Key) -> Result<Option<ObjectInfo>> {

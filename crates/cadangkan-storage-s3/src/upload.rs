@@ -9,7 +9,6 @@ use cadangkan_core::{Error, ErrorKind, Result};
 use cadangkan_storage::encoding::decode;
 use cadangkan_storage::http::{Assembly, Limits, Part, Plan};
 use cadangkan_storage::{Backoff, Key, ObjectInfo, WriteOptions};
-use ring::digest::Digest;
 
 use crate::answers::{Begun, Completed, parse};
 use crate::client::{Answer, Client};
@@ -26,20 +25,21 @@ const WRITER: &str = "x-amz-meta-cadangkan-writer";
 
 /// A part that the server has.
 pub(crate) struct Sent {
-    number: u32,
-    tag: String,
-    digest: Digest,
+    pub(crate) number: u32,
+    pub(crate) tag: String,
+    /// Its SHA-256, where the server keeps such sums.
+    pub(crate) digest: Option<Vec<u8>>,
 }
 
 /// What is written, and how.
 pub(crate) struct Object {
-    client: Arc<Client>,
+    pub(crate) client: Arc<Client>,
     key: Key,
-    path: String,
+    pub(crate) path: String,
     overwrite: bool,
     conditional: bool,
-    checksums: bool,
-    keeping: Keeping,
+    pub(crate) checksums: bool,
+    pub(crate) keeping: Keeping,
     tags: Vec<(&'static str, String)>,
     /// Says which writer made the object.
     writer: String,
@@ -71,7 +71,7 @@ impl Object {
     }
 
     /// Refuses a name that is taken, where it can be seen before: not every server does it by itself.
-    fn refuse_taken(&self) -> Result<()> {
+    pub(crate) fn refuse_taken(&self) -> Result<()> {
         let taken =
             !self.overwrite && storage::stat(&self.client, &self.path, &self.keeping.touch)?.is_some();
         if taken { Err(exists()) } else { Ok(()) }
@@ -92,7 +92,7 @@ impl Object {
     }
 
     /// Sends the request that makes the object. `None` when its answer was lost, but the object is there.
-    fn create(&self, request: Request<'_>) -> Result<Option<Answer>> {
+    pub(crate) fn create(&self, request: Request<'_>) -> Result<Option<Answer>> {
         let conditional = self.conditional && !self.client.creates_plainly();
         let plain = request.clone();
         let request = if conditional { request.header("if-none-match", "*") } else { request };
@@ -109,6 +109,13 @@ impl Object {
             return Ok(None);
         }
         if failure.status == 412 { Err(exists()) } else { Err(failure.into()) }
+    }
+
+    /// The headers of a request that makes the object, or begins to.
+    pub(crate) fn headers(&self) -> Vec<(String, String)> {
+        let mut headers = self.keeping.headers(self.client.now(), &self.tags);
+        headers.push((WRITER.to_owned(), self.writer.clone()));
+        headers
     }
 
     /// Tells whether the object that is there was made by this writer.
@@ -149,8 +156,7 @@ impl Assembly for Object {
         let digest = sha256(bytes);
         let sum = BASE64.encode(digest.as_ref());
         let mut request = Request::new(http::Method::PUT, self.path.as_str(), "s3:PutObject")
-            .header(WRITER, self.writer.as_str())
-            .headers(&self.keeping.headers(self.client.now(), &self.tags))
+            .headers(&self.headers())
             .body(bytes)
             .digest(digest);
         if self.keeping.needs_md5() {
@@ -166,8 +172,7 @@ impl Assembly for Object {
     fn begin(&self) -> Result<String> {
         let mut request = Request::new(http::Method::POST, self.path.as_str(), "s3:PutObject")
             .query("uploads", "")
-            .header(WRITER, self.writer.as_str())
-            .headers(&self.keeping.headers(self.client.now(), &self.tags));
+            .headers(&self.headers());
         if self.checksums {
             request = request.header("x-amz-checksum-algorithm", "SHA256");
         }
@@ -206,7 +211,7 @@ impl Assembly for Object {
         let answer = self.client.send(&request, self.client.backoff())?;
         same_sum(answer.header("x-amz-checksum-sha256"), &sum, &self.path)?;
         let tag = answer.header("etag").unwrap_or_default().to_owned();
-        Ok(Sent { number: part.number, tag, digest })
+        Ok(Sent { number: part.number, tag, digest: Some(digest.as_ref().to_vec()) })
     }
 
     fn complete(&self, id: &String, parts: &[Sent]) -> Result<()> {
@@ -217,12 +222,12 @@ impl Assembly for Object {
         for part in parts {
             let (number, tag) = (part.number, quick_xml::escape::escape(part.tag.as_str()));
             let _ = write!(body, "<Part><PartNumber>{number}</PartNumber><ETag>{tag}</ETag>");
-            if self.checksums {
-                let sum = BASE64.encode(part.digest.as_ref());
+            if let Some(digest) = part.digest.as_ref().filter(|_| self.checksums) {
+                let sum = BASE64.encode(digest);
                 let _ = write!(body, "<ChecksumSHA256>{sum}</ChecksumSHA256>");
             }
             body.push_str("</Part>");
-            digests.extend_from_slice(part.digest.as_ref());
+            digests.extend(part.digest.as_deref().unwrap_or_default());
         }
         body.push_str("</CompleteMultipartUpload>");
         let request = Request::new(http::Method::POST, self.path.as_str(), "s3:PutObject")
@@ -230,13 +235,9 @@ impl Assembly for Object {
             .headers(&self.keeping.touch)
             .body(body.as_bytes());
         let Some(answer) = self.create(request)? else { return Ok(()) };
-        // A success of HTTP may still be a refusal: the answer begins before the work is done.
-        let completed: Completed = parse(&answer.body).map_err(|error| unclear(&self.path).source(error))?;
-        if let Some(code) = completed.code {
-            return Err(Error::new(ErrorKind::Io, "the server could not put the parts together")
-                .context("key", &self.path)
-                .source(std::io::Error::other(code))
-                .retryable());
+        let completed = succeeded(&answer, &self.path)?;
+        if parts.iter().any(|part| part.digest.is_none()) {
+            return Ok(());
         }
         let theirs = completed.checksum.as_deref().map(|sum| sum.split('-').next().unwrap_or_default());
         same_sum(theirs, &BASE64.encode(sha256(&digests).as_ref()), &self.path)
@@ -265,6 +266,18 @@ impl Assembly for Object {
 
     fn withdraw(&self, id: &String) -> Result<()> {
         storage::abort(&self.client, &self.path, id)
+    }
+}
+
+/// Reads an answer whose status is no proof: it begins before the work is done, and may end as a refusal.
+pub(crate) fn succeeded(answer: &Answer, key: &str) -> Result<Completed> {
+    let completed: Completed = parse(&answer.body).map_err(|error| unclear(key).source(error))?;
+    match completed.code {
+        None => Ok(completed),
+        Some(code) => Err(Error::new(ErrorKind::Io, "the server could not put the object together")
+            .context("key", key)
+            .source(std::io::Error::other(code))
+            .retryable()),
     }
 }
 

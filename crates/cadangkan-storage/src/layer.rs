@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use cadangkan_core::{Leftover, Result};
 
-use crate::{Key, Lifecycle, ObjectInfo, Space, Storage, StorageCapabilities, StorageWriter, WriteOptions};
+use crate::{
+    Key, Lifecycle, ObjectInfo, Origin, Space, Storage, StorageCapabilities, StorageWriter, WriteOptions,
+};
 
 /// A storage around another one, that passes on whatever it does not do itself.
 ///
@@ -27,6 +29,22 @@ pub trait Layer: Send + Sync {
     /// See [`Storage::read`].
     fn read(&self, key: &Key, range: Option<Range<u64>>) -> Result<Box<dyn Read + Send>> {
         self.inner().read(key, range)
+    }
+
+    /// See [`Storage::origin`].
+    fn origin(&self, key: &Key) -> Result<Option<Origin>> {
+        self.inner().origin(key)
+    }
+
+    /// See [`Storage::copy`].
+    fn copy(
+        &self,
+        origin: &Origin,
+        key: &Key,
+        options: WriteOptions,
+        progress: &mut dyn FnMut(u64) -> Result<()>,
+    ) -> Result<Option<ObjectInfo>> {
+        self.inner().copy(origin, key, options, progress)
     }
 
     /// See [`Storage::stat`].
@@ -78,6 +96,20 @@ impl<L: Layer> Storage for L {
 
     fn read(&self, key: &Key, range: Option<Range<u64>>) -> Result<Box<dyn Read + Send>> {
         Layer::read(self, key, range)
+    }
+
+    fn origin(&self, key: &Key) -> Result<Option<Origin>> {
+        Layer::origin(self, key)
+    }
+
+    fn copy(
+        &self,
+        origin: &Origin,
+        key: &Key,
+        options: WriteOptions,
+        progress: &mut dyn FnMut(u64) -> Result<()>,
+    ) -> Result<Option<ObjectInfo>> {
+        Layer::copy(self, origin, key, options, progress)
     }
 
     fn stat(&self, key: &Key) -> Result<Option<ObjectInfo>> {

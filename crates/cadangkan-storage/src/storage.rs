@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cadangkan_core::{Leftover, Result, Timestamp};
 
-use crate::{Key, Lifecycle};
+use crate::{Key, Lifecycle, Origin};
 
 /// A place that keeps bytes under keys.
 ///
@@ -37,6 +37,25 @@ pub trait Storage: Send + Sync {
 
     /// Opens an object for reading, whole or a range of it. A range beyond the end is cut at the end.
     fn read(&self, key: &Key, range: Option<Range<u64>>) -> Result<Box<dyn Read + Send>>;
+
+    /// Names an object to storages on the same server; `None` where servers do not copy by themselves.
+    fn origin(&self, _key: &Key) -> Result<Option<Origin>> {
+        Ok(None)
+    }
+
+    /// Has the server make an object of another one that it has; `None` when that is on another server.
+    ///
+    /// Tells `progress` how many bytes are copied, and ends with its error. What fails leaves nothing behind, as a writer
+    /// does; the same bytes may still be written from here.
+    fn copy(
+        &self,
+        _origin: &Origin,
+        _key: &Key,
+        _options: WriteOptions,
+        _progress: &mut dyn FnMut(u64) -> Result<()>,
+    ) -> Result<Option<ObjectInfo>> {
+        Ok(None)
+    }
 
     /// Looks at an object; `None` when there is none.
     fn stat(&self, key: &Key) -> Result<Option<ObjectInfo>>;

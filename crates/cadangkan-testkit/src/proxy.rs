@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
@@ -50,6 +50,8 @@ struct Shared {
     /// What happens one after another, and to how many connections still.
     plan: Mutex<VecDeque<(Fault, u32)>>,
     happened: AtomicU32,
+    /// Bytes that went through, both ways.
+    passed: AtomicU64,
     stop: AtomicBool,
     /// Both ends of each connection, with its number.
     open: Mutex<Vec<(u32, TcpStream)>>,
@@ -97,6 +99,11 @@ impl Proxy {
     pub fn heal(&self) {
         self.shared.plan().clear();
         self.shared.close_all();
+    }
+
+    /// How many bytes have gone through, both ways.
+    pub fn passed(&self) -> u64 {
+        self.shared.passed.load(Ordering::Relaxed)
     }
 
     /// How often the fault has happened since it was set.
@@ -199,6 +206,7 @@ impl Shared {
                 break;
             }
             left -= passed as u64;
+            self.passed.fetch_add(passed as u64, Ordering::Relaxed);
             if left == 0 {
                 self.note();
                 reset(&from);

@@ -20,6 +20,7 @@ mod in_place;
 mod killed;
 mod locks;
 mod nearby;
+mod on_server;
 mod records;
 mod rekey;
 mod restore;

@@ -9,6 +9,7 @@
 )]
 
 mod conformance;
+mod copies;
 mod faults;
 mod keeping;
 mod lifecycle;

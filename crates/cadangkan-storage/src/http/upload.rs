@@ -56,15 +56,33 @@ impl<A: Assembly> Upload<A> {
         }
     }
 
+    /// Makes the object of so many bytes that the server has already: no part carries any.
+    pub fn gather(mut self, size: u64, progress: &mut dyn FnMut(u64) -> Result<()>) -> Result<ObjectInfo> {
+        loop {
+            let part = self.part_size()? as u64;
+            self.written = self.written.saturating_add(part).min(size);
+            if self.written == size {
+                return self.finish();
+            }
+            self.send_part(false)?;
+            progress(self.written)?;
+        }
+    }
+
+    /// The size of the part that is being filled.
+    fn part_size(&self) -> Result<usize> {
+        self.object.size_of(self.number).ok_or_else(|| {
+            Error::new(
+                ErrorKind::Unsupported,
+                format!("the object needs more than {} parts", self.number - 1),
+            )
+            .hint("set a larger `part_size_mib` for this storage")
+        })
+    }
+
     fn append(&mut self, mut bytes: &[u8]) -> Result<()> {
         while !bytes.is_empty() {
-            let size = self.object.size_of(self.number).ok_or_else(|| {
-                Error::new(
-                    ErrorKind::Unsupported,
-                    format!("the object needs more than {} parts", self.number - 1),
-                )
-                .hint("set a larger `part_size_mib` for this storage")
-            })?;
+            let size = self.part_size()?;
             // A full part is sent once there is more: the last one may have any size.
             if self.buffer.len() >= size {
                 self.send_part(false)?;

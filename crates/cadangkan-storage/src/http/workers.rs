@@ -12,7 +12,7 @@ pub struct Part<'a> {
     pub number: u32,
     /// Whether no other follows.
     pub last: bool,
-    /// What it holds; never empty.
+    /// What it holds; empty only where the server has the bytes already.
     pub bytes: &'a [u8],
     /// Set once nobody waits for the answer any more.
     pub stop: &'a AtomicBool,
