@@ -12,7 +12,7 @@ use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 /// Longest wait for a connection.
-const CONNECT: Duration = Duration::from_secs(20);
+const CONNECT: Duration = Duration::from_secs(15);
 
 /// Makes the agent: connections are kept, redirects are not followed, every wait is bounded.
 pub fn agent(stall: Duration, with_tls: bool, authorities: Option<&Path>) -> Result<Agent> {

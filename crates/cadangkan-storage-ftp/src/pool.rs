@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 
-use cadangkan_core::{ErrorKind, Result};
-use cadangkan_storage::{Backoff, tls};
+use cadangkan_core::Result;
+use cadangkan_storage::{Backoff, Contact, tls};
 use rustls::ClientConfig;
 
 use crate::failure::Failure;
@@ -18,6 +18,7 @@ const MAX_IDLE: usize = 8;
 pub(crate) struct Pool {
     pub(crate) settings: Arc<Settings>,
     pub(crate) backoff: Backoff,
+    contact: Contact,
     /// One for all, so that a connection for data goes on with the TLS session of its commands: many servers want that.
     tls: OnceLock<Arc<ClientConfig>>,
     idle: Mutex<Vec<Session>>,
@@ -25,7 +26,13 @@ pub(crate) struct Pool {
 
 impl Pool {
     pub(crate) fn new(settings: Settings, backoff: Backoff) -> Self {
-        Pool { settings: Arc::new(settings), backoff, tls: OnceLock::new(), idle: Mutex::default() }
+        Pool {
+            settings: Arc::new(settings),
+            backoff,
+            contact: Contact::default(),
+            tls: OnceLock::new(),
+            idle: Mutex::default(),
+        }
     }
 
     /// Returns a session: one that is open, or a new one.
@@ -71,19 +78,23 @@ impl Pool {
     ) -> Result<(Session, T)> {
         let mut failures = 0;
         loop {
-            let tried = self.take().and_then(|mut session| match work(&mut session) {
-                Ok(done) => Ok((session, done)),
-                Err(failure) => {
-                    self.give(session);
-                    Err(failure)
+            let taken = self.take();
+            let unconnected = taken.is_err();
+            let tried = taken.and_then(|mut session| {
+                self.contact.made();
+                match work(&mut session) {
+                    Ok(done) => Ok((session, done)),
+                    Err(failure) => {
+                        self.give(session);
+                        Err(failure)
+                    }
                 }
             });
             let error = match tried {
                 Ok(done) => return Ok(done),
                 Err(failure) => failure.explain(what, place),
             };
-            failures += if error.kind() == ErrorKind::Timeout { 3 } else { 1 };
-            match self.backoff.pause(failures, None).filter(|_| error.is_retryable()) {
+            match self.contact.pause(&mut failures, &error, unconnected, self.backoff, None) {
                 Some(pause) => thread::sleep(pause),
                 None => return Err(error),
             }

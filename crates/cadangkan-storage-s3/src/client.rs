@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use cadangkan_core::{Clock, Error, ErrorKind, Result, Timestamp};
 use cadangkan_storage::encoding::encode_path;
-use cadangkan_storage::http::header;
-use cadangkan_storage::{Backoff, http as transport};
+use cadangkan_storage::http::{header, is_unconnected};
+use cadangkan_storage::{Backoff, Contact, http as transport};
 use ureq::{Agent, Body};
 
 use crate::credentials::Credentials;
@@ -44,6 +44,7 @@ pub(crate) struct Client {
     clock: Arc<dyn Clock>,
     backoff: Backoff,
     agent: OnceLock<Agent>,
+    contact: Contact,
     /// Set once the server said that the bucket lies elsewhere.
     region: RwLock<Option<String>>,
     /// Seconds that the server's clock is ahead of ours.
@@ -77,6 +78,7 @@ impl Client {
             clock,
             backoff,
             agent: OnceLock::new(),
+            contact: Contact::default(),
             region: RwLock::new(None),
             ahead: AtomicI64::new(0),
             plain_creation: AtomicBool::new(false),
@@ -165,9 +167,8 @@ impl Client {
                 corrected = true;
                 continue;
             }
-            // A wait has been long already.
-            failures += if failure.error.kind() == ErrorKind::Timeout { 3 } else { 1 };
-            let pause = backoff.pause(failures, failure.wait).filter(|_| failure.error.is_retryable());
+            let unconnected = is_unconnected(&failure.error);
+            let pause = self.contact.pause(&mut failures, &failure.error, unconnected, backoff, failure.wait);
             let Some(pause) = pause.filter(|_| !request.is_stopped()) else { return Err(failure) };
             std::thread::sleep(pause);
             if request.is_stopped() {
@@ -211,6 +212,7 @@ impl Client {
         }
         built = built.header("authorization", authorization);
         let response = self.exchange(built, request)?.map_err(|error| unanswered(error, &at))?;
+        self.contact.made();
         let status = response.status().as_u16();
         if response.status().is_success() {
             let version = header(response.headers(), "x-amz-version-id");

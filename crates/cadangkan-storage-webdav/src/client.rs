@@ -4,7 +4,8 @@ use std::io::Read;
 use std::sync::OnceLock;
 
 use cadangkan_core::{Error, ErrorKind, Result};
-use cadangkan_storage::{Backoff, http as transport};
+use cadangkan_storage::http::is_unconnected;
+use cadangkan_storage::{Backoff, Contact, http as transport};
 use ureq::{Agent, AsSendBody, Body};
 
 use crate::failure::{Failure, refused, unanswered};
@@ -18,6 +19,7 @@ pub(crate) struct Client {
     pub(crate) settings: Settings,
     pub(crate) backoff: Backoff,
     agent: OnceLock<Agent>,
+    contact: Contact,
 }
 
 /// One request.
@@ -47,7 +49,7 @@ impl<'a> Request<'a> {
 
 impl Client {
     pub(crate) fn new(settings: Settings, backoff: Backoff) -> Self {
-        Client { settings, backoff, agent: OnceLock::new() }
+        Client { settings, backoff, agent: OnceLock::new(), contact: Contact::default() }
     }
 
     /// Sends a request until it is answered, refused or given up, and reads the answer.
@@ -65,12 +67,12 @@ impl Client {
         let mut failures = 0;
         loop {
             let failure = match work() {
-                Err(failure) if failure.error.is_retryable() => failure,
-                ended => return ended,
+                Err(failure) => failure,
+                done => return done,
             };
-            // A wait has been long already.
-            failures += if failure.error.kind() == ErrorKind::Timeout { 3 } else { 1 };
-            let Some(pause) = self.backoff.pause(failures, failure.wait) else { return Err(failure) };
+            let Failure { error, wait, .. } = &failure;
+            let pause = self.contact.pause(&mut failures, error, is_unconnected(error), self.backoff, *wait);
+            let Some(pause) = pause else { return Err(failure) };
             std::thread::sleep(pause);
         }
     }
@@ -119,6 +121,7 @@ impl Client {
     ) -> Result<http::Response<Body>, Failure> {
         let url = self.settings.url(&request.path);
         let response = answered.map_err(|error| unanswered(error, &url))?;
+        self.contact.made();
         if response.status().is_success() {
             return Ok(response);
         }

@@ -6,6 +6,7 @@
 mod backoff;
 #[cfg(feature = "testing")]
 pub mod conformance;
+mod contact;
 mod descriptor;
 pub mod encoding;
 #[cfg(feature = "testing")]
@@ -25,6 +26,7 @@ mod url;
 pub use cadangkan_http::tls;
 
 pub use backoff::Backoff;
+pub use contact::Contact;
 pub use descriptor::StorageDescriptor;
 pub use key::{Key, PARTIAL, check_folder, is_path, new_partial_name, partial_path};
 pub use layer::Layer;

@@ -82,3 +82,33 @@ impl From<Error> for Failure {
 pub fn parse_date(text: &str) -> Option<Timestamp> {
     jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
 }
+
+/// Tells whether a request failed before there was a connection: nobody listens, or there is no way there.
+pub fn is_unconnected(error: &Error) -> bool {
+    use std::io::ErrorKind as Io;
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<ureq::Error>());
+    match source {
+        Some(ureq::Error::HostNotFound | ureq::Error::ConnectionFailed) => true,
+        Some(ureq::Error::Timeout(ureq::Timeout::Resolve | ureq::Timeout::Connect)) => true,
+        Some(ureq::Error::Io(error)) => matches!(
+            error.kind(),
+            Io::ConnectionRefused | Io::HostUnreachable | Io::NetworkUnreachable | Io::AddrNotAvailable
+        ),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_was_not_made_is_told_from_one_that_was_cut() {
+        let is = |error: ureq::Error| is_unconnected(&Failure::unanswered(error, "here").error);
+        let io = |kind: std::io::ErrorKind| is(ureq::Error::Io(kind.into()));
+        assert!(io(std::io::ErrorKind::ConnectionRefused) && is(ureq::Error::HostNotFound));
+        assert!(is(ureq::Error::Timeout(ureq::Timeout::Connect)));
+        assert!(!io(std::io::ErrorKind::ConnectionReset) && !io(std::io::ErrorKind::UnexpectedEof));
+        assert!(!is(ureq::Error::Timeout(ureq::Timeout::RecvResponse)));
+    }
+}

@@ -8,8 +8,8 @@ use ::http::{HeaderMap, Method, Response, request::Builder};
 use cadangkan_core::{Error, ErrorKind, Result};
 use ureq::{Agent, Body};
 
-use super::{Failure, agent, answer_limit, header, limit};
-use crate::Backoff;
+use super::{Failure, agent, answer_limit, header, is_unconnected, limit};
+use crate::{Backoff, Contact};
 
 /// Largest answer that is read into memory: a list of 5,000 long keys is far smaller.
 const LARGEST_ANSWER: u64 = 32 << 20;
@@ -26,6 +26,7 @@ pub struct Line {
     /// How long something is tried again.
     pub backoff: Backoff,
     agent: OnceLock<Agent>,
+    contact: Contact,
 }
 
 /// An answer, with all of its body.
@@ -49,7 +50,7 @@ impl Answer {
 impl Line {
     /// Names a way; nothing is connected.
     pub fn new(endpoint: String, authorities: Option<PathBuf>, stall: Duration, backoff: Backoff) -> Self {
-        Line { endpoint, authorities, stall, backoff, agent: OnceLock::new() }
+        Line { endpoint, authorities, stall, backoff, agent: OnceLock::new(), contact: Contact::default() }
     }
 
     /// Does something again while its failure may pass, and nobody has set `stop`.
@@ -63,14 +64,12 @@ impl Line {
         let mut failures = 0;
         loop {
             let failure = match work() {
-                Err(failure) if failure.error.is_retryable() => failure,
-                ended => return ended,
+                Err(failure) => failure,
+                done => return done,
             };
-            // A wait has been long already.
-            failures += if failure.error.kind() == ErrorKind::Timeout { 3 } else { 1 };
-            let Some(pause) = backoff.pause(failures, failure.wait).filter(|_| !stopped()) else {
-                return Err(failure);
-            };
+            let unconnected = is_unconnected(&failure.error);
+            let pause = self.contact.pause(&mut failures, &failure.error, unconnected, backoff, failure.wait);
+            let Some(pause) = pause.filter(|_| !stopped()) else { return Err(failure) };
             std::thread::sleep(pause);
             if stopped() {
                 return Err(failure);
@@ -94,7 +93,9 @@ impl Line {
             let built = agent.configure_request(built.body(()).map_err(unusable)?);
             agent.run(built.timeout_recv_response(Some(answer)).build())
         };
-        answered.map_err(|error| Failure::unanswered(error, &self.endpoint))
+        let answer = answered.map_err(|error| Failure::unanswered(error, &self.endpoint))?;
+        self.contact.made();
+        Ok(answer)
     }
 
     /// Reads an answer whole.

@@ -12,7 +12,7 @@ mod workers;
 use std::time::Duration;
 
 pub use cadangkan_http::{agent, header, is_loopback, is_of_certificate};
-pub use failure::{Failure, parse_date};
+pub use failure::{Failure, is_unconnected, parse_date};
 pub use line::{Answer, Line};
 pub use names::{names_begin, whole_name};
 pub use parts::{Limits, Plan};
