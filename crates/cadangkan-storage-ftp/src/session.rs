@@ -184,11 +184,13 @@ impl Session {
         self.receive(2).map(drop)
     }
 
-    /// Ends a transfer whose rest is not wanted. Whatever the server says to it, it has ended then.
-    pub(crate) fn break_off(&mut self, data: Socket) {
+    /// Ends a transfer of which no more comes or is wanted. Whatever the server says to it, it has ended then.
+    pub(crate) fn break_off(&mut self, data: Socket) -> Option<Reply> {
         drop(data);
-        let told = self.control.get_ref().wait_at_most(BREAK_OFF).is_ok() && self.receive_any().is_ok();
-        self.broken |= !told || self.control.get_ref().wait_at_most(self.settings.timeout).is_err();
+        let wait = self.control.get_ref().wait_at_most(BREAK_OFF.min(self.settings.timeout));
+        let told = wait.ok().and_then(|()| self.receive_any().ok());
+        self.broken |= told.is_none() || self.control.get_ref().wait_at_most(self.settings.timeout).is_err();
+        told
     }
 
     /// Whether another call can be made.

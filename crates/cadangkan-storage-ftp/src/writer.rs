@@ -1,6 +1,6 @@
 //! Writes one object.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::sync::Arc;
 
 use cadangkan_core::{Error, ErrorKind, Result};
@@ -86,7 +86,7 @@ impl Writer {
 
     /// Sends what is buffered; the upload begins with the first piece.
     fn flush(&mut self) -> Result<(), Failure> {
-        let (session, mut data) = match self.upload.take() {
+        let (mut session, mut data) = match self.upload.take() {
             Some(upload) => upload,
             None => {
                 let partial = &self.partial;
@@ -103,7 +103,7 @@ impl Writer {
                 self.upload = Some((session, data));
                 Ok(())
             }
-            Err(error) => Err(reason(session, data, error.into())),
+            Err(error) => Err(reason(&mut session, data, error)),
         }
     }
 
@@ -120,10 +120,7 @@ impl Writer {
                 let mut data = store(session, partial, key.folder())?;
                 match data.write_all(buffer) {
                     Ok(()) => end(session, data),
-                    Err(error) => {
-                        session.break_off(data);
-                        Err(error.into())
-                    }
+                    Err(error) => Err(reason(session, data, error)),
                 }
             })?;
         }
@@ -256,12 +253,17 @@ fn end(session: &mut Session, data: Socket) -> Result<(), Failure> {
     }
 }
 
-/// Asks the server why it takes no more.
-fn reason(mut session: Session, data: Socket, failure: Failure) -> Failure {
-    drop(data);
-    match session.transferred() {
-        Err(told @ Failure::Refused(_)) => told,
-        _ => failure,
+/// Asks the server why it takes no more, such as a full disk.
+fn reason(session: &mut Session, data: Socket, error: io::Error) -> Failure {
+    match session.break_off(data) {
+        Some(reply) if reply.class() > 3 => Failure::Refused(reply),
+        _ if matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) => Failure::Broken(
+            Error::new(ErrorKind::Unreachable, "the server takes no more, and does not say why")
+                .hint("its disk may be full, or something in between has cut the connection: look at its log")
+                .source(error)
+                .retryable(),
+        ),
+        _ => error.into(),
     }
 }
 

@@ -1,9 +1,11 @@
 use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use cadangkan_core::ErrorKind;
-use cadangkan_storage::{Storage as _, WriteOptions};
+use cadangkan_storage::{Storage as _, WriteOptions, new_partial_name};
 use cadangkan_storage_ftp::Ftp;
 use cadangkan_testkit::passive::passive;
 use cadangkan_testkit::relay::{Fault, From, Relay};
@@ -203,4 +205,62 @@ fn a_session_serves_on_after_a_range() {
     // One does, unless the server is so busy that it does not end a transfer in time.
     let logins = logins.load(Ordering::SeqCst);
     assert!(logins < 10, "{logins}");
+}
+
+/// A small file system in memory, in the server's folder; unmounted when dropped.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    #[allow(clippy::disallowed_methods, reason = "CI is how a machine says that nothing may be skipped")]
+    fn mount(server: &StorageServer) -> Option<SmallDisk> {
+        let home = Path::new(server.setting("ca_file")).ancestors().nth(2).unwrap();
+        let place = home.join("files").join(new_partial_name("disk"));
+        std::fs::create_dir(&place).unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=3m,mode=0777", "tmpfs"]).arg(&place);
+        let mounted = mount.output().is_ok_and(|output| output.status.success());
+        let disk = SmallDisk(place);
+        assert!(mounted || std::env::var_os("CI").is_none(), "this test needs the right to mount a tmpfs");
+        if !mounted {
+            println!("skipped: this test needs the right to mount a tmpfs");
+        }
+        mounted.then_some(disk)
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+        let _ = std::fs::remove_dir(&self.0);
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_and_leaves_what_was_there() {
+    let Some(server) = storage_server("ftp") else { return };
+    let Some(disk) = SmallDisk::mount(&server) else { return };
+    for tls in ["explicit", "none"] {
+        let mut settings = settings(&server, server.port);
+        let name = disk.0.file_name().unwrap().to_str().unwrap();
+        settings["path"] = json!(format!("{name}/{tls}"));
+        settings["tls"] = json!(tls);
+        let storage = open(&settings);
+        put(&storage, "shop/archive", b"old", replace()).unwrap();
+        let full = |error: cadangkan_core::Error| {
+            assert_eq!(error.kind(), ErrorKind::NoSpace, "{tls}: {error:?}");
+            assert!(error.advice().unwrap().contains("free space") && !error.is_retryable(), "{error:?}");
+        };
+        full(put(&storage, "shop/archive", &bytes(SIZE), replace()).unwrap_err());
+        assert_eq!(get(&storage, "shop/archive").unwrap(), b"old");
+        assert_eq!(storage.leftovers("").unwrap(), []);
+        // What goes by one piece fails alike.
+        put(&storage, "shop/filler", &bytes(2_500_000), replace()).unwrap();
+        full(put(&storage, "shop/archive", &bytes(900_000), replace()).unwrap_err());
+        assert_eq!(
+            (get(&storage, "shop/archive").unwrap(), storage.leftovers("").unwrap()),
+            (b"old".into(), vec![])
+        );
+        storage.delete(&key("shop/filler")).unwrap();
+        put(&storage, "shop/small", b"fits again", replace()).unwrap();
+    }
 }
