@@ -98,7 +98,7 @@ fn copy_archive(
     }
     let tags = copy::tags(&manifest.database_name, manifest.trigger.as_str(), manifest.created_at);
     let expected_size = Some(manifest.archive.size_bytes);
-    let options = WriteOptions { expected_size, tags, ..WriteOptions::default() };
+    let options = WriteOptions { expected_size, tags, resume: true, ..WriteOptions::default() };
     if copy_on_server((from, key), to_key, manifest, &options, draft, control).map_err(Fault::Target)? {
         return Ok(());
     }

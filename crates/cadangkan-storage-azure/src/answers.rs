@@ -61,6 +61,7 @@ pub(crate) struct Blocks {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub(crate) struct Block {
+    pub(crate) name: String,
     pub(crate) size: u64,
 }
 

@@ -13,7 +13,7 @@ use cadangkan_storage::{
 };
 use http::Method;
 
-use crate::answers::{Blob, BlockList, Listing, parse};
+use crate::answers::{Blob, Block, BlockList, Listing, parse};
 use crate::check;
 use crate::client::Client;
 use crate::request::{DELETE, LIST, READ, Request, WRITE};
@@ -76,7 +76,7 @@ impl Container {
             if !marker.is_empty() {
                 request = request.query("marker", marker.as_str());
             }
-            let page: Listing = self.ask(&request)?;
+            let page: Listing = read(&self.client, &self.client.send(&request)?)?;
             for blob in page.blobs.all {
                 // What is not a key was not put there by this program.
                 let key = blob.name.strip_prefix(&begins).and_then(|key| Key::new(key).ok());
@@ -88,16 +88,6 @@ impl Container {
                 return Ok(blobs);
             }
         }
-    }
-
-    fn ask<T: for<'a> serde::Deserialize<'a>>(&self, request: &Request<'_>) -> Result<T> {
-        let answer = self.client.send(request)?;
-        parse(&answer.body).map_err(|error| {
-            Error::new(ErrorKind::Io, "the server's answer cannot be understood")
-                .context("container", &self.client.container)
-                .source(error)
-                .hint("make sure that `endpoint` is a blob service and not a web page or proxy")
-        })
     }
 }
 
@@ -187,11 +177,8 @@ impl Storage for Container {
         let all = self.blobs(prefix, Some("uncommittedblobs"))?;
         let whole: BTreeSet<Key> = self.blobs(prefix, None)?.into_iter().map(|(key, _)| key).collect();
         for (key, _) in all.into_iter().filter(|(key, _)| !whole.contains(key)) {
-            let request = Request::new(Method::GET, self.path(key.as_str()), READ)
-                .query("comp", "blocklist")
-                .query("blocklisttype", "uncommitted");
-            let list: BlockList = self.ask(&request)?;
-            let sizes = list.uncommitted_blocks.all.iter().map(|block| block.size);
+            let blocks = uncommitted(&self.client, &self.path(key.as_str()))?;
+            let sizes = blocks.iter().map(|block| block.size);
             leftovers.push(Leftover {
                 location: format!("{key}{UNCOMMITTED}"),
                 description: "unfinished upload".into(),
@@ -241,6 +228,27 @@ pub(crate) fn info(answer: &Answer, key: &Key) -> ObjectInfo {
         size: answer.header("content-length").and_then(|text| text.parse().ok()).unwrap_or_default(),
         modified: answer.header("last-modified").and_then(parse_date),
     }
+}
+
+/// The blocks of an object, by its whole name, that were never committed.
+pub(crate) fn uncommitted(client: &Client, path: &str) -> Result<Vec<Block>> {
+    let request = Request::new(Method::GET, path, READ)
+        .query("comp", "blocklist")
+        .query("blocklisttype", "uncommitted");
+    match client.send(&request) {
+        Ok(answer) => Ok(read::<BlockList>(client, &answer)?.uncommitted_blocks.all),
+        Err(failure) if failure.error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+fn read<T: for<'a> serde::Deserialize<'a>>(client: &Client, answer: &Answer) -> Result<T> {
+    parse(&answer.body).map_err(|error| {
+        Error::new(ErrorKind::Io, "the server's answer cannot be understood")
+            .context("container", &client.container)
+            .source(error)
+            .hint("make sure that `endpoint` is a blob service and not a web page or proxy")
+    })
 }
 
 /// Removes an object by its whole name.

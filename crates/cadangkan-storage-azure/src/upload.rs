@@ -1,8 +1,9 @@
 //! Writes one object: at once when it is small, else in blocks.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -35,6 +36,9 @@ pub(crate) struct Object {
     /// Says which writer made the object.
     writer: String,
     plan: Plan,
+    resume: bool,
+    /// The blocks that the server has of an upload that goes on, with their sizes.
+    there: OnceLock<BTreeMap<String, u64>>,
 }
 
 impl Object {
@@ -57,7 +61,8 @@ impl Object {
             headers.push(("if-none-match".into(), "*".into()));
         }
         let plan = Plan::new(LIMITS, how.expected_size, options.part_size, false);
-        Object { client, key: key.clone(), path, overwrite: how.overwrite, headers, writer, plan }
+        let (overwrite, resume, there) = (how.overwrite, how.resume, OnceLock::new());
+        Object { client, key: key.clone(), path, overwrite, headers, writer, plan, resume, there }
     }
 
     /// Sends the request that makes the object; its answer may be lost, but the object be there.
@@ -76,16 +81,17 @@ impl Object {
     fn made(&self, found: Option<&cadangkan_storage::http::Answer>) -> bool {
         found.and_then(|answer| answer.header(WRITER)) == Some(self.writer.as_str())
     }
+}
 
-    /// The name of a block; all of an object have names of one length.
-    fn block(&self, number: u32) -> String {
-        BASE64.encode(format!("{}-{number:05}", self.writer))
-    }
+/// The name of a block, which says what is in it; all of an object have names of one length.
+fn block(number: u32, digest: &[u8]) -> String {
+    let digest = BASE64.encode(digest);
+    BASE64.encode(format!("{digest}-{number:05}"))
 }
 
 impl Assembly for Object {
     type Id = ();
-    type Part = u32;
+    type Part = String;
 
     fn size_of(&self, number: u32) -> Option<usize> {
         self.plan.size_of(number)
@@ -101,24 +107,34 @@ impl Assembly for Object {
     }
 
     fn begin(&self) -> Result<()> {
+        if self.resume {
+            let blocks = storage::uncommitted(&self.client, &self.path)?;
+            let _ = self.there.set(blocks.into_iter().map(|block| (block.name, block.size)).collect());
+        }
         Ok(())
     }
 
-    fn send(&self, (): &(), part: Part<'_>) -> Result<u32> {
+    fn send(&self, (): &(), part: Part<'_>) -> Result<String> {
+        let digest = Md5::digest(part.bytes);
+        let name = block(part.number, &digest);
+        let there = self.there.get().and_then(|blocks| blocks.get(&name));
+        if there.is_some_and(|size| *size == part.bytes.len() as u64) {
+            return Ok(name);
+        }
         let mut request = Request::new(Method::PUT, self.path.as_str(), WRITE)
             .query("comp", "block")
-            .query("blockid", self.block(part.number))
-            .header("content-md5", md5(part.bytes))
+            .query("blockid", name.as_str())
+            .header("content-md5", BASE64.encode(digest))
             .body(part.bytes);
         request.stop = Some(part.stop);
         self.client.send(&request)?;
-        Ok(part.number)
+        Ok(name)
     }
 
-    fn complete(&self, (): &(), parts: &[u32]) -> Result<()> {
+    fn complete(&self, (): &(), parts: &[String]) -> Result<()> {
         let mut body = String::from("<?xml version=\"1.0\" encoding=\"utf-8\"?><BlockList>");
-        for number in parts {
-            let _ = write!(body, "<Uncommitted>{}</Uncommitted>", self.block(*number));
+        for name in parts {
+            let _ = write!(body, "<Uncommitted>{name}</Uncommitted>");
         }
         body.push_str("</BlockList>");
         self.create(

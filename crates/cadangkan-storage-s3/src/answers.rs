@@ -98,7 +98,12 @@ pub(crate) struct Parts {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub(crate) struct Part {
+    pub(crate) part_number: u32,
     pub(crate) size: u64,
+    #[serde(rename = "ETag")]
+    pub(crate) tag: String,
+    #[serde(rename = "ChecksumSHA256")]
+    pub(crate) checksum: Option<String>,
 }
 
 /// Reads an answer.

@@ -13,7 +13,7 @@ use cadangkan_storage::{
     check_folder,
 };
 
-use crate::answers::{Objects, Parts, Unfinished, Uploads, Versions, parse};
+use crate::answers::{Objects, Part, Parts, Unfinished, Uploads, Versions, parse};
 use crate::check;
 use crate::client::{Answer, Client};
 use crate::copy::{self, Copied};
@@ -358,7 +358,13 @@ pub(crate) fn unfinished(client: &Client, begin: &str) -> Result<Vec<Unfinished>
 
 /// The bytes that an unfinished upload has taken so far.
 pub(crate) fn size_of(client: &Client, path: &str, upload: &str) -> Result<u64> {
-    let (mut size, mut marker) = (0u64, None::<String>);
+    let parts = parts_of(client, path, upload)?;
+    Ok(parts.iter().fold(0, |size, part| size.saturating_add(part.size)))
+}
+
+/// The parts that an unfinished upload has.
+pub(crate) fn parts_of(client: &Client, path: &str, upload: &str) -> Result<Vec<Part>> {
+    let (mut parts, mut marker) = (Vec::new(), None::<String>);
     loop {
         let mut request =
             Request::new(http::Method::GET, path, "s3:ListMultipartUploadParts").query("uploadId", upload);
@@ -366,9 +372,9 @@ pub(crate) fn size_of(client: &Client, path: &str, upload: &str) -> Result<u64> 
             request = request.query("part-number-marker", marker.as_str());
         }
         let page: Parts = ask(client, &request)?;
-        size = page.parts.iter().fold(size, |size, part| size.saturating_add(part.size));
+        parts.extend(page.parts);
         if !page.is_truncated || page.next_part_number_marker.is_none() {
-            return Ok(size);
+            return Ok(parts);
         }
         marker = page.next_part_number_marker;
     }

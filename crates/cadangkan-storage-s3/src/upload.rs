@@ -1,7 +1,7 @@
 //! Writes one object: at once when it is small, else in parts.
 
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -9,12 +9,13 @@ use cadangkan_core::{Error, ErrorKind, Result};
 use cadangkan_storage::encoding::decode;
 use cadangkan_storage::http::{Assembly, Limits, Part, Plan};
 use cadangkan_storage::{Backoff, Key, ObjectInfo, WriteOptions};
+use md5::{Digest as _, Md5};
 
-use crate::answers::{Begun, Completed, parse};
+use crate::answers::{self, Begun, Completed, parse};
 use crate::client::{Answer, Client};
 use crate::failure::Failure;
 use crate::keeping::{Keeping, md5};
-use crate::request::{Request, sha256};
+use crate::request::{Request, hex, sha256};
 use crate::storage::{self, Options};
 
 /// Source: Amazon S3 User Guide, "multipart upload limits".
@@ -44,6 +45,9 @@ pub(crate) struct Object {
     /// Says which writer made the object.
     writer: String,
     plan: Plan,
+    resume: bool,
+    /// The parts of an upload that goes on.
+    there: OnceLock<Vec<answers::Part>>,
 }
 
 impl Object {
@@ -55,7 +59,11 @@ impl Object {
         how: &WriteOptions,
     ) -> Self {
         let rules = options.rules;
-        let writer = format!("{:016x}", RandomState::new().hash_one(&path));
+        // An upload that goes on has the name of the writer that began it.
+        let writer = match how.resume {
+            true => hex(sha256(format!("{path} {:?} {:?}", how.expected_size, how.tags).as_bytes()).as_ref()),
+            false => format!("{:016x}", RandomState::new().hash_one(&path)),
+        };
         Object {
             client,
             key: key.clone(),
@@ -67,6 +75,8 @@ impl Object {
             tags: how.tags.clone(),
             writer,
             plan: Plan::new(LIMITS, how.expected_size, options.part_size, rules.equal_parts),
+            resume: how.resume,
+            there: OnceLock::new(),
         }
     }
 
@@ -89,6 +99,34 @@ impl Object {
             }
         }
         Ok(())
+    }
+
+    /// Finds the upload of this object that has got furthest, and keeps what it has.
+    fn left_behind(&self) -> Result<Option<String>> {
+        let mut found = None;
+        for upload in storage::unfinished(&self.client, &self.path)? {
+            if decode(&upload.key, true).as_deref() != Some(self.path.as_str()) {
+                continue;
+            }
+            let parts = storage::parts_of(&self.client, &self.path, &upload.upload_id)?;
+            if found.as_ref().is_none_or(|(_, most): &(_, Vec<_>)| most.len() < parts.len()) {
+                found = Some((upload.upload_id, parts));
+            }
+        }
+        let Some((upload, parts)) = found.filter(|(_, parts)| !parts.is_empty()) else { return Ok(None) };
+        let _ = self.there.set(parts);
+        Ok(Some(upload))
+    }
+
+    /// The tag of a part that the server has, where it is known to be of these bytes.
+    fn tag_there(&self, part: &Part<'_>, sum: &str) -> Option<String> {
+        let there = self.there.get()?.iter().find(|there| there.part_number == part.number)?;
+        let same = match &there.checksum {
+            Some(checksum) => checksum == sum,
+            // What is encrypted by a key of another has no MD5 as its tag, and is sent again.
+            None => there.tag.trim_matches('"') == hex(&Md5::digest(part.bytes)),
+        };
+        (same && there.size == part.bytes.len() as u64).then(|| there.tag.clone())
     }
 
     /// Sends the request that makes the object. `None` when its answer was lost, but the object is there.
@@ -170,6 +208,11 @@ impl Assembly for Object {
     }
 
     fn begin(&self) -> Result<String> {
+        if self.resume
+            && let Some(upload) = self.left_behind()?
+        {
+            return Ok(upload);
+        }
         let mut request = Request::new(http::Method::POST, self.path.as_str(), "s3:PutObject")
             .query("uploads", "")
             .headers(&self.headers());
@@ -198,6 +241,9 @@ impl Assembly for Object {
     fn send(&self, id: &String, part: Part<'_>) -> Result<Sent> {
         let digest = sha256(part.bytes);
         let sum = BASE64.encode(digest.as_ref());
+        if let Some(tag) = self.tag_there(&part, &sum) {
+            return Ok(Sent { number: part.number, tag, digest: Some(digest.as_ref().to_vec()) });
+        }
         let mut request = Request::new(http::Method::PUT, self.path.as_str(), "s3:PutObject")
             .query("partNumber", part.number.to_string())
             .query("uploadId", id.as_str())

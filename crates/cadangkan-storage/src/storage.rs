@@ -125,6 +125,9 @@ pub struct WriteOptions {
     pub overwrite: bool,
     /// About how many bytes will be written, where that is known; a hint for the size of parts.
     pub expected_size: Option<u64>,
+    /// Whether parts are taken as they are that a writer of the same object, which died, has left: those alone which the
+    /// server says are the same bytes. Where it does not, all are sent.
+    pub resume: bool,
     /// What the object is about, for storages that can say it beside an object and were asked to.
     pub tags: Vec<(&'static str, String)>,
 }

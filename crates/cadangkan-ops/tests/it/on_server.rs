@@ -53,6 +53,7 @@ impl Layer for OfServer {
         progress: &mut dyn FnMut(u64) -> Result<()>,
     ) -> Result<Option<ObjectInfo>> {
         self.asked.fetch_add(1, Ordering::Relaxed);
+        assert!(options.resume);
         assert!(options.tags.iter().any(|(name, value)| *name == "content" && value == "archive"));
         let mut bytes = std::fs::read(&origin.name).unwrap();
         match self.does {

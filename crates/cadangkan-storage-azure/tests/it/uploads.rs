@@ -1,9 +1,10 @@
 use cadangkan_core::ErrorKind;
-use cadangkan_storage::{Storage as _, WriteOptions};
+use cadangkan_storage::{Storage, WriteOptions};
 use cadangkan_testkit::azure::TestContainer;
+use cadangkan_testkit::proxy::Proxy;
 use serde_json::json;
 
-use crate::support::{bytes, get, key, open, put};
+use crate::support::{bytes, get, key, open, open_at, put};
 
 const PART: usize = 1 << 20;
 
@@ -141,4 +142,38 @@ fn lists_of_many_pages_are_whole() {
         .collect();
     expected.sort();
     assert!(names == expected, "{} of {}", names.len(), expected.len());
+}
+
+/// Writes what a writer that was killed had begun, and returns how many bytes went to the server for it.
+fn go_on(storage: &dyn Storage, proxy: &Proxy, begun: &[u8], whole: &[u8], resume: bool) -> u64 {
+    let expected_size = Some(whole.len() as u64);
+    let options = WriteOptions { resume: true, expected_size, ..create() };
+    let mut writer = storage.begin_write(&key("object"), options.clone()).unwrap();
+    writer.write(begun).unwrap();
+    // As a process that is killed leaves it, once its threads have sent what is full.
+    std::mem::forget(writer);
+    let sent = (begun.len() - 1) / PART * PART;
+    while storage.leftovers("").unwrap().iter().map(|left| left.size_bytes).sum::<u64>() != sent as u64 {}
+    let before = proxy.passed();
+    put(storage, "object", whole, WriteOptions { resume, ..options }).unwrap();
+    let passed = proxy.passed() - before;
+    assert!(get(storage, "object") == whole);
+    passed
+}
+
+#[test]
+fn an_upload_goes_on_with_the_blocks_that_are_of_the_same_bytes() {
+    let Some(container) = TestContainer::make() else { return };
+    let proxy = Proxy::start(container.port());
+    let storage = open_at(&container, proxy.port(), json!({"part_size_mib": 1}));
+    let whole = bytes(4 * PART + 1000);
+    let mut other = whole.clone();
+    other[PART + 7] ^= 1;
+    let parts = |passed: u64| passed as usize / PART;
+    assert_eq!(parts(go_on(&storage, &proxy, &whole[..=3 * PART], &whole, true)), 1);
+    storage.delete(&key("object")).unwrap();
+    assert_eq!(parts(go_on(&storage, &proxy, &other[..=3 * PART], &whole, true)), 2);
+    storage.delete(&key("object")).unwrap();
+    assert_eq!(parts(go_on(&storage, &proxy, &whole[..=3 * PART], &whole, false)), 4);
+    assert!(storage.leftovers("").unwrap().is_empty());
 }

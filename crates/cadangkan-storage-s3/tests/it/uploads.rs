@@ -1,9 +1,12 @@
 use cadangkan_core::ErrorKind;
-use cadangkan_storage::{Storage as _, WriteOptions};
+use cadangkan_storage::{Storage, WriteOptions};
+use cadangkan_testkit::proxy::Proxy;
 use cadangkan_testkit::s3::S3Server;
 use serde_json::json;
 
 use crate::support::{bytes, get, key, open, put};
+
+const PART: usize = 5 << 20;
 
 fn create() -> WriteOptions {
     WriteOptions::default()
@@ -110,4 +113,59 @@ fn lists_of_many_pages_are_whole() {
         .collect();
     expected.sort();
     assert_eq!(names, expected);
+}
+
+/// Writes what a writer that was killed had begun, and returns how many bytes went to the server for it.
+fn go_on(storage: &dyn Storage, proxy: &Proxy, begun: &[u8], whole: &[u8], resume: bool) -> u64 {
+    let expected_size = Some(whole.len() as u64);
+    let options = WriteOptions { resume: true, expected_size, ..create() };
+    let mut writer = storage.begin_write(&key("object"), options.clone()).unwrap();
+    writer.write(begun).unwrap();
+    // As a process that is killed leaves it, once its threads have sent what is full.
+    std::mem::forget(writer);
+    let sent = (begun.len() - 1) / PART * PART;
+    while storage.leftovers("").unwrap().iter().map(|left| left.size_bytes).sum::<u64>() != sent as u64 {}
+    let before = proxy.passed();
+    put(storage, "object", whole, WriteOptions { resume, ..options }).unwrap();
+    let passed = proxy.passed() - before;
+    assert!(get(storage, "object") == whole);
+    passed
+}
+
+#[test]
+fn an_upload_goes_on_with_the_parts_that_are_of_the_same_bytes() {
+    for server in S3Server::all() {
+        let (bucket, proxy) = (server.bucket(), Proxy::start(server.port()));
+        let endpoint = format!("http://127.0.0.1:{}", proxy.port());
+        let storage = open(&bucket, json!({"part_size_mib": 5, "endpoint": endpoint}));
+        let whole = bytes(4 * PART + 1000);
+        let mut other = whole.clone();
+        other[PART + 7] ^= 1;
+        let parts = |passed: u64| passed as usize / PART;
+        assert_eq!(parts(go_on(&storage, &proxy, &whole[..=3 * PART], &whole, true)), 1, "{}", server.name());
+        storage.delete(&key("object")).unwrap();
+        assert_eq!(parts(go_on(&storage, &proxy, &other[..=3 * PART], &whole, true)), 2, "{}", server.name());
+        assert!(storage.leftovers("").unwrap().is_empty());
+        storage.delete(&key("object")).unwrap();
+        // Whoever does not ask for it sends all, and what was there is a leftover still.
+        assert_eq!(parts(go_on(&storage, &proxy, &whole[..=3 * PART], &whole, false)), 4);
+        let left = storage.leftovers("").unwrap();
+        assert_eq!((left.len(), left[0].size_bytes), (1, 3 * PART as u64));
+    }
+}
+
+#[test]
+fn parts_that_say_nothing_of_their_bytes_are_sent_again() {
+    let Some(server) = S3Server::find("ceph") else { return };
+    let (bucket, proxy) = (server.bucket(), Proxy::start(server.port()));
+    let endpoint = format!("http://127.0.0.1:{}", proxy.port());
+    let customer = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
+    let storage = open(
+        &bucket,
+        json!({"part_size_mib": 5, "endpoint": endpoint, "sse": "customer", "sse_customer_key": customer}),
+    );
+    let whole = bytes(3 * PART);
+    let passed = go_on(&storage, &proxy, &whole[..=2 * PART], &whole, true);
+    println!("{passed} bytes of {} were sent", whole.len());
+    assert!(storage.leftovers("").unwrap().is_empty());
 }
