@@ -190,6 +190,13 @@ impl Catalog {
         Ok(number.unwrap_or(1))
     }
 
+    /// How many failures of something there are, one after the other.
+    pub fn failures(&self, subject: &str) -> Result<u64> {
+        let sql = "SELECT number FROM failures WHERE subject = $1";
+        let number = self.query_one("cannot count failures", sql, [subject], |columns| columns.size())?;
+        Ok(number.unwrap_or(0))
+    }
+
     /// Ends the count, and returns how many failures there were.
     pub fn end_failures(&self, subject: &str) -> Result<u64> {
         self.transaction("cannot count failures", |transaction| {

@@ -1,5 +1,6 @@
 //! What storages and notifications share behind TLS and HTTP: whom they trust, and agents whose every wait is bounded.
 
+mod post;
 pub mod tls;
 
 use std::path::Path;
@@ -10,6 +11,8 @@ use cadangkan_core::Result;
 use http::uri::Authority;
 use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
+
+pub use post::{Said, post};
 
 /// Longest wait for a connection.
 const CONNECT: Duration = Duration::from_secs(15);

@@ -189,7 +189,7 @@ impl Recorder<'_> {
     fn write(&self, event: &Event<'_>, state: &mut RecorderState) -> Result<()> {
         let now = self.clock.now();
         match *event {
-            Event::Step { name } => self.catalog.log(self.run, now, Level::Info, name, None),
+            Event::Step { name } => self.catalog.log_step(self.run, now, name),
             Event::Message { level, text } => self.catalog.log(self.run, now, level, text, None),
             Event::Progress(progress) => {
                 let storages = std::mem::take(&mut state.progress.storages);

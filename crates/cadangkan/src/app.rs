@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use cadangkan_catalog::{BackupFilter, Catalog, DefinitionKind, JobId};
 use cadangkan_core::settings::{Field, FieldKind};
-use cadangkan_core::{Cancel, Control, Error, ErrorKind, Level, Name, Result, ResultExt};
+use cadangkan_core::{
+    Cancel, Clock as _, Control, Error, ErrorKind, Level, Name, Result, ResultExt, Timestamp,
+};
 use cadangkan_ops::naming::FileNameTemplate;
 use cadangkan_ops::nearby::Nearby;
 use cadangkan_ops::{Context, Place};
@@ -25,6 +27,7 @@ use crate::encryption::KeyHolder;
 use crate::environment::environment;
 use crate::inventory::{DatabaseEntry, Definitions, Inventory, StorageEntry};
 use crate::process::{Process, Signals, SystemClock};
+use crate::traces::Traced;
 use crate::ui::progress::{Output, Watcher};
 use crate::ui::prompt::{Answers, Prompter};
 use crate::ui::{CANNOT_PRINT, Style, write_json};
@@ -48,6 +51,10 @@ pub(crate) struct App {
     is_part: bool,
     /// Whether that job is tried again when this attempt fails.
     pub(crate) tries_again: AtomicBool,
+    /// What is traced, once that is known.
+    pub(crate) traced: OnceLock<Option<Traced>>,
+    /// When this process began.
+    pub(crate) begun_at: Timestamp,
     /// The exit code of a command that was run for somebody.
     pub(crate) passed_on: OnceLock<u8>,
 }
@@ -94,6 +101,8 @@ impl App {
             signals: Signals::default(),
             is_part: false,
             tries_again: AtomicBool::new(false),
+            traced: OnceLock::new(),
+            begun_at: SystemClock.now(),
             passed_on: OnceLock::new(),
         }
     }
@@ -119,6 +128,8 @@ impl App {
             signals: Signals::default(),
             is_part: true,
             tries_again: AtomicBool::new(false),
+            traced: OnceLock::new(),
+            begun_at: self.begun_at,
             passed_on: OnceLock::new(),
         }
     }
@@ -143,7 +154,7 @@ impl App {
         let config = self.config(&definitions)?;
         config.warnings.iter().for_each(|warning| self.warn(warning));
         let Process { pid, host, user, .. } = &self.process;
-        Ok(Session {
+        let session = Session {
             inventory: Inventory::new(config, definitions)?,
             catalog,
             holder: format!("pid {pid} on {host}"),
@@ -154,7 +165,9 @@ impl App {
             locks: home.join("locks"),
             keys: KeyHolder::new(self.process.can_ask.then_some(self.message_style)),
             home,
-        })
+        };
+        self.traced.get_or_init(|| Traced::of(&session));
+        Ok(session)
     }
 
     /// Reads the configuration file; the catalog's storages may be referred to in it.

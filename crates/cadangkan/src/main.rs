@@ -19,6 +19,7 @@ mod process;
 mod registry;
 mod schedules;
 mod secrets;
+mod traces;
 mod ui;
 mod usage;
 
@@ -60,6 +61,7 @@ fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         None => commands::first_run::run(&app),
     });
     app.watcher.finish(result.is_ok());
+    traces::send(&app, result.as_ref().err());
     match (&result, app.passed_on.get()) {
         (Ok(()), Some(code)) => ExitCode::from(*code),
         _ => exit(result, output, style),

@@ -55,6 +55,7 @@ const EDGES: &[(&str, &[&str])] = &[
         &[
             "cadangkan-core",
             "cadangkan-archive",
+            "cadangkan-http",
             "cadangkan-storage",
             "cadangkan-storage-ftp",
             "cadangkan-storage-azure",

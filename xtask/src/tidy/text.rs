@@ -41,6 +41,7 @@ const HOSTS: &[&str] = &[
     "no-color.org",
     "ntfy.sh",
     "oauth2.googleapis.com",
+    "opentelemetry.io",
     "semver.org",
     "nagios-plugins.org",
     "prometheus.io",
@@ -51,6 +52,7 @@ const HOSTS: &[&str] = &[
     "www.apple.com",
     "www.googleapis.com",
     "www.rust-lang.org",
+    "www.w3.org",
 ];
 
 /// Holds the lists above, and bad samples.

@@ -1,11 +1,14 @@
 use cadangkan_core::{Error, ErrorKind, Level, Result, RunId, Timestamp};
 use rusqlite::params;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::columns::{Column, Columns};
 use crate::words::unknown_word;
 use crate::{Catalog, convert};
+
+/// What the detail of a line has where a step begins.
+const STEP: &str = "step";
 
 /// One line of a run's log.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -20,7 +23,19 @@ pub struct LogLine {
     pub detail: Option<Value>,
 }
 
+impl LogLine {
+    /// Tells whether a step of the run begins here.
+    pub fn is_step(&self) -> bool {
+        self.detail.as_ref().is_some_and(|detail| detail.get(STEP) == Some(&Value::Bool(true)))
+    }
+}
+
 impl Catalog {
+    /// Adds to a run's log that a step of it begins.
+    pub fn log_step(&self, id: RunId, at: Timestamp, name: &str) -> Result<()> {
+        self.log(id, at, Level::Info, name, Some(&json!({ STEP: true })))
+    }
+
     /// Adds a line to a run's log, also after the run is over. Fails with `NotFound` when there is no such run.
     pub fn log(
         &self,

@@ -13,6 +13,7 @@ use crate::daemon::is_running;
 use crate::health::{Grade, Health, Problem, Room};
 use crate::inventory::DatabaseEntry;
 use crate::registry;
+use crate::traces;
 use crate::ui::Paint;
 use crate::ui::count::count;
 use crate::ui::table::{Align, Cell, Table};
@@ -70,7 +71,7 @@ fn of_all(app: &App, session: &Session, labels: &LabelArgs) -> Result<()> {
     let healths = look_at_all(app, session, labels)?;
     let storages = Room::look(session.catalog()?, &session.inventory)?;
     let low = low(session, &storages, &healths);
-    let unheard = notify::problems(app, session)?;
+    let unheard = notify::problems(app, session)? + &traces::problem(app, session)?;
     let active = healths.iter().filter(|health| health.entry.enabled).count();
     let scheduler = is_running(session)?;
     let scheduled = healths.iter().any(|health| health.planned.next_run.is_some());
@@ -86,7 +87,7 @@ fn of_all(app: &App, session: &Session, labels: &LabelArgs) -> Result<()> {
     let value = json!({
         "databases": healths.iter().map(value).collect::<Vec<_>>(), "active": active, "scheduler_running": scheduler,
         "backups": { "count": found, "size_bytes": bytes },
-        "storages": storages.iter().map(Room::value).collect::<Vec<_>>(), "problems": low, "verdict": said,
+        "storages": storages.iter().map(Room::value).collect::<Vec<_>>(), "problems": low, "unsent_traces": traces::unsent(session)?, "verdict": said,
     });
     app.print(&value, || {
         if healths.is_empty() {

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::check::{ENCRYPTION, HOOKS};
-use super::model::Defaults;
+use super::model::{Defaults, SchedulerSettings};
 use super::notifications::DeclaredChannel;
 use super::setting::{Setting, ValueOrigin};
 use crate::encryption::{self, EncryptionSettings};
@@ -68,6 +68,12 @@ fn to_value(inventory: &Inventory) -> Value {
     );
     if let Some(cache) = &config.cache {
         root.insert("cache".into(), json!(cache));
+    }
+    if config.scheduler != SchedulerSettings::default() {
+        root.insert("scheduler".into(), json!(config.scheduler));
+    }
+    if let Some(traces) = &config.traces {
+        root.insert("traces".into(), traces.written.clone());
     }
     Value::Object(root)
 }

@@ -21,6 +21,7 @@ use super::shrink_guard::ShrinkGuardSettings;
 use crate::commands::labels::GROUP;
 use crate::encryption::EncryptionSettings;
 use crate::hooks::HookSettings;
+use crate::traces::TraceSettings;
 
 /// The configuration file, read and checked, with the chosen profile laid over it.
 #[derive(Clone, Debug)]
@@ -45,6 +46,8 @@ pub(crate) struct Config {
     pub(crate) cache: Option<CacheSettings>,
     /// How the scheduler works.
     pub(crate) scheduler: SchedulerSettings,
+    /// Where traces of runs go.
+    pub(crate) traces: Option<TraceSettings>,
     /// What a person should know: a file that others may change.
     pub(crate) warnings: Vec<String>,
 }
@@ -385,6 +388,7 @@ impl Config {
             notifications: Vec::new(),
             cache: None,
             scheduler: SchedulerSettings::default(),
+            traces: None,
             warnings: Vec::new(),
         }
     }

@@ -110,6 +110,8 @@ impl<'a> Processes<'a> {
         }
         command.envs(SECRETS.into_iter().filter_map(|name| Some((name, environment(name)?))));
         command.env_remove("NOTIFY_SOCKET").env_remove("WATCHDOG_USEC").env_remove("WATCHDOG_PID");
+        // The runs of years are no part of whatever this one was begun in.
+        command.env_remove("TRACEPARENT");
         command
     }
 

@@ -42,5 +42,6 @@ mod storages;
 mod story;
 mod support;
 mod tickets;
+mod traces;
 mod whole_server;
 mod wrong;

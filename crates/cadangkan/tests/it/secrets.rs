@@ -224,7 +224,8 @@ impl World {
         let repeats = &Box::leak(Box::new(Scripted::start(vec![(404, String::new(), repeats)]))).url;
         let nowhere = "\"http://127.0.0.1:1/${CHANNEL}\"";
         self.home.configure(&format!(
-            "notifications:
+            "traces: {{ endpoint: \"http://127.0.0.1:1\", headers: {{ x-api-key: \"${{CHANNEL}}\" }} }}
+notifications:
   chat: {{ slack: {{ webhook_url: {nowhere} }}, on: [success, failure, verification, restore] }}
   mail: {{ email: {{ host: 127.0.0.1, port: 1, from: a@b, to: [c@d], user: u, password: \"${{CHANNEL}}\" }}, on: [success] }}
   hook:

@@ -59,7 +59,7 @@ impl Checker<'_> {
             }
             (None, Some(url)) => {
                 self.known_keys(node, &["url", "headers", "timeout"], &[]);
-                let (url, headers) = (self.address(&url.node), self.headers(node));
+                let (url, headers) = (self.address("url", &url.node), self.headers(node));
                 let timeout = self.timeout(node, POST);
                 hook(Action::Post { url: url?, headers: headers? }, timeout?)
             }
@@ -110,18 +110,21 @@ impl Checker<'_> {
         time
     }
 
-    fn address(&mut self, node: &Node) -> Option<Uri> {
+    /// Reads where something is sent.
+    pub(super) fn address(&mut self, key: &str, node: &Node) -> Option<Uri> {
         let url = node.text().and_then(|text| text.parse::<Uri>().ok());
         let known = |url: &Uri| matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some();
         let url = url.filter(known);
         if url.is_none() {
             let hint = "it begins with `https://` or `http://` and has a host";
-            self.mistake_at(node, "`url` is no address that can be sent to", Some(hint.to_owned()));
+            let message = format!("`{key}` is no address that can be sent to");
+            self.mistake_at(node, message, Some(hint.to_owned()));
         }
         url
     }
 
-    fn headers(&mut self, node: &Node) -> Option<Vec<(HeaderName, HeaderValue)>> {
+    /// Reads what is sent with it.
+    pub(super) fn headers(&mut self, node: &Node) -> Option<Vec<(HeaderName, HeaderValue)>> {
         let Some(entry) = node.entry("headers").filter(|entry| !entry.node.is_null()) else {
             return Some(Vec::new());
         };
@@ -149,8 +152,8 @@ impl Checker<'_> {
     }
 }
 
-/// A hook as it stands in the file. Of headers only those are left whose values are variables.
-fn written(node: &Node) -> Value {
+/// What is sent somewhere, or a hook, as it stands in the file. Of headers only those are left whose values are variables.
+pub(super) fn written(node: &Node) -> Value {
     match &node.content {
         Content::Scalar(_) => node.written().map_or_else(|| node.to_value(), Value::from),
         Content::List(items) => items.iter().map(written).collect(),

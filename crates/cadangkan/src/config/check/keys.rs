@@ -14,6 +14,7 @@ pub(super) const ROOT_KEYS: &[&str] = &[
     "notifications",
     "cache",
     "scheduler",
+    "traces",
     "profiles",
 ];
 
@@ -106,6 +107,9 @@ pub(super) const SCHEDULE: &str = "schedule";
 
 /// The key of several of these, each with a name.
 pub(super) const SCHEDULES: &str = "schedules";
+
+/// Keys of `traces`.
+pub(super) const TRACES_KEYS: &[&str] = &["endpoint", "headers", "ca_file"];
 
 /// Keys of `scheduler`.
 pub(super) const SCHEDULER_KEYS: &[&str] = &["limit", "cleanup", "sync", "listen"];

@@ -10,6 +10,7 @@ mod options;
 mod provider;
 mod retention;
 mod schedule;
+mod traces;
 
 use std::path::Path;
 
@@ -68,6 +69,7 @@ pub(super) fn check(
     }
     config.cache = checker.cache(root);
     config.scheduler = checker.scheduler(root);
+    config.traces = checker.traces(root);
     let profiles = checker.named(root, "profiles");
     config.profiles = profiles.iter().map(|entry| entry.key.clone()).collect();
     for entry in profiles.into_iter().filter(|entry| !entry.node.is_null()) {

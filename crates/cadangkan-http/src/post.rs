@@ -1,0 +1,59 @@
+use std::io::Read as _;
+use std::path::Path;
+use std::time::Duration;
+
+use cadangkan_core::{Error, ErrorKind, Result};
+use http::{HeaderName, HeaderValue, Uri};
+
+use crate::{agent, is_of_certificate};
+
+/// As much of an answer as is read: enough for the words of a refusal.
+const LONGEST_ANSWER: u64 = 16 << 10;
+
+/// What a server said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// Of HTTP.
+    pub status: u16,
+    /// The beginning of the body.
+    pub body: Vec<u8>,
+}
+
+/// Sends JSON to an address, once and on a connection of its own, all within a limit of time.
+///
+/// Any answer is handed out. Fails with `Timeout` or `Unreachable` where there is none; errors name neither address nor headers,
+/// which may be secrets.
+pub fn post(
+    address: &Uri,
+    headers: &[(HeaderName, HeaderValue)],
+    body: &[u8],
+    authorities: Option<&Path>,
+    limit: Duration,
+) -> Result<Said> {
+    let agent = agent(limit, address.scheme_str() == Some("https"), authorities)?;
+    let mut request = http::Request::post(address.clone()).header("content-type", "application/json");
+    for (name, value) in headers {
+        request = request.header(name, value);
+    }
+    let unusable = |_| Error::new(ErrorKind::Configuration, "a request cannot be written");
+    let request = agent.configure_request(request.body(body).map_err(unusable)?);
+    let answered = agent.run(request.timeout_global(Some(limit)).build());
+    let (parts, body) = answered.map_err(|error| unanswered(&error))?.into_parts();
+    let mut said = Vec::new();
+    // What cannot be read does not change what the status says.
+    let _ = body.into_with_config().limit(LONGEST_ANSWER).reader().read_to_end(&mut said);
+    Ok(Said { status: parts.status.as_u16(), body: said })
+}
+
+/// The words of the library are left out: they may have the address in them.
+fn unanswered(error: &ureq::Error) -> Error {
+    let (kind, message) = match error {
+        ureq::Error::Timeout(_) => (ErrorKind::Timeout, "the server does not answer in time"),
+        ureq::Error::HostNotFound => (ErrorKind::Unreachable, "the host's name is not known"),
+        error if is_of_certificate(error) => {
+            (ErrorKind::Unreachable, "the server's certificate is not trusted")
+        }
+        _ => (ErrorKind::Unreachable, "the connection to the server was lost or not made"),
+    };
+    Error::new(kind, message)
+}
