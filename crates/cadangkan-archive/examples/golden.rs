@@ -215,6 +215,7 @@ fn manifest(payload: &Payload, codec: Codec, file: &str, summary: &ArchiveSummar
         backup_id: BackupId::new(created_at),
         backup_type: BackupType::Full,
         trigger: Trigger::Manual,
+        schedule: None,
         status: Manifest::COMPLETE.into(),
         engine: "sqlite".into(),
         server_version: "3.51.3".into(),

@@ -22,6 +22,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0009_suspect.sql"),
     include_str!("migrations/0010_notifications.sql"),
     include_str!("migrations/0011_jobs.sql"),
+    include_str!("migrations/0012_schedule.sql"),
 ];
 
 /// Marks the file as a catalog of this program: the letters `CADG`, in the header of the file.

@@ -81,9 +81,9 @@ impl Catalog {
         ))
     }
 
-    /// The schedules of a database that were made by a command.
-    pub fn schedules_of(&self, database: &Name) -> Result<Vec<ScheduleDefinition>> {
-        let sql = "SELECT database, name, settings FROM schedules WHERE database = $1 ORDER BY name";
+    /// The schedules that were made by a command, in order of their databases and names.
+    pub fn schedules(&self) -> Result<Vec<ScheduleDefinition>> {
+        let sql = "SELECT database, name, settings FROM schedules ORDER BY database, name";
         let read = |columns: &mut Columns<'_>| -> Column<ScheduleDefinition> {
             Ok(ScheduleDefinition {
                 database: columns.word()?,
@@ -91,7 +91,7 @@ impl Catalog {
                 settings: columns.json()?,
             })
         };
-        self.query("cannot read schedules", sql, [database.as_str()], read)
+        self.query("cannot read schedules", sql, [], read)
     }
 
     /// Pauses a schedule (`false`) or resumes it (`true`), also one that the configuration file declares.

@@ -64,6 +64,8 @@ pub struct Origin {
     pub labels: BTreeMap<String, String>,
     /// Where the working folder stood, from which something risky was to be done.
     pub git: Option<GitState>,
+    /// The schedule that makes it, where one does.
+    pub schedule: Option<String>,
 }
 
 /// What `--dry-run` shows.

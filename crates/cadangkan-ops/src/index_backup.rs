@@ -30,6 +30,7 @@ pub(crate) fn record(
         engine: manifest.engine.clone(),
         kind: manifest.backup_type.as_str().to_owned(),
         trigger: manifest.trigger.to_string(),
+        schedule: manifest.schedule.clone(),
         status: BackupStatus::Good,
         created_at: manifest.created_at,
         completed_at: manifest.completed_at,

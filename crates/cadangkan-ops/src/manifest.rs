@@ -57,6 +57,7 @@ pub(crate) fn manifest(
         backup_id: facts.backup_id,
         backup_type: BackupType::Full,
         trigger: request.trigger.clone(),
+        schedule: request.origin.schedule.clone(),
         status: Manifest::COMPLETE.to_owned(),
         engine: descriptor.id.to_owned(),
         server_version: start.server.version,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use cadangkan_archive::Manifest;
 use cadangkan_catalog::{BackupFilter, BackupRecord, BackupStatus, Catalog, RunFilter, RunKind, RunStatus};
 use cadangkan_core::{BackupId, Error, ErrorKind, Level, Name, Result, ResultExt, Timestamp};
-use cadangkan_retention::{Calendar, Candidate, Decision, Plan, Policy};
+use cadangkan_retention::{Candidate, Decision, Plan, Rules};
 use cadangkan_storage::Key;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -23,13 +23,11 @@ const RUNS_LOOKED_AT: u64 = 1000;
 
 /// What counts for the backups of a database in one storage.
 #[derive(Clone, Copy)]
-pub struct Rule<'a> {
+pub struct PlaceRules<'a> {
     /// The storage.
     pub place: Place<'a>,
     /// What stays there.
-    pub policy: &'a Policy,
-    /// How time is cut into days and weeks.
-    pub calendar: &'a Calendar,
+    pub rules: &'a Rules,
 }
 
 /// What is to happen to the backups of a database.
@@ -52,6 +50,9 @@ pub struct SeriesPlan {
     pub holds: Option<&'static str>,
     /// The policy in words.
     pub policy: String,
+    /// Those of schedules that have one of their own and backups here, in words.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub schedules: BTreeMap<String, String>,
     /// Why nothing is deleted although the plan says so; none where it will be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub halted: Option<String>,
@@ -89,7 +90,11 @@ pub struct RemovedCopy {
 }
 
 /// Judges the backups of a database by what the catalog knows of them; looks at nothing else.
-pub fn plan(context: &Context<'_>, database: Database<'_>, rules: &[Rule<'_>]) -> Result<RetentionPlan> {
+pub fn plan(
+    context: &Context<'_>,
+    database: Database<'_>,
+    rules: &[PlaceRules<'_>],
+) -> Result<RetentionPlan> {
     let Some(catalog) = context.catalog else { return Ok(RetentionPlan::default()) };
     let failed = databases_whose_last_run_failed(catalog, database.name)?;
     let suspects = suspects(catalog, database)?;
@@ -100,18 +105,18 @@ pub fn plan(context: &Context<'_>, database: Database<'_>, rules: &[Rule<'_>]) -
             let locked = rule.place.storage.locked_for();
             let candidates: Vec<_> = records.iter().map(|record| candidate(record, locked)).collect();
             let halted = halted(kind, &failed).or_else(|| looks_wrong(database.name, suspects.get(kind)?));
+            let plan = cadangkan_retention::plan(rule.rules, context.control.clock.now(), &candidates);
+            let own = rule.rules.of_schedules.iter();
+            let own =
+                own.filter(|(name, _)| plan.decisions.iter().any(|one| one.schedule.as_ref() == Some(name)));
             SeriesPlan {
                 storage: rule.place.name.clone(),
                 original: kind.original.clone(),
                 holds: kind.holds(),
-                policy: rule.policy.to_string(),
+                policy: rule.rules.usual.policy.to_string(),
+                schedules: own.map(|(name, rule)| (name.clone(), rule.policy.to_string())).collect(),
                 halted,
-                plan: cadangkan_retention::plan(
-                    rule.policy,
-                    rule.calendar,
-                    context.control.clock.now(),
-                    &candidates,
-                ),
+                plan,
             }
         }));
     }
@@ -139,7 +144,7 @@ pub fn candidates(
 pub fn apply(
     context: &Context<'_>,
     database: Database<'_>,
-    rules: &[Rule<'_>],
+    rules: &[PlaceRules<'_>],
     trigger: &str,
 ) -> Result<Removed> {
     let looked_at = plan(context, database, rules)?;
@@ -204,7 +209,7 @@ fn remove(
     }
     let location = index_backup::location(place.storage, &archive);
     context.control.step("delete an old backup");
-    let text = format!("{} ({})", decision.id, join(decision));
+    let text = format!("{} ({})", decision.id, decision.because());
     context.control.message(Level::Info, &text);
     let copy =
         StoredBackup { storage: place.name.to_string(), archive_key: record.archive_key, location, manifest };
@@ -214,10 +219,6 @@ fn remove(
         storage: place.name.clone(),
         size_bytes: decision.size_bytes,
     }))
-}
-
-fn join(decision: &Decision) -> String {
-    decision.reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// Why a backup stays although the plan says otherwise: its manifest knows more than the catalog, or is of another one.
@@ -290,7 +291,18 @@ fn candidate(record: &BackupRecord, locked: Option<Duration>) -> Candidate {
     let locked_until = locked.map(|time| record.completed_at.checked_add(time).unwrap_or(Timestamp::MAX));
     let damaged = (record.status == BackupStatus::Damaged).then_some("damaged");
     let doubt = damaged.or((!record.suspect.is_empty()).then_some("suspect"));
-    Candidate { id, created_at, size_bytes, doubt, preserved, verified_at, locked_until, keep_until }
+    let schedule = record.schedule.clone();
+    Candidate {
+        id,
+        created_at,
+        size_bytes,
+        doubt,
+        preserved,
+        verified_at,
+        locked_until,
+        keep_until,
+        schedule,
+    }
 }
 
 /// Why nothing of a series is deleted.
@@ -346,8 +358,11 @@ fn databases_whose_last_run_failed(catalog: &Catalog, database: &Name) -> Result
     Ok(failed)
 }
 
-fn options(rules: &[Rule<'_>]) -> Value {
-    let policies: serde_json::Map<String, Value> =
-        rules.iter().map(|rule| (rule.place.name.to_string(), json!(rule.policy.to_string()))).collect();
-    json!({ "retention": policies })
+fn options(rules: &[PlaceRules<'_>]) -> Value {
+    let words = |PlaceRules { place, rules }: &PlaceRules<'_>| {
+        let own = rules.of_schedules.iter().map(|(name, rule)| format!("{name}: {}", rule.policy));
+        let all: Vec<_> = std::iter::once(rules.usual.policy.to_string()).chain(own).collect();
+        (place.name.to_string(), Value::from(all.join("; ")))
+    };
+    json!({ "retention": rules.iter().map(words).collect::<serde_json::Map<_, _>>() })
 }

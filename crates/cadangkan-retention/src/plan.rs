@@ -3,7 +3,7 @@ use std::time::Duration;
 use cadangkan_core::{BackupId, Timestamp};
 use serde::Serialize;
 
-use crate::{Calendar, Policy, Reason};
+use crate::{Calendar, Policy, Reason, Rules};
 
 /// One backup that is judged.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub struct Candidate {
     pub locked_until: Option<Timestamp>,
     /// Until when it stays by the wish of who made it; no policy counts it then or later.
     pub keep_until: Option<Timestamp>,
+    /// The schedule that made it, where one did.
+    pub schedule: Option<String>,
 }
 
 /// What is to happen to every backup of a series.
@@ -43,6 +45,9 @@ pub struct Decision {
     pub created_at: Timestamp,
     /// What it takes, in bytes as stored.
     pub size_bytes: u64,
+    /// The schedule by whose own policy it is judged; none: by that of the database.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<String>,
     /// Whether it stays.
     pub verdict: Verdict,
     /// Why; never empty. The first one is the weightiest.
@@ -71,39 +76,60 @@ impl Plan {
     }
 }
 
+impl Decision {
+    /// Says in words why, and by whose policy where it is that of a schedule.
+    pub fn because(&self) -> String {
+        let reasons: Vec<_> = self.reasons.iter().map(ToString::to_string).collect();
+        let of = self.schedule.iter().map(|schedule| format!(", by the policy of {schedule}"));
+        reasons.join("; ") + &of.collect::<String>()
+    }
+}
+
 /// Judges every backup of one series in one storage at the time `now`.
 ///
-/// The same backups give the same plan whatever order they come in, and carrying a plan out and planning again at the same
-/// time removes nothing more.
-pub fn plan(policy: &Policy, calendar: &Calendar, now: Timestamp, candidates: &[Candidate]) -> Plan {
+/// What protects a backup looks at the whole series; counts and limits look at those that the same policy is for. The same
+/// backups give the same plan whatever order they come in, and carrying a plan out and planning again at the same time
+/// removes nothing more.
+pub fn plan(rules: &Rules, now: Timestamp, candidates: &[Candidate]) -> Plan {
     let mut newest_first: Vec<&Candidate> = candidates.iter().collect();
     newest_first.sort_by_key(|candidate| std::cmp::Reverse((candidate.created_at, candidate.id)));
-    let mut judged: Vec<Judged<'_>> = newest_first.into_iter().map(Judged::new).collect();
+    let mut judged: Vec<_> =
+        newest_first.into_iter().map(|candidate| Judged::new(rules, candidate)).collect();
     protect(&mut judged, now);
+    for (schedule, rule) in rules.all() {
+        let mut its: Vec<_> = judged.iter_mut().filter(|one| one.schedule == schedule).collect();
+        apply(&rule.policy, &rule.calendar, now, &mut its);
+    }
+    Plan { decisions: judged.into_iter().map(Judged::decide).collect() }
+}
+
+fn apply(policy: &Policy, calendar: &Calendar, now: Timestamp, judged: &mut [&mut Judged<'_>]) {
     if policy.keep_all {
         judged.iter_mut().for_each(|one| one.keeps.push(Reason::KeepAll));
     } else {
-        count(policy, calendar, &mut judged);
-        limit(policy, now, &mut judged);
+        count(policy, calendar, judged);
+        limit(policy, now, judged);
     }
     if let Some(age) = policy.hard_limit {
-        let too_old = |one: &&mut Judged<'_>| is_older(one.candidate, age, now);
+        let too_old = |one: &&mut &mut Judged<'_>| is_older(one.candidate, age, now);
         judged.iter_mut().filter(too_old).for_each(|one| one.removes.push(Reason::TooOld(age)));
     }
-    Plan { decisions: judged.into_iter().map(Judged::decide).collect() }
 }
 
 /// A backup with all that speaks for and against it.
 struct Judged<'a> {
     candidate: &'a Candidate,
+    /// The schedule whose own policy counts for it.
+    schedule: Option<&'a str>,
     protections: Vec<Reason>,
     keeps: Vec<Reason>,
     removes: Vec<Reason>,
 }
 
 impl<'a> Judged<'a> {
-    fn new(candidate: &'a Candidate) -> Self {
-        Judged { candidate, protections: Vec::new(), keeps: Vec::new(), removes: Vec::new() }
+    fn new(rules: &Rules, candidate: &'a Candidate) -> Self {
+        let schedule = candidate.schedule.as_deref().filter(|name| rules.of_schedules.contains_key(*name));
+        Judged { candidate, schedule, protections: Vec::new(), keeps: Vec::new(), removes: Vec::new() }
     }
 
     /// Whether counts and limits look at it: it is good, and nobody said how long it stays.
@@ -125,7 +151,8 @@ impl<'a> Judged<'a> {
             reasons.push(self.candidate.keep_until.map_or(Reason::NotCounted, Reason::HeldBefore));
         }
         let Candidate { id, created_at, size_bytes, .. } = *self.candidate;
-        Decision { id, created_at, size_bytes, verdict, reasons }
+        let schedule = self.schedule.map(str::to_owned);
+        Decision { id, created_at, size_bytes, schedule, verdict, reasons }
     }
 }
 
@@ -156,7 +183,7 @@ fn protect(judged: &mut [Judged<'_>], now: Timestamp) {
 }
 
 /// The newest of each of the last so many periods that have one.
-fn count(policy: &Policy, calendar: &Calendar, judged: &mut [Judged<'_>]) {
+fn count(policy: &Policy, calendar: &Calendar, judged: &mut [&mut Judged<'_>]) {
     for (period, of) in policy.counts() {
         let (mut last, mut ordinal) = (None, 0);
         for one in judged.iter_mut().filter(|one| one.counts()) {
@@ -178,7 +205,7 @@ fn count(policy: &Policy, calendar: &Calendar, judged: &mut [Judged<'_>]) {
 }
 
 /// Age and size; `min_backups` holds against both.
-fn limit(policy: &Policy, now: Timestamp, judged: &mut [Judged<'_>]) {
+fn limit(policy: &Policy, now: Timestamp, judged: &mut [&mut Judged<'_>]) {
     let least = policy.min_backups;
     let mut countable = 0;
     for one in judged.iter_mut().filter(|one| one.counts()) {
@@ -215,4 +242,4 @@ fn is_older(candidate: &Candidate, age: Duration, now: Timestamp) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

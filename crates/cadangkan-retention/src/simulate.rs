@@ -3,7 +3,7 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use crate::{Calendar, Candidate, Policy, plan};
+use crate::{Calendar, Candidate, Rules, plan};
 
 /// What there is at the end of one day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -20,37 +20,49 @@ pub struct Day {
     pub removed: u64,
 }
 
-/// Plays `days` days from `now` on: backups come at the times in `coming`, and after each one the policy is applied.
+/// A backup that will be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Coming {
+    /// When it begins.
+    pub at: Timestamp,
+    /// What it takes, in bytes as stored.
+    pub size_bytes: u64,
+    /// The schedule that makes it, where one does.
+    pub schedule: Option<String>,
+}
+
+/// Plays `days` days from `now` on: backups come as `coming` says, and after each one the rules are applied.
 ///
-/// `coming` gives time and size and must rise; what lies before `now` is left out. It is asked for no more than the days need.
+/// The times of `coming` must rise; what lies before `now` is left out. It is asked for no more than the days need. Days are those of the usual rule.
 pub fn simulate(
-    policy: &Policy,
-    calendar: &Calendar,
+    rules: &Rules,
     now: Timestamp,
     existing: &[Candidate],
-    coming: impl Iterator<Item = (Timestamp, u64)>,
+    coming: impl Iterator<Item = Coming>,
     days: u32,
 ) -> Vec<Day> {
     let mut present = existing.to_vec();
-    let mut coming = coming.skip_while(|(time, _)| *time <= now).peekable();
+    let calendar = &rules.usual.calendar;
+    let mut coming = coming.skip_while(|next| next.at <= now).peekable();
     let today = now.to_zoned(calendar.zone.clone()).date();
-    let mut removed = apply(policy, calendar, now, &mut present);
+    let mut removed = apply(rules, now, &mut present);
     let mut seen = Vec::new();
     for offset in 0..days {
         let Ok(date) = today.checked_add(i64::from(offset).days()) else { break };
         let Some(end) = end_of(date, calendar) else { break };
-        while let Some((time, size_bytes)) = coming.next_if(|(time, _)| *time < end) {
+        while let Some(Coming { at, size_bytes, schedule }) = coming.next_if(|next| next.at < end) {
             present.push(Candidate {
-                id: free_id(&present, time),
-                created_at: time,
+                id: free_id(&present, at),
+                created_at: at,
                 size_bytes,
                 doubt: None,
                 preserved: false,
                 verified_at: None,
                 locked_until: None,
                 keep_until: None,
+                schedule,
             });
-            removed += apply(policy, calendar, time, &mut present);
+            removed += apply(rules, at, &mut present);
         }
         seen.push(Day {
             date,
@@ -64,9 +76,8 @@ pub fn simulate(
 }
 
 /// Removes what goes at this time, and says how many those are.
-fn apply(policy: &Policy, calendar: &Calendar, now: Timestamp, present: &mut Vec<Candidate>) -> u64 {
-    let going: Vec<BackupId> =
-        plan(policy, calendar, now, present).removals().map(|decision| decision.id).collect();
+fn apply(rules: &Rules, now: Timestamp, present: &mut Vec<Candidate>) -> u64 {
+    let going: Vec<BackupId> = plan(rules, now, present).removals().map(|decision| decision.id).collect();
     present.retain(|candidate| !going.contains(&candidate.id));
     going.len() as u64
 }
@@ -85,41 +96,4 @@ fn end_of(date: Date, calendar: &Calendar) -> Option<Timestamp> {
 }
 
 #[cfg(test)]
-mod tests {
-    use jiff::SignedDuration;
-    use jiff::civil::Weekday;
-    use jiff::tz::TimeZone;
-
-    use super::*;
-
-    #[test]
-    fn a_year_of_hourly_backups_fills_up_and_stays() {
-        let calendar =
-            Calendar { zone: TimeZone::get("Europe/Berlin").unwrap(), week_start: Weekday::Monday };
-        let policy = Policy { hourly: 24, daily: 7, weekly: 4, monthly: 12, ..Policy::default() };
-        let now: Timestamp = "2025-01-01T00:00:00Z".parse().unwrap();
-        let coming = (1..).map(|hour| (now + SignedDuration::from_hours(hour), 100));
-        let days = simulate(&policy, &calendar, now, &[], coming, 365);
-        assert_eq!(days.len(), 365);
-        assert_eq!(days[0].date.to_string(), "2025-01-01");
-        assert_eq!(days[0].backups, 22, "an hour of the first day is over in Berlin");
-        let last = &days[364];
-        assert_eq!(last.date.to_string(), "2025-12-31");
-        // 24 hours (of one day), six days before, two or three weeks beyond, eleven months before.
-        assert!((24 + 6 + 2 + 10..=24 + 6 + 3 + 11).contains(&last.backups), "{last:?}");
-        assert_eq!(last.size_bytes, last.backups * 100);
-        assert_eq!(last.oldest_at.unwrap().to_string(), "2025-01-31T22:00:00Z");
-        let made: u64 = 365 * 24 - 2;
-        let removed: u64 = days.iter().map(|day| day.removed).sum();
-        assert_eq!(made - removed, last.backups);
-    }
-
-    #[test]
-    fn without_anything_to_come_age_does_its_work_at_once_only() {
-        let calendar = Calendar { zone: TimeZone::UTC, week_start: Weekday::Monday };
-        let now: Timestamp = "2025-03-01T12:00:00Z".parse().unwrap();
-        let policy = Policy { keep_all: true, ..Policy::default() };
-        let days = simulate(&policy, &calendar, now, &[], std::iter::empty(), 3);
-        assert!(days.iter().all(|day| day.backups == 0 && day.oldest_at.is_none() && day.removed == 0));
-    }
-}
+mod tests;

@@ -42,6 +42,9 @@ pub struct ScheduleSettings {
     /// The storages, where not those of the database.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub storage: Vec<Name>,
+    /// Which of the backups that it makes stay, where not as for the database; it is for others to read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retention: Option<serde_json::Value>,
     /// The longest that a run waits by chance after its time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jitter: Option<String>,
@@ -103,8 +106,25 @@ pub struct RetrySettings {
 impl ScheduleSettings {
     /// Keys of the map in the file.
     pub const KEYS: &[&str] = &[
-        "cron", "every", "time", "day", "after", "timezone", "enabled", "task", "storage", "jitter",
-        "window", "blackout", "missed", "retry", "timeout", "max_load", "nice", "cpus",
+        "cron",
+        "every",
+        "time",
+        "day",
+        "after",
+        "timezone",
+        "enabled",
+        "task",
+        "storage",
+        "retention",
+        "jitter",
+        "window",
+        "blackout",
+        "missed",
+        "retry",
+        "timeout",
+        "max_load",
+        "nice",
+        "cpus",
     ];
 
     /// Keys of `retry`.
@@ -133,6 +153,9 @@ impl ScheduleSettings {
         }
         if self.cpus == Some(0) {
             return Err(wrong("`cpus` is at least 1"));
+        }
+        if self.retention.is_some() && self.task.unwrap_or_default() != Task::Backup {
+            return Err(wrong("`retention` belongs to a schedule that makes backups"));
         }
         let attempts = retry.attempts.unwrap_or(usual.attempts);
         if !(1..=100).contains(&attempts) {
@@ -311,6 +334,7 @@ mod tests {
             json!({ "every": "daily", "nice": 20 }),
             json!({ "every": "daily", "max_load": -1.0 }),
             json!({ "every": "daily", "cpus": 0 }),
+            json!({ "every": "daily", "task": "cleanup", "retention": { "daily": 7 } }),
         ] {
             assert_eq!(read(wrong.clone()).unwrap_err().kind(), ErrorKind::Configuration, "{wrong}");
         }

@@ -10,6 +10,7 @@ use cadangkan_ops::reap;
 use crate::app::{App, Session};
 use crate::health::{Health, Room};
 use crate::inventory::Inventory;
+use crate::schedules::Known;
 
 /// The metrics of this moment. Runs whose process is gone are ended first, so that what is told is true.
 pub(crate) fn current(app: &App, session: &Session) -> Result<String> {
@@ -19,7 +20,9 @@ pub(crate) fn current(app: &App, session: &Session) -> Result<String> {
 
 /// Writes all metrics of databases, runs and storages as they are by the catalog; reaches no storage elsewhere and no server.
 fn render(catalog: &Catalog, inventory: &Inventory, now: Timestamp) -> Result<String> {
-    let healths = inventory.databases().iter().map(|entry| Health::look(catalog, inventory, entry, now));
+    let known = Known::read(catalog)?;
+    let healths = inventory.databases().iter();
+    let healths = healths.map(|entry| Health::look(catalog, inventory, &known, entry, now));
     let healths = healths.collect::<Result<Vec<_>>>()?;
     let mut text = Text::default();
     text.family("cadangkan_build_info", "gauge", "The version of the program; always 1");

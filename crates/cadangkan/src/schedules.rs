@@ -1,13 +1,14 @@
 //! All schedules, from wherever they come: the configuration file, `schedule set`, and those that the scheduler has of itself.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use cadangkan_catalog::{Catalog, ScheduleKey};
+use cadangkan_catalog::{Catalog, ScheduleDefinition, ScheduleKey};
 use cadangkan_core::{Error, ErrorKind, Name, Result, ResultExt};
 use cadangkan_scheduler::{Pattern, Plan, Schedule, ScheduleSettings, Task, Timing};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::app::Session;
+use crate::config::RetentionSettings;
 use crate::inventory::{DatabaseEntry, Inventory};
 
 /// The name of a schedule where none is given.
@@ -28,6 +29,8 @@ pub(crate) struct ScheduleEntry {
     pub(crate) source: Source,
     /// Whether it was switched off elsewhere than where it is defined.
     pub(crate) paused: bool,
+    /// Which of its backups stay, where not as for the database.
+    pub(crate) retention: Option<RetentionSettings>,
 }
 
 /// Where a schedule was defined.
@@ -44,6 +47,19 @@ pub(crate) enum Source {
     Scheduler,
 }
 
+/// What the catalog knows of schedules.
+pub(crate) struct Known {
+    definitions: Vec<ScheduleDefinition>,
+    switches: BTreeMap<ScheduleKey, bool>,
+}
+
+impl Known {
+    /// Reads it for all databases at once.
+    pub(crate) fn read(catalog: &Catalog) -> Result<Self> {
+        Ok(Known { definitions: catalog.schedules()?, switches: catalog.schedule_switches()? })
+    }
+}
+
 impl ScheduleEntry {
     /// Tells whether it makes runs.
     pub(crate) fn is_active(&self) -> bool {
@@ -53,14 +69,13 @@ impl ScheduleEntry {
 
 /// All schedules, in order of their databases and names. Those of databases that do not take part are there, and not active.
 pub(crate) fn all(session: &Session) -> Result<Vec<ScheduleEntry>> {
-    let (catalog, inventory) = (session.catalog()?, &session.inventory);
-    let switches = catalog.schedule_switches()?;
+    let (known, inventory) = (Known::read(session.catalog()?)?, &session.inventory);
     let mut found = Vec::new();
     for entry in inventory.databases() {
-        let mut own = given(catalog, inventory, entry)?;
+        let mut own = given(&known, inventory, entry)?;
         let of_itself = of_itself(inventory, entry, &own)?;
         own.extend(of_itself);
-        own.iter_mut().for_each(|schedule| switch(schedule, entry, &switches));
+        own.iter_mut().for_each(|schedule| switch(schedule, entry, &known));
         own.sort_by(|a, b| a.plan.name.cmp(&b.plan.name));
         found.extend(own);
     }
@@ -83,34 +98,26 @@ pub(crate) fn of(session: &Session, database: &Name, name: Option<&str>) -> Resu
     Ok(found)
 }
 
-/// How often backups of a database are made by the schedules that somebody gave it; empty where there is none.
-pub(crate) fn rhythms(session: &Session, entry: &DatabaseEntry) -> Result<BTreeSet<&'static str>> {
-    let mut found = given(session.catalog()?, &session.inventory, entry)?;
-    found.retain(|known| known.plan.schedule.task == Task::Backup);
-    Ok(found.iter().map(|known| known.plan.schedule.rhythm()).collect())
-}
-
-/// When backups of a database are made by its schedules: those that count.
+/// The schedules that somebody gave a database, and that make backups of it; those that are paused are there, and not active.
 pub(crate) fn of_backups(
-    catalog: &Catalog,
+    known: &Known,
     inventory: &Inventory,
     entry: &DatabaseEntry,
-) -> Result<Vec<Schedule>> {
-    let mut found = given(catalog, inventory, entry)?;
-    let switches = catalog.schedule_switches()?;
-    found.iter_mut().for_each(|schedule| switch(schedule, entry, &switches));
-    found.retain(|known| known.is_active() && known.plan.schedule.task == Task::Backup);
-    Ok(found.into_iter().map(|known| known.plan.schedule).collect())
+) -> Result<Vec<ScheduleEntry>> {
+    let mut found = given(known, inventory, entry)?;
+    found.retain(|schedule| schedule.plan.schedule.task == Task::Backup);
+    found.iter_mut().for_each(|schedule| switch(schedule, entry, known));
+    Ok(found)
 }
 
 /// What somebody gave a database: in the file, or with `schedule set`.
-fn given(catalog: &Catalog, inventory: &Inventory, entry: &DatabaseEntry) -> Result<Vec<ScheduleEntry>> {
+fn given(known: &Known, inventory: &Inventory, entry: &DatabaseEntry) -> Result<Vec<ScheduleEntry>> {
     let mut own = declared(inventory, entry)?;
-    for definition in catalog.schedules_of(&entry.name)? {
+    for definition in known.definitions.iter().filter(|definition| definition.database == entry.name) {
         if own.iter().any(|known| known.plan.name == definition.name) {
             continue;
         }
-        let settings: ScheduleSettings = serde_json::from_value(definition.settings).map_err(|error| {
+        let settings = ScheduleSettings::deserialize(&definition.settings).map_err(|error| {
             Error::new(ErrorKind::Configuration, "a schedule in the catalog cannot be read")
                 .context("database", &entry.name)
                 .source(error)
@@ -144,7 +151,9 @@ fn resolved(
     let schedule =
         settings.schedule(&inventory.zone()).context("database", &entry.name).context("schedule", name)?;
     let plan = Plan { database: entry.name.clone(), name: name.to_owned(), schedule };
-    Ok(ScheduleEntry { plan, source, paused: false })
+    let retention = settings.retention.as_ref().map(RetentionSettings::read).transpose();
+    let retention = retention.context("database", &entry.name).context("schedule", name)?;
+    Ok(ScheduleEntry { plan, source, paused: false, retention })
 }
 
 /// Old backups go each night, where something says which stay; storages whose turn comes later get theirs each hour.
@@ -164,7 +173,7 @@ fn of_itself(
             let schedule =
                 Schedule { task, ..Schedule::usual(Timing::Cron { pattern, zone: inventory.zone() }) };
             let plan = Plan { database: entry.name.clone(), name: name.to_owned(), schedule };
-            found.push(ScheduleEntry { plan, source: Source::Scheduler, paused: false });
+            found.push(ScheduleEntry { plan, source: Source::Scheduler, paused: false, retention: None });
         }
         Ok(())
     };
@@ -175,9 +184,9 @@ fn of_itself(
     Ok(found)
 }
 
-fn switch(schedule: &mut ScheduleEntry, entry: &DatabaseEntry, switches: &BTreeMap<ScheduleKey, bool>) {
+fn switch(schedule: &mut ScheduleEntry, entry: &DatabaseEntry, known: &Known) {
     let key = (schedule.plan.database.clone(), schedule.plan.name.clone());
     let enabled = schedule.plan.schedule.enabled;
-    schedule.paused = enabled && switches.get(&key) == Some(&false);
+    schedule.paused = enabled && known.switches.get(&key) == Some(&false);
     schedule.plan.schedule.enabled = enabled && !schedule.paused && entry.enabled;
 }

@@ -29,6 +29,9 @@ pub struct Manifest {
     pub backup_type: BackupType,
     /// What caused it.
     pub trigger: Trigger,
+    /// The schedule that made it, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<String>,
     /// Always [`Manifest::COMPLETE`]: what failed has no manifest.
     pub status: String,
     /// The engine's word: `sqlite`.

@@ -28,6 +28,7 @@ fn sample() -> Manifest {
         backup_id: BackupId::new(created_at),
         backup_type: BackupType::Full,
         trigger: Trigger::Manual,
+        schedule: Some("nightly".into()),
         status: Manifest::COMPLETE.into(),
         engine: "sqlite".into(),
         server_version: "3.51.3".into(),

@@ -54,6 +54,9 @@ pub struct BackupRecord {
     pub kind: String,
     /// Why it was made: `manual`, `daily`.
     pub trigger: String,
+    /// The schedule that made it, where one did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<String>,
     /// What is known of this copy.
     pub status: BackupStatus,
     /// When it began, in microseconds at the finest.

@@ -9,7 +9,7 @@ use crate::{Catalog, convert};
 const COLUMNS: &str =
     "SELECT database, backup_id, storage, archive_key, engine, kind, cause, status, created_at,
     completed_at, size_bytes, raw_bytes, tables, codec, preserved, tags, ticket, verified_at, verified_level,
-    checksum, run_id, original, databases, selection, keep_until, suspect FROM backups";
+    checksum, run_id, original, databases, selection, keep_until, suspect, schedule FROM backups";
 
 impl Catalog {
     /// All copies of a backup, by the names of their storages.
@@ -182,5 +182,6 @@ fn read_record(columns: &mut Columns<'_>) -> Column<BackupRecord> {
         selection: Some(columns.plain::<String>()?).filter(|selection| !selection.is_empty()),
         keep_until: columns.optional_time()?,
         suspect: columns.json()?,
+        schedule: columns.plain()?,
     })
 }

@@ -8,9 +8,9 @@ use crate::{Catalog, convert};
 const UPSERT: &str = "
     INSERT INTO backups (database, backup_id, storage, archive_key, engine, kind, cause, status, created_at,
         completed_at, size_bytes, raw_bytes, tables, codec, preserved, tags, ticket, verified_at, verified_level,
-        checksum, run_id, original, databases, selection, keep_until, suspect)
+        checksum, run_id, original, databases, selection, keep_until, suspect, schedule)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
-        $24, $25, $26)
+        $24, $25, $26, $27)
     ON CONFLICT (database, backup_id, storage) DO UPDATE SET
         archive_key = excluded.archive_key, engine = excluded.engine, kind = excluded.kind,
         cause = excluded.cause, status = excluded.status, created_at = excluded.created_at,
@@ -20,7 +20,7 @@ const UPSERT: &str = "
         checksum = excluded.checksum, run_id = excluded.run_id,
         original = excluded.original, databases = excluded.databases,
         selection = excluded.selection, keep_until = excluded.keep_until,
-        suspect = excluded.suspect";
+        suspect = excluded.suspect, schedule = excluded.schedule";
 
 impl Catalog {
     /// Records a copy of a backup; what was known of it before is replaced.
@@ -135,6 +135,7 @@ fn upsert(transaction: &Transaction<'_>, record: &BackupRecord, numbers: &Number
         record.selection.as_deref().unwrap_or_default(),
         record.keep_until.map(convert::micros),
         json!(record.suspect).to_string(),
+        record.schedule,
     ])?;
     replace_tags(transaction, record)
 }

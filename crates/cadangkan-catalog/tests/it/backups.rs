@@ -27,6 +27,7 @@ fn a_record_is_kept_whole_and_replaced_whole() {
         engine: "mysql".into(),
         kind: "incremental".into(),
         trigger: "daily".into(),
+        schedule: Some("nightly".into()),
         status: BackupStatus::Damaged,
         created_at: at(5),
         completed_at: at(6),
@@ -75,6 +76,7 @@ fn each_filter_takes_what_it_says() {
         storage: name("offsite"),
         status: BackupStatus::Missing,
         trigger: "daily".into(),
+        schedule: Some("nightly".into()),
         tags: vec!["release".into(), "1.0".into()],
         ..backup("blog", 100)
     };

@@ -42,6 +42,7 @@ pub(crate) fn backup(database: &str, second: i64) -> BackupRecord {
         engine: "sqlite".into(),
         kind: "full".into(),
         trigger: "manual".into(),
+        schedule: None,
         status: BackupStatus::Good,
         created_at: at(second),
         completed_at: at(second + 1),

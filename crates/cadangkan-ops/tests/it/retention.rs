@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use cadangkan_catalog::{BackupFilter, BackupStatus, Catalog, RunFilter, RunKind};
 use cadangkan_core::{BackupId, ErrorKind, NoReporter};
-use cadangkan_ops::backup::BackupRequest;
-use cadangkan_ops::retention::{Removed, Rule, apply, candidates, plan};
+use cadangkan_ops::backup::{BackupRequest, Origin};
+use cadangkan_ops::retention::{PlaceRules, Removed, apply, candidates, plan};
 use cadangkan_ops::stored::{delete, preserve};
 use cadangkan_ops::verify::VerifyLevel;
 use cadangkan_ops::{Context, adopt, cleanup};
-use cadangkan_retention::{Calendar, Policy};
+use cadangkan_retention::{Calendar, Policy, Rule, Rules};
 use cadangkan_storage::Storage;
 use cadangkan_storage::faulty::{Fault, Faulty, Operation};
 use cadangkan_testkit::FakeClock;
@@ -28,6 +28,10 @@ fn daily(count: u32) -> Policy {
     Policy { daily: count, ..Policy::default() }
 }
 
+fn one(policy: &Policy) -> Rules {
+    Rules::one(policy.clone(), calendar())
+}
+
 /// A world with a small database and a backup of each of so many days.
 fn days(count: usize) -> (World, Vec<BackupId>) {
     let world = World::new();
@@ -42,7 +46,7 @@ fn next_day(world: &World, request: &BackupRequest) -> BackupId {
 }
 
 fn apply_in(world: &World, context: &Context<'_>, policy: &Policy) -> cadangkan_core::Result<Removed> {
-    let rule = Rule { place: world.place(), policy, calendar: &calendar() };
+    let rule = PlaceRules { place: world.place(), rules: &one(policy) };
     apply(context, world.database(), &[rule], "retention")
 }
 
@@ -68,7 +72,7 @@ fn adopted(world: &World) -> Vec<BackupId> {
 
 fn halted(world: &World, policy: &Policy) -> Option<String> {
     world.with_context(|context| {
-        let rule = Rule { place: world.place(), policy, calendar: &calendar() };
+        let rule = PlaceRules { place: world.place(), rules: &one(policy) };
         plan(context, world.database(), &[rule]).unwrap().series[0].halted.clone()
     })
 }
@@ -201,7 +205,7 @@ fn a_selection_takes_no_place_from_whole_ones() {
     world.catalog.record_backups(&records).unwrap();
     let plan = world
         .with_context(|context| {
-            let rule = Rule { place: world.place(), policy: &daily(1), calendar: &calendar() };
+            let rule = PlaceRules { place: world.place(), rules: &one(&daily(1)) };
             plan(context, world.database(), &[rule])
         })
         .unwrap();
@@ -240,6 +244,49 @@ fn a_backup_stays_as_long_as_it_was_asked_to() {
     assert_eq!(adopted(&world), [first[0], held, newest]);
     world.clock.advance(3 * DAY);
     assert_eq!(applied(&world, &daily(2)), [held]);
+}
+
+#[test]
+fn what_a_schedule_made_goes_by_its_own_policy_on_every_machine() {
+    let world = World::new();
+    world.fill(20);
+    let made = |schedule: Option<&str>| {
+        let origin = Origin { schedule: schedule.map(str::to_owned), ..Origin::default() };
+        next_day(&world, &BackupRequest { origin, ..request() })
+    };
+    let ids: Vec<_> =
+        [Some("often"), None, Some("often"), Some("nightly"), None, Some("often")].map(made).into();
+    // Another machine, that knows the storage alone.
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = Catalog::open(&folder.path().join("catalog.db")).unwrap();
+    let rule = |policy| Rule { policy, calendar: calendar() };
+    let rules =
+        |own: &str| Rules { usual: rule(daily(2)), of_schedules: [(own.to_owned(), rule(daily(1)))].into() };
+    let removed = |own: &str| {
+        world.with_context(|context| {
+            let context = Context { catalog: Some(&catalog), ..*context };
+            let rules = [PlaceRules { place: world.place(), rules: &rules(own) }];
+            let removed = apply(&context, world.database(), &rules, "retention").unwrap();
+            assert_eq!(removed.plan.series[0].schedules, [(own.to_owned(), "1 daily".to_owned())].into());
+            removed.removed.iter().map(|copy| copy.backup_id).collect::<Vec<_>>()
+        })
+    };
+    world.with_context(|context| {
+        adopt::adopt(&Context { catalog: Some(&catalog), ..*context }, world.place()).unwrap();
+    });
+    assert_eq!(removed("often"), [ids[0], ids[1], ids[2]], "of `often` the newest stays, of the others two");
+    let run = &catalog.runs(&RunFilter { kind: Some(RunKind::Cleanup), ..RunFilter::default() }).unwrap()[0];
+    assert_eq!(run.options["retention"]["home"], "2 daily; often: 1 daily");
+    let log = catalog.run_log(run.id).unwrap();
+    let reason = format!("{} (no count keeps it, by the policy of often)", ids[2]);
+    assert!(log.iter().any(|line| line.message == reason), "{log:?}");
+    // Once there is no such schedule any more, its backups are like others.
+    assert_eq!(removed("nightly"), []);
+    made(None);
+    world.with_context(|context| {
+        adopt::adopt(&Context { catalog: Some(&catalog), ..*context }, world.place()).unwrap();
+    });
+    assert_eq!(removed("nightly"), [ids[4]], "the newest of others are the last two");
 }
 
 #[test]

@@ -6,12 +6,12 @@ use cadangkan_archive::Manifest;
 use cadangkan_catalog::{BackupFilter, Catalog};
 use cadangkan_core::{BackupId, ErrorKind, Name};
 use cadangkan_ops::backup::{BackupRequest, backup};
-use cadangkan_ops::retention::{Rule, apply, halting, plan};
+use cadangkan_ops::retention::{PlaceRules, apply, halting, plan};
 use cadangkan_ops::shrink::ShrinkGuard;
 use cadangkan_ops::source::Wanted;
 use cadangkan_ops::stored::{accept, locate};
 use cadangkan_ops::{Context, Place, adopt};
-use cadangkan_retention::{Calendar, Policy};
+use cadangkan_retention::{Calendar, Policy, Rules};
 use cadangkan_storage::{Local, Storage};
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
@@ -40,7 +40,7 @@ fn sql(world: &World, sql: &str) {
 fn retention(world: &World) -> (Vec<BackupId>, Option<String>) {
     let policy = Policy { daily: 1, ..Policy::default() };
     let calendar = Calendar { zone: TimeZone::UTC, week_start: Weekday::Monday };
-    let rules = [Rule { place: world.place(), policy: &policy, calendar: &calendar }];
+    let rules = [PlaceRules { place: world.place(), rules: &Rules::one(policy, calendar) }];
     world.with_context(|context| {
         let halted = plan(context, world.database(), &rules).unwrap().series[0].halted.clone();
         let removed = apply(context, world.database(), &rules, "retention").unwrap().removed;
@@ -152,7 +152,8 @@ fn every_storage_has_the_mark_and_loses_it_and_one_that_lacks_the_backup_deletes
     world.with_context(|context| {
         let policy = Policy { daily: 1, ..Policy::default() };
         let calendar = Calendar { zone: TimeZone::UTC, week_start: Weekday::Monday };
-        let rules = both.map(|place| Rule { place, policy: &policy, calendar: &calendar });
+        let rules = Rules::one(policy, calendar);
+        let rules = both.map(|place| PlaceRules { place, rules: &rules });
         let removed = |context| apply(context, world.database(), &rules, "retention").unwrap().removed.len();
         assert_eq!(removed(context), 0);
         accept(context, &world.name, wrong.backup_id, &both).unwrap();

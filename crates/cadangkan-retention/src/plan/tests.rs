@@ -7,7 +7,7 @@ use jiff::{SignedDuration, ToSpan, Zoned};
 use proptest::prelude::*;
 
 use super::*;
-use crate::Period;
+use crate::{Period, Rule};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -29,7 +29,13 @@ fn backup(created_at: Timestamp) -> Candidate {
         verified_at: None,
         locked_until: None,
         keep_until: None,
+        schedule: None,
     }
+}
+
+/// Judges by one policy.
+fn plan(policy: &Policy, calendar: &Calendar, now: Timestamp, candidates: &[Candidate]) -> Plan {
+    super::plan(&Rules::one(policy.clone(), calendar.clone()), now, candidates)
 }
 
 /// A backup at three o'clock of each of so many days, the last one on the given day.
@@ -220,11 +226,47 @@ fn a_backup_of_the_future_takes_nothing_from_those_of_today() {
     assert_eq!(kept(&plan), ["2030-01-01", "2026-01-15", "2026-01-14"]);
 }
 
+#[test]
+fn a_schedule_with_a_policy_of_its_own_takes_no_place_from_others() {
+    let rule = |policy| Rule { policy, calendar: berlin() };
+    let own = |policy| std::collections::BTreeMap::from([("often".to_owned(), rule(policy))]);
+    let usual = rule(Policy { daily: 2, ..Policy::default() });
+    let mut backups = nightly("2026-01-15", 6);
+    for one in [1, 3, 5] {
+        backups[one].schedule = Some("often".to_owned());
+    }
+    // A schedule that is gone, or says nothing itself, goes by the database's policy.
+    backups[4].schedule = Some("renamed".to_owned());
+    let rules = Rules { usual: usual.clone(), of_schedules: own(Policy { daily: 1, ..Policy::default() }) };
+    let now = at("2026-01-15T12:00:00Z");
+    let judged = super::plan(&rules, now, &backups);
+    assert_eq!(kept(&judged), ["2026-01-15", "2026-01-14", "2026-01-13"]);
+    let because = |index: usize| judged.decisions[index].because();
+    assert_eq!(because(1), "daily 1 of 1: newest of 2026-01-14, by the policy of often");
+    assert_eq!(because(2), "daily 2 of 2: newest of 2026-01-13");
+    assert_eq!(because(3), "no count keeps it, by the policy of often");
+    assert_eq!(because(4), "no count keeps it");
+    // The newest good one and the last verified one are those of all: whoever made them.
+    backups[0].doubt = Some("suspect");
+    backups[3].verified_at = Some(now);
+    let rules = Rules {
+        usual,
+        of_schedules: own(Policy { hard_limit: Some(Duration::from_secs(60)), ..Policy::KEEP_ALL }),
+    };
+    let judged = super::plan(&rules, now, &backups);
+    assert_eq!(kept(&judged), ["2026-01-15", "2026-01-14", "2026-01-13", "2026-01-12", "2026-01-11"]);
+    assert_eq!(judged.decisions[1].because(), "the newest good one; all are kept, by the policy of often");
+    assert_eq!(judged.decisions[5].because(), "older than 1m, by the policy of often");
+}
+
 /// Says of each backup whether it stays, the slow and simple way: one question after the other about one backup.
-fn stays(policy: &Policy, calendar: &Calendar, now: Timestamp, all: &[Candidate], one: &Candidate) -> bool {
+pub(crate) fn stays(rules: &Rules, now: Timestamp, all: &[Candidate], one: &Candidate) -> bool {
+    let own = |one: &Candidate| one.schedule.clone().filter(|name| rules.of_schedules.contains_key(name));
+    let rule = own(one).map_or(&rules.usual, |name| &rules.of_schedules[&name]);
+    let (policy, calendar) = (&rule.policy, &rule.calendar);
     let newer = |other: &Candidate| (other.created_at, other.id) > (one.created_at, one.id);
     let is_good = |other: &Candidate| other.doubt.is_none();
-    let judged = |other: &Candidate| is_good(other) && other.keep_until.is_none();
+    let judged = |other: &Candidate| is_good(other) && other.keep_until.is_none() && own(other) == own(one);
     let is_newest_good = is_good(one) && !all.iter().any(|other| is_good(other) && newer(other));
     let verified = |other: &Candidate| is_good(other).then_some(other.verified_at).flatten();
     let is_last_verified = verified(one).is_some()
@@ -331,6 +373,8 @@ fn series() -> impl Strategy<Value = Vec<Candidate>> {
                 one.doubt = (kind == 1).then_some("damaged");
                 one.verified_at = verified.map(|days| start + SignedDuration::from_hours(days * 24));
                 one.keep_until = until.map(|days| start + SignedDuration::from_hours(days * 24));
+                one.schedule = [None, Some("often"), Some("nightly"), Some("gone")][(seconds % 4) as usize]
+                    .map(str::to_owned);
                 one
             })
             .collect()
@@ -342,18 +386,22 @@ proptest! {
 
     #[test]
     fn agrees_with_the_slow_and_simple_model(
-        policy in policies(), backups in series(), hours in 0..500i64 * 24, sunday in any::<bool>(), zone in 0..4usize,
+        policy in policies(), often in policies(), nightly in prop::option::of(policies()), backups in series(),
+        hours in 0..500i64 * 24, sunday in any::<bool>(), zone in 0..4usize,
     ) {
         let zone = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "UTC"][zone];
         let week_start = if sunday { Weekday::Sunday } else { Weekday::Monday };
         let calendar = Calendar { zone: TimeZone::get(zone).unwrap(), week_start };
         let now = at("2025-01-01T00:00:00Z") + SignedDuration::from_hours(hours);
-        let judged = plan(&policy, &calendar, now, &backups);
+        let own = [("often", Some(often)), ("nightly", nightly)].into_iter();
+        let own = own.filter_map(|(name, policy)| Some((name.to_owned(), Rule { policy: policy?, calendar: berlin() })));
+        let rules = Rules { usual: Rule { policy, calendar }, of_schedules: own.collect() };
+        let judged = super::plan(&rules, now, &backups);
         prop_assert_eq!(judged.decisions.len(), backups.len());
         for one in &backups {
             let decision = judged.decisions.iter().find(|decision| decision.id == one.id).unwrap();
             prop_assert!(!decision.reasons.is_empty());
-            let expected = stays(&policy, &calendar, now, &backups, one);
+            let expected = stays(&rules, now, &backups, one);
             prop_assert_eq!(decision.verdict == Verdict::Keep, expected, "{}: {:?}", one.id, decision);
         }
     }

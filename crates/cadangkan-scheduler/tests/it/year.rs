@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 
 use cadangkan_catalog::{Catalog, JobFilter, JobState};
 use cadangkan_core::{BackupId, Timestamp};
-use cadangkan_retention::{Calendar, Candidate, Policy};
+use cadangkan_retention::{Calendar, Candidate, Policy, Rule, Rules};
 use cadangkan_scheduler::{End, Limits, Note, Plan, Schedule};
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
@@ -11,6 +11,10 @@ use serde_json::{Value, json};
 use crate::world::{Daemon, Played, World, at, failed, name, plan};
 
 const ZONES: [&str; 4] = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Santiago"];
+
+/// So many databases have a second schedule, and it is that of a database so many after them.
+const WITH_SECOND: usize = 20;
+const SECOND: usize = 22;
 
 /// A number that looks random and always is the same.
 struct Dice(u64);
@@ -85,8 +89,10 @@ fn a_year_of_a_hundred_databases_loses_no_run_and_makes_none_twice() {
     let (start, end) = (at("2026-01-01T00:00:00Z"), at("2027-01-01T00:00:00Z"));
     let world = World::new();
     let mut dice = Dice(0x5eed_cada_0001);
-    let plans: Vec<Plan> =
-        (0..100).map(|index| plan(&format!("db{index:02}"), "main", settings(index))).collect();
+    let one = |index: usize| plan(&format!("db{index:02}"), "main", settings(index));
+    // Some databases have a second one, whose backups go by a policy of their own.
+    let second = |index: usize| plan(&format!("db{index:02}"), "often", settings(index + SECOND));
+    let plans: Vec<Plan> = (0..100).map(one).chain((0..WITH_SECOND).map(second)).collect();
     let mut runner = Played { takes: Duration::from_secs(900), ..Played::new() };
     let limits = Limits { at_once: 20, ..Limits::default() };
     let (mut now, mut notes) = (start, Vec::new());
@@ -138,8 +144,11 @@ fn a_year_of_a_hundred_databases_loses_no_run_and_makes_none_twice() {
     assert!(daemons > 50 && kills > 30, "{daemons} daemons, {kills} killed");
 
     let mut done = 0;
-    for (index, plan) in plans.iter().enumerate() {
+    for (index, plan) in plans.iter().take(100).enumerate() {
         done += check_one(&world.catalog, plan, index, (start, end));
+    }
+    for (index, plan) in plans.iter().skip(100).enumerate() {
+        check_one(&world.catalog, plan, index + SECOND, (start, end));
     }
     // Each kind of schedule in each zone.
     plans.iter().take(20).for_each(|plan| check_retention(&world.catalog, plan));
@@ -160,7 +169,8 @@ fn a_year_of_a_hundred_databases_loses_no_run_and_makes_none_twice() {
 /// Compares what became of a schedule with when it was due; tells how many runs were done.
 fn check_one(catalog: &Catalog, plan: &Plan, index: usize, (start, end): (Timestamp, Timestamp)) -> usize {
     let filter = JobFilter { database: Some(name(plan.database.as_str())), ..JobFilter::default() };
-    let jobs = catalog.jobs(&filter).unwrap();
+    let mut jobs = catalog.jobs(&filter).unwrap();
+    jobs.retain(|job| job.schedule == plan.name);
     let due = slow_times(&plan.schedule, index, start, end);
     let mut seen: BTreeMap<Timestamp, u32> = BTreeMap::new();
     let mut done = 0;
@@ -183,55 +193,76 @@ fn check_one(catalog: &Catalog, plan: &Plan, index: usize, (start, end): (Timest
 /// Lets old backups go after each good one of the year, as the program does, and compares with what a slow and simple model keeps.
 fn check_retention(catalog: &Catalog, plan: &Plan) {
     let filter = JobFilter { database: Some(name(plan.database.as_str())), ..JobFilter::default() };
-    let mut made: Vec<Timestamp> = catalog
+    let mut made: Vec<Made> = catalog
         .jobs(&filter)
         .unwrap()
-        .iter()
+        .into_iter()
         .filter(|job| matches!(job.state, JobState::Completed | JobState::Partial))
-        .filter_map(|job| job.started_at)
+        .filter_map(|job| Some((job.started_at?, job.schedule)))
         .collect();
     made.sort_unstable();
-    let policy = Policy { daily: 7, weekly: 4, monthly: 12, ..Policy::default() };
     let zone = plan.schedule.zone();
     let calendar = Calendar { zone: zone.clone(), week_start: jiff::civil::Weekday::Monday };
-    let (mut kept, mut model): (Vec<Timestamp>, Vec<Timestamp>) = (Vec::new(), Vec::new());
-    for time in made {
-        kept.push(time);
-        model.push(time);
-        let candidates: Vec<Candidate> = kept.iter().map(|time| candidate(*time)).collect();
-        let planned = cadangkan_retention::plan(&policy, &calendar, time, &candidates);
+    let usual = Policy { daily: 7, weekly: 4, monthly: 12, ..Policy::default() };
+    let often = Policy { hourly: 6, daily: 3, ..Policy::default() };
+    let rules = Rules {
+        usual: Rule { policy: usual, calendar: calendar.clone() },
+        of_schedules: BTreeMap::from([("often".to_owned(), Rule { policy: often, calendar })]),
+    };
+    let (mut kept, mut model): (Vec<Made>, Vec<Made>) = (Vec::new(), Vec::new());
+    for one in made {
+        kept.push(one.clone());
+        model.push(one.clone());
+        let candidates: Vec<Candidate> = kept.iter().map(candidate).collect();
+        let planned = cadangkan_retention::plan(&rules, one.0, &candidates);
         let gone: BTreeSet<BackupId> = planned.removals().map(|decision| decision.id).collect();
-        kept.retain(|time| !gone.contains(&BackupId::new(*time)));
-        model = slow_retention(&model, &zone);
-        assert_eq!(kept, model, "{} at {time}", plan.database);
+        kept.retain(|(time, _)| !gone.contains(&BackupId::new(*time)));
+        let is_often = |(_, schedule): &&Made| schedule == "often";
+        let mut stay =
+            slow_retention(model.iter().filter(is_often), &[("%Y-%m-%d %H %z", 6), ("%Y-%m-%d", 3)], &zone);
+        let counts = [("%Y-%m-%d", 7), ("%G-%V", 4), ("%Y-%m", 12)];
+        stay.extend(slow_retention(model.iter().filter(|one| !is_often(one)), &counts, &zone));
+        model = stay.into_iter().collect();
+        assert_eq!(kept, model, "{} at {}", plan.database, one.0);
     }
-    assert!((7..=24).contains(&kept.len()), "{} keeps {}", plan.database, kept.len());
+    let (often, usual): (Vec<_>, Vec<_>) = kept.into_iter().partition(|(_, schedule)| schedule == "often");
+    assert!((7..=24).contains(&usual.len()), "{} keeps {}", plan.database, usual.len());
+    let has_second = plan.database.as_str() < format!("db{WITH_SECOND:02}").as_str();
+    assert!(if has_second { (6..=8).contains(&often.len()) } else { often.is_empty() }, "{often:?}");
 }
 
-fn candidate(time: Timestamp) -> Candidate {
+/// When a backup was made, and by which schedule.
+type Made = (Timestamp, String);
+
+fn candidate((time, schedule): &Made) -> Candidate {
     Candidate {
-        id: BackupId::new(time),
-        created_at: time,
+        id: BackupId::new(*time),
+        created_at: *time,
         size_bytes: 1,
         doubt: None,
         preserved: false,
         verified_at: None,
         locked_until: None,
         keep_until: None,
+        schedule: Some(schedule.clone()),
     }
 }
 
-/// The newest of each of the last days, weeks and months that have one, by their names on a calendar.
-fn slow_retention(times: &[Timestamp], zone: &TimeZone) -> Vec<Timestamp> {
+/// The newest of each of the last periods that have one, by their names on a calendar.
+fn slow_retention<'a>(
+    made: impl DoubleEndedIterator<Item = &'a Made> + Clone,
+    counts: &[(&str, usize)],
+    zone: &TimeZone,
+) -> BTreeSet<Made> {
     let mut stay = BTreeSet::new();
-    for (period, count) in [("%Y-%m-%d", 7), ("%G-%V", 4), ("%Y-%m", 12)] {
+    for (period, count) in counts {
         let mut seen = BTreeSet::new();
-        for time in times.iter().rev() {
-            let period = time.to_zoned(zone.clone()).strftime(period).to_string();
-            if seen.insert(period) && seen.len() <= count {
-                stay.insert(*time);
+        for one in made.clone().rev() {
+            let period = one.0.to_zoned(zone.clone()).strftime(period).to_string();
+            if seen.insert(period) && seen.len() <= *count {
+                stay.insert(one.clone());
             }
         }
     }
-    stay.into_iter().collect()
+    stay
 }

@@ -90,12 +90,16 @@ pub(crate) struct BackupArgs {
     /// What caused it.
     #[arg(skip)]
     trigger: Trigger,
+    /// The schedule that makes it.
+    #[arg(skip)]
+    schedule: Option<String>,
 }
 
 impl BackupArgs {
     /// Asks for the backup of a configured database as a schedule does it.
-    pub(crate) fn scheduled(database: &Name, storage: &[Name], trigger: Trigger) -> Self {
-        BackupArgs { storage: storage.to_vec(), trigger, ..BackupArgs::of(database) }
+    pub(crate) fn scheduled(database: &Name, schedule: &str, storage: &[Name], trigger: Trigger) -> Self {
+        let schedule = Some(schedule.to_owned());
+        BackupArgs { storage: storage.to_vec(), trigger, schedule, ..BackupArgs::of(database) }
     }
 
     /// Asks for the backup of a configured database, with everything as configured.
@@ -121,6 +125,7 @@ impl BackupArgs {
             confirm: false,
             wait: Duration::ZERO,
             trigger: Trigger::Manual,
+            schedule: None,
         }
     }
 }
@@ -216,7 +221,11 @@ fn back_up_quietly(
     let trigger = if args.guard.is_some() { Trigger::Guard } else { args.trigger.clone() };
     let mut request = request(entry, &effective, trigger)?;
     select(&mut request, &effective, args);
-    request.origin = Origin { labels: entry.options.labels(), git: args.guard.clone().flatten() };
+    request.origin = Origin {
+        labels: entry.options.labels(),
+        git: args.guard.clone().flatten(),
+        schedule: args.schedule.clone(),
+    };
     request.tags = entry.options.tags.iter().chain(&args.tag).cloned().collect();
     request.tags.dedup();
     (request.wait, request.keep_for) = (args.wait, args.keep_for);

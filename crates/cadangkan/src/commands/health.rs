@@ -6,6 +6,7 @@ use crate::commands::labels::LabelArgs;
 use crate::commands::status::{look_at_all, low, verdict};
 use crate::health::{Grade, Health, Problem, Room};
 use crate::registry;
+use crate::schedules::Known;
 use crate::ui::table::{Align, Cell, Table};
 use crate::ui::{Paint, escape};
 
@@ -50,7 +51,9 @@ fn look<'a>(app: &App, session: &'a Session, args: &HealthArgs) -> Result<Vec<He
     match &args.database {
         Some(name) => {
             let entry = session.inventory.database(name)?;
-            Ok(vec![Health::look(session.catalog()?, &session.inventory, entry, app.clock.now())?])
+            let (catalog, now) = (session.catalog()?, app.clock.now());
+            let known = Known::read(catalog)?;
+            Ok(vec![Health::look(catalog, &session.inventory, &known, entry, now)?])
         }
         None => look_at_all(app, session, &args.labels),
     }

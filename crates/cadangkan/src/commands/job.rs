@@ -49,7 +49,8 @@ fn carry_out(app: &App, session: Session, job: &Job, schedule: &Schedule) -> Res
         Task::Backup => {
             let trigger: Trigger = schedule.rhythm().parse()?;
             drop(session);
-            backup::run(app, &backup::BackupArgs::scheduled(&job.database, &schedule.storage, trigger))
+            let (database, storage) = (&job.database, &schedule.storage);
+            backup::run(app, &backup::BackupArgs::scheduled(database, &job.schedule, storage, trigger))
         }
         Task::Verify => {
             drop(session);

@@ -70,7 +70,7 @@ pub(crate) fn run(app: &App, args: &RemoveArgs) -> Result<()> {
         }
     }
     catalog.undefine(DefinitionKind::Database, name)?;
-    for schedule in catalog.schedules_of(name)? {
+    for schedule in catalog.schedules()?.into_iter().filter(|schedule| &schedule.database == name) {
         catalog.undefine_schedule(name, &schedule.name, app.clock.now())?;
     }
     catalog.audit(

@@ -1,24 +1,21 @@
 //! Which backups stay: from the configuration to what ops carries out.
 
+use std::collections::BTreeMap;
+
 use cadangkan_core::{Error, ErrorKind, Level, Name, Result, ResultExt, format_bytes};
 use cadangkan_engine::Engine;
-use cadangkan_ops::retention::{Removed, Rule, apply};
+use cadangkan_ops::retention::{PlaceRules, Removed, apply};
 use cadangkan_ops::{Context, Database, Place};
-use cadangkan_retention::{Calendar, Policy};
+use cadangkan_retention::Rules;
 
 use crate::app::{App, Session};
 use crate::config::RetentionSettings;
 use crate::inventory::{DatabaseEntry, Wishes};
-use crate::schedules;
+use crate::schedules::{self, Known, ScheduleEntry};
 use crate::ui::count::count;
 
 /// What counts for the backups of a database in each of its storages.
-pub(crate) struct Retention(Vec<Counts>);
-
-struct Counts {
-    policy: Policy,
-    calendar: Calendar,
-}
+pub(crate) struct Retention(Vec<Rules>);
 
 impl Retention {
     /// Reads what counts for a database in these storages; `None` where everything stays.
@@ -28,22 +25,19 @@ impl Retention {
         places: &[Place<'_>],
     ) -> Result<Option<Retention>> {
         let Some(settings) = settings(session, entry)? else { return Ok(None) };
-        let counts = places.iter().map(|place| {
-            let own = settings.of(place.name);
-            let policy = own.policy().context("database", &entry.name)?;
-            Ok(Counts { policy, calendar: own.calendar(session.zone()) })
+        let rules = places.iter().map(|place| {
+            let own = settings.of_schedules.iter();
+            let own = own.map(|(name, own)| Ok((name.clone(), own.of(place.name).rule(session.zone())?)));
+            let usual = settings.usual.of(place.name).rule(session.zone())?;
+            Ok(Rules { usual, of_schedules: own.collect::<Result<_>>()? })
         });
-        counts.collect::<Result<_>>().map(|counts| Some(Retention(counts)))
+        let rules = rules.collect::<Result<_>>().context("database", &entry.name)?;
+        Ok(Some(Retention(rules)))
     }
 
     /// One rule for each of the storages that it was read for.
-    pub(crate) fn rules<'a>(&'a self, places: &[Place<'a>]) -> Vec<Rule<'a>> {
-        let rule = |(place, Counts { policy, calendar }): (&Place<'a>, &'a Counts)| Rule {
-            place: *place,
-            policy,
-            calendar,
-        };
-        places.iter().zip(&self.0).map(rule).collect()
+    pub(crate) fn rules<'a>(&'a self, places: &[Place<'a>]) -> Vec<PlaceRules<'a>> {
+        places.iter().zip(&self.0).map(|(place, rules)| PlaceRules { place: *place, rules }).collect()
     }
 }
 
@@ -102,12 +96,15 @@ pub(crate) fn clean_up(app: &App, session: &Session, database: &Name, storages: 
     Ok(())
 }
 
-/// Says in words which backups of a database stay.
-pub(crate) fn words(session: &Session, entry: &DatabaseEntry) -> Result<String> {
+/// Says in words which backups of a database stay, of those that a schedule makes.
+pub(crate) fn words(session: &Session, entry: &DatabaseEntry, schedule: Option<&str>) -> Result<String> {
     let effective = session.inventory.effective(entry, &Wishes::default());
     let said = effective.retention.value.is_some();
     let Some(settings) = settings(session, entry)? else { return Ok("all stay".to_owned()) };
-    let policy = settings.policy().context("database", &entry.name)?;
+    if let Some(own) = schedule.and_then(|name| settings.of_schedules.get(name)) {
+        return Ok(own.policy()?.to_string());
+    }
+    let policy = settings.usual.policy().context("database", &entry.name)?;
     Ok(if said {
         policy.to_string()
     } else {
@@ -115,16 +112,26 @@ pub(crate) fn words(session: &Session, entry: &DatabaseEntry) -> Result<String> 
     })
 }
 
+/// What is said of which backups stay.
+struct Said {
+    usual: RetentionSettings,
+    /// By the names of schedules.
+    of_schedules: BTreeMap<String, RetentionSettings>,
+}
+
 /// What somebody said of which backups stay; the usual where nobody did and a schedule makes them.
-fn settings(session: &Session, entry: &DatabaseEntry) -> Result<Option<RetentionSettings>> {
-    let effective = session.inventory.effective(entry, &Wishes::default());
-    match effective.retention.value {
-        Some(settings) => Ok(Some(settings)),
-        None => {
-            let rhythms = schedules::rhythms(session, entry)?;
-            Ok((!rhythms.is_empty()).then(|| RetentionSettings::usual(rhythms.contains("hourly"))))
-        }
+fn settings(session: &Session, entry: &DatabaseEntry) -> Result<Option<Said>> {
+    let said = session.inventory.effective(entry, &Wishes::default()).retention.value;
+    let schedules = schedules::of_backups(&Known::read(session.catalog()?)?, &session.inventory, entry)?;
+    if said.is_none() && schedules.is_empty() {
+        return Ok(None);
     }
+    let is_hourly =
+        |known: &ScheduleEntry| known.retention.is_none() && known.plan.schedule.rhythm() == "hourly";
+    let usual = said.unwrap_or_else(|| RetentionSettings::usual(schedules.iter().any(is_hourly)));
+    let over_all = usual.hard_limit.clone();
+    let own = |known: ScheduleEntry| Some((known.plan.name, known.retention?.within(over_all.clone())));
+    Ok(Some(Said { of_schedules: schedules.into_iter().filter_map(own).collect(), usual }))
 }
 
 fn report(app: &App, removed: &Removed) {

@@ -13,6 +13,7 @@ use crate::daemon::is_running;
 use crate::health::{Grade, Health, Problem, Room};
 use crate::inventory::DatabaseEntry;
 use crate::registry;
+use crate::schedules::Known;
 use crate::traces;
 use crate::ui::Paint;
 use crate::ui::count::count;
@@ -60,10 +61,11 @@ pub(crate) fn look_at_all<'a>(
     labels: &LabelArgs,
 ) -> Result<Vec<Health<'a>>> {
     let (catalog, now) = (session.catalog()?, app.clock.now());
+    let known = Known::read(catalog)?;
     labels
         .choose(&session.inventory)?
         .into_iter()
-        .map(|entry| Health::look(catalog, &session.inventory, entry, now))
+        .map(|entry| Health::look(catalog, &session.inventory, &known, entry, now))
         .collect()
 }
 
@@ -118,7 +120,7 @@ fn of_all(app: &App, session: &Session, labels: &LabelArgs) -> Result<()> {
 
 fn of_one(app: &App, session: &Session, entry: &DatabaseEntry) -> Result<()> {
     let catalog = session.catalog()?;
-    let health = Health::look(catalog, &session.inventory, entry, app.clock.now())?;
+    let health = Health::look(catalog, &session.inventory, &Known::read(catalog)?, entry, app.clock.now())?;
     let filter =
         RunFilter { database: Some(entry.name.clone()), limit: Some(RUNS_SHOWN), ..RunFilter::default() };
     let runs = catalog.runs(&filter)?;

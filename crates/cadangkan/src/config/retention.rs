@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
 
-use cadangkan_core::settings::parse_duration;
+use cadangkan_core::settings::{self, parse_duration};
 use cadangkan_core::{Error, ErrorKind, Name, Result};
-use cadangkan_retention::{Calendar, Policy};
+use cadangkan_retention::{Calendar, Policy, Rule};
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 use super::size::parse_bytes;
 
@@ -81,6 +82,11 @@ impl RetentionSettings {
         "storages",
     ];
 
+    /// Reads what the catalog or a schedule holds.
+    pub(crate) fn read(value: &Value) -> Result<Self> {
+        settings::parse(value).map_err(|error| Error::new(ErrorKind::Configuration, error.message))
+    }
+
     /// What counts for a database that has a schedule where nobody said what stays; those of each hour
     /// only where some are made so often.
     pub(crate) fn usual(has_hourly: bool) -> Self {
@@ -88,9 +94,23 @@ impl RetentionSettings {
         RetentionSettings { hourly, daily: 7, weekly: 4, monthly: 12, ..RetentionSettings::default() }
     }
 
+    /// The same with a hard limit from outside, which holds wherever it names none.
+    pub(crate) fn within(mut self, over_all: Option<String>) -> Self {
+        self.hard_limit = self.hard_limit.or(over_all);
+        for settings in self.storages.values_mut() {
+            settings.hard_limit = settings.hard_limit.take().or_else(|| self.hard_limit.clone());
+        }
+        self
+    }
+
     /// What counts in a storage.
     pub(crate) fn of(&self, storage: &Name) -> &RetentionSettings {
         self.storages.get(storage).unwrap_or(self)
+    }
+
+    /// The same for a plan, by the clocks of `zone`.
+    pub(crate) fn rule(&self, zone: TimeZone) -> Result<Rule> {
+        Ok(Rule { policy: self.policy()?, calendar: self.calendar(zone) })
     }
 
     /// The policy; fails with `Configuration` when it cannot be meant.
@@ -119,7 +139,7 @@ impl RetentionSettings {
     }
 
     /// How time is cut into days and weeks; weeks begin on Mondays unless it says otherwise, as in ISO 8601.
-    pub(crate) fn calendar(&self, zone: TimeZone) -> Calendar {
+    fn calendar(&self, zone: TimeZone) -> Calendar {
         let week_start = match self.week_start.unwrap_or(WeekStart::Monday) {
             WeekStart::Monday => Weekday::Monday,
             WeekStart::Tuesday => Weekday::Tuesday,

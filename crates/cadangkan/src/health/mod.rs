@@ -15,6 +15,7 @@ use cadangkan_core::{Name, Result, Timestamp};
 use jiff::SignedDuration;
 
 use crate::inventory::{DatabaseEntry, Inventory};
+use crate::schedules::Known;
 
 pub(crate) use planned::Planned;
 pub(crate) use problems::{Grade, Problem};
@@ -66,6 +67,7 @@ impl<'a> Health<'a> {
     pub(crate) fn look(
         catalog: &Catalog,
         inventory: &Inventory,
+        schedules: &Known,
         entry: &'a DatabaseEntry,
         now: Timestamp,
     ) -> Result<Self> {
@@ -86,7 +88,7 @@ impl<'a> Health<'a> {
         let tried: Vec<_> = tries.into_iter().filter(|run| run.started_at >= since).collect();
         let filter = RunFilter { database, limit: Some(20), ..RunFilter::default() };
         let last_run = catalog.runs(&filter)?.into_iter().find(|run| run.status != RunStatus::Running);
-        let planned = Planned::of(catalog, inventory, entry, now)?;
+        let planned = Planned::of(schedules, inventory, entry, now)?;
         let intervals = intervals(&known, since);
         let mut health = Health {
             entry,

@@ -1,11 +1,10 @@
 use std::time::Duration;
 
-use cadangkan_catalog::Catalog;
 use cadangkan_core::{Result, Timestamp};
 use cadangkan_scheduler::Schedule;
 
 use crate::inventory::{DatabaseEntry, Inventory};
-use crate::schedules;
+use crate::schedules::{self, Known};
 
 /// How many runs ahead are looked at for the longest time between two.
 const LOOKED_AT: usize = 10;
@@ -22,12 +21,14 @@ pub(crate) struct Planned {
 impl Planned {
     /// Tells what is planned, by the schedules that count. Backups that are made by hand or by another program's clock are not.
     pub(crate) fn of(
-        catalog: &Catalog,
+        known: &Known,
         inventory: &Inventory,
         entry: &DatabaseEntry,
         now: Timestamp,
     ) -> Result<Self> {
-        let schedules = schedules::of_backups(catalog, inventory, entry)?;
+        let mut schedules = schedules::of_backups(known, inventory, entry)?;
+        schedules.retain(schedules::ScheduleEntry::is_active);
+        let schedules: Vec<_> = schedules.into_iter().map(|entry| entry.plan.schedule).collect();
         Ok(Planned {
             interval: schedules.iter().filter_map(|schedule| longest_gap(schedule, now)).min(),
             next_run: schedules.iter().filter_map(|schedule| schedule.next_after(now)).min(),

@@ -133,15 +133,9 @@ impl Inventory {
     /// What a database says of which backups stay. The hard limit of the defaults is over all: it holds where the database
     /// names none.
     fn retention(&self, database: &DatabaseEntry) -> Option<RetentionSettings> {
-        let mut own = database.options.retention.clone()?;
+        let own = database.options.retention.clone()?;
         let outer = self.config.defaults.retention.value.as_ref();
-        let over_all = outer.and_then(|retention| retention.hard_limit.clone());
-        for settings in own.storages.values_mut() {
-            settings.hard_limit =
-                settings.hard_limit.take().or_else(|| own.hard_limit.clone()).or_else(|| over_all.clone());
-        }
-        own.hard_limit = own.hard_limit.or(over_all);
-        Some(own)
+        Some(own.within(outer.and_then(|retention| retention.hard_limit.clone())))
     }
 
     /// What is done before and after backups of a database: each list of its own in the place of that of the defaults.

@@ -85,6 +85,14 @@ fn what_cannot_be_meant_is_refused() {
         (vec!["--daily", "--window", "noon"], "are no hours"),
         (vec!["--daily", "--name", "retention"], "of itself"),
         (vec!["--daily", "--weekly"], "cannot be used with"),
+        (vec!["--daily", "--keep", "dayly=7"], "there are keep_all, hourly, daily"),
+        (vec!["--daily", "--keep", "daily"], "write it as daily=7"),
+        (vec!["--daily", "--keep", "daily=many"], "invalid type"),
+        (vec!["--daily", "--keep", "keep_all=true,daily=7"], "keeps everything"),
+        (
+            vec!["--daily", "--keep", "daily=7", "--task", "verify"],
+            "belongs to a schedule that makes backups",
+        ),
         (vec!["--cron", "@daily", "--time", "02:00"], "cannot be used with"),
         (vec![], "required"),
     ] {
@@ -94,6 +102,53 @@ fn what_cannot_be_meant_is_refused() {
     }
     assert_eq!(home.run(&["schedule", "set", "shp", "--daily"]).code, 4);
     assert_eq!(home.run(&["schedule", "set", "shop", "--daily", "--storage", "nowhere"]).code, 4);
+}
+
+#[test]
+fn a_schedule_says_what_stays_of_its_backups() {
+    let home = Home::with_shop();
+    let text = home.good(&[
+        "schedule",
+        "set",
+        "shop",
+        "--hourly",
+        "--name",
+        "often",
+        "--keep",
+        "hourly=24,max_age=2d",
+        "--keep",
+        "daily=2",
+    ]);
+    assert!(text.contains("Stays      24 hourly, 2 daily, none older than 2d\n"), "{text}");
+    let list = home.json(&["schedule", "list"]);
+    assert_eq!(list[0]["retention"], serde_json::json!({ "hourly": 24, "daily": 2, "max_age": "2d" }));
+    // What a person makes goes by the usual policy; the hourly ones are not what it is for.
+    let text = home.good(&["schedule", "set", "shop", "--daily"]);
+    assert!(text.contains("Stays      7 daily, 4 weekly, 12 monthly (the usual policy"), "{text}");
+    for (schedule, message) in [
+        ("{ every: hourly, retention: { houry: 24 } }", "did you mean `hourly`?"),
+        (
+            "{ every: hourly, retention: { daily: 7, storages: { nowhere: { daily: 1 } } } }",
+            "no storage `nowhere`",
+        ),
+        ("{ every: hourly, retention: { min_backups: 3 } }", "does not say what stays"),
+        (
+            "{ every: hourly, task: verify, retention: { daily: 3 } }",
+            "belongs to a schedule that makes backups",
+        ),
+        ("{ every: hourly, retention: 7 }", "must be a map"),
+    ] {
+        home.configure(&format!(
+            "databases:\n  shop:\n    sqlite: {{ path: ~/shop.db }}\n    schedules:\n      often: {schedule}\n"
+        ));
+        let ran = home.run(&["config", "validate"]);
+        assert_eq!(ran.code, 3, "{schedule}: {}", ran.stderr);
+        assert!(
+            ran.stderr.contains(message) && ran.stderr.contains("has 1 mistake\n"),
+            "{schedule}: {}",
+            ran.stderr
+        );
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use cadangkan_testkit::scripted::Scripted;
 use rusqlite::Connection;
 use serde_json::Value;
 
-use crate::support::{Daemon, Home, measures_coverage};
+use crate::support::{Daemon, Home, make_shop, measures_coverage};
 
 /// How long something may take until the test gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -27,7 +27,7 @@ const LEAP_DAY: &str = "0 0 29 2 *";
 fn make_due(home: &Home) {
     let catalog = Connection::open(home.path(".cadangkan/catalog.db")).unwrap();
     let changed = catalog.execute(
-        "UPDATE schedule_states SET next_due = (unixepoch() - 7200) * 1000000 WHERE name = 'main'",
+        "UPDATE schedule_states SET next_due = (unixepoch() - 7200) * 1000000 WHERE name <> 'retention'",
         [],
     );
     assert!(changed.unwrap() > 0);
@@ -89,6 +89,68 @@ fn what_was_missed_is_made_up_for_and_told() {
     assert!(!home.path(".cadangkan/daemon.sock").exists());
     assert_eq!(home.run(&["cancel", "shop", "--yes"]).code, 4);
     assert!(home.path(".cadangkan/logs/cadangkan.log").exists());
+}
+
+#[test]
+fn a_schedule_with_a_policy_of_its_own_goes_by_it_and_no_other_does() {
+    let home = Home::empty();
+    make_shop(&home.path("shop.db"));
+    let config = |often: &str| {
+        home.configure(&format!(
+            "databases:\n  shop:\n    sqlite: {{ path: ~/shop.db }}\n    retention: {{ keep_all: true }}\n    schedules:\n      {often}: {{ cron: \"{LEAP_DAY}\", retention: {{ daily: 1 }} }}\n      nightly: {{ cron: \"{LEAP_DAY}\" }}\n"
+        ));
+    };
+    config("often");
+    home.back_up();
+    Daemon::start(&home).end();
+    let completed = || jobs(&home).iter().filter(|job| job["state"] == "completed").count();
+    for round in 1..=2 {
+        make_due(&home);
+        let daemon = Daemon::start(&home);
+        until("both are made", || completed() == 2 * round);
+        daemon.end();
+    }
+    let list = home.json(&["backups", "list", "shop"]);
+    let mut made: Vec<_> =
+        list.as_array().unwrap().iter().map(|backup| backup["schedule"].as_str().unwrap_or("-")).collect();
+    made.sort_unstable();
+    assert_eq!(made, ["-", "nightly", "nightly", "often"]);
+    let shown = home.good(&["cleanup", "shop", "--dry-run"]);
+    assert!(shown.contains("Storage home: all; of often: 1 daily\n"), "{shown}");
+    assert!(shown.contains(", by the policy of often\n"), "{shown}");
+    let often = list.as_array().unwrap().iter().find(|backup| backup["schedule"] == "often").unwrap();
+    let id = often["backup_id"].as_str().unwrap();
+    let info = home.good(&["backups", "info", "shop", id]);
+    assert!(info.contains("Schedule     often\n"), "{info}");
+    let plan = home.json(&["cleanup", "shop", "--dry-run"]);
+    let series = &plan["retention"]["series"][0];
+    assert_eq!(series["schedules"]["often"], "1 daily");
+    let judged = series["decisions"].as_array().unwrap().iter().find(|one| one["backup_id"] == *id).unwrap();
+    assert_eq!((&judged["schedule"], &judged["verdict"]), (&"often".into(), &"keep".into()));
+    // Once it is called something else, what it made is judged as all the rest.
+    config("frequent");
+    let shown = home.good(&["cleanup", "shop", "--dry-run"]);
+    assert!(shown.contains("Storage home: all\n") && !shown.contains("by the policy of"), "{shown}");
+}
+
+#[test]
+fn what_a_schedule_with_a_policy_of_its_own_will_make_is_played_as_it_says() {
+    let home = Home::empty();
+    make_shop(&home.path("shop.db"));
+    home.configure("databases:\n  shop:\n    sqlite: { path: ~/shop.db }\n    schedules:\n      often: { every: hourly, retention: { hourly: 24, daily: 2 } }\n");
+    Daemon::start(&home).end();
+    make_due(&home);
+    let daemon = Daemon::start(&home);
+    until("it is made", || state_of(&home, "shop") == "completed");
+    daemon.end();
+    // One backup alone tells nothing of how often they are made.
+    let futures = home.json(&["cleanup", "shop", "--simulate", "7d"]);
+    assert_eq!(
+        (&futures[0]["schedules"]["often"], &futures[0]["every_seconds"]),
+        (&"24 hourly, 2 daily".into(), &3600.into())
+    );
+    let last = futures[0]["days"][6]["backups"].as_u64().unwrap();
+    assert!((24..=25).contains(&last), "a day of hours, and the last of the day before: {futures}");
 }
 
 #[test]

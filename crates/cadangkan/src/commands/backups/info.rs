@@ -43,6 +43,7 @@ fn text(app: &App, copies: &[StoredBackup], zone: &TimeZone) -> String {
         ("Database", format!("{} ({})", manifest.database_name, manifest.database)),
         ("Engine", format!("{} {}", manifest.engine, manifest.server_version)),
         ("Type", format!("{}, {}", manifest.backup_type, manifest.trigger)),
+        ("Schedule", manifest.schedule.clone().unwrap_or_default()),
         ("Created", format_time(manifest.created_at, zone)),
         ("Duration", format_duration(Duration::from_secs_f64(manifest.duration_seconds.max(0.0)))),
         (

@@ -247,6 +247,8 @@ struct Listed<'a> {
     #[serde(rename = "type")]
     kind: &'a str,
     trigger: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schedule: Option<&'a str>,
     status: BackupStatus,
     created_at: Timestamp,
     completed_at: Timestamp,
@@ -276,6 +278,7 @@ impl<'a> Listed<'a> {
             engine: &backup.engine,
             kind: &backup.kind,
             trigger: &backup.trigger,
+            schedule: backup.schedule.as_deref(),
             status: backup.status,
             created_at: backup.created_at,
             completed_at: backup.completed_at,

@@ -16,6 +16,7 @@ use crate::app::{App, CatalogNeed};
 use crate::commands::parse_wait;
 use crate::commands::retention::Retention;
 use crate::commands::ticket::TicketArgs;
+use crate::schedules::{self, Known};
 use crate::ui::count::count;
 
 /// Arguments of `cleanup`.
@@ -76,7 +77,9 @@ pub(crate) fn run(app: &App, args: &CleanupArgs) -> Result<()> {
         let rules = rules.ok_or_else(|| says_nothing(&entry.name))?;
         let engine = entry.open_without_secrets()?;
         let database = Database { name: &entry.name, engine: engine.as_ref(), one_of: None };
-        return simulate::run(app, session.catalog()?, database, &rules, (time, args.every));
+        let known = Known::read(session.catalog()?)?;
+        let schedules = schedules::of_backups(&known, &session.inventory, entry)?;
+        return simulate::run(app, session.catalog()?, database, &rules, &schedules, (time, args.every));
     }
     let ticket = args.ticket.of(app, &session, &[&entry.name])?;
     let engine = entry.open()?;

@@ -1,14 +1,16 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use cadangkan_catalog::Catalog;
-use cadangkan_core::{Error, ErrorKind, Name, Result, Timestamp, format_bytes, format_duration};
+use cadangkan_core::{Control, Error, ErrorKind, Name, Result, Timestamp, format_bytes, format_duration};
 use cadangkan_ops::Database;
-use cadangkan_ops::retention::{Rule, candidates};
-use cadangkan_retention::{Candidate, Day, simulate};
+use cadangkan_ops::retention::{PlaceRules, candidates};
+use cadangkan_retention::{Candidate, Coming, Day, simulate};
 use serde::Serialize;
 
 use super::text;
 use crate::app::App;
+use crate::schedules::ScheduleEntry;
 use crate::ui::table::{Align, Table};
 
 /// The most days that are played, so that a slip of the finger ends.
@@ -17,6 +19,7 @@ const MOST_DAYS: u64 = 3660;
 const MOST_BACKUPS: u64 = 200_000;
 /// The last backups whose distance is looked at.
 const LOOKED_AT: usize = 30;
+const SECOND: Duration = Duration::from_secs(1);
 /// The most days of which a person sees each.
 const ALL_SHOWN: usize = 31;
 
@@ -25,10 +28,28 @@ const ALL_SHOWN: usize = 31;
 struct Future {
     storage: Name,
     policy: String,
+    /// Those of schedules that have one of their own and backups here.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    schedules: BTreeMap<String, String>,
     /// Seconds between two backups of the first series.
     every_seconds: u64,
     /// One for each day, all series together.
     days: Vec<Day>,
+}
+
+/// How long is played, and what is said of how often backups come.
+struct Play<'a> {
+    control: &'a Control<'a>,
+    now: Timestamp,
+    days: u32,
+    every: Option<Duration>,
+    schedules: &'a [ScheduleEntry],
+}
+
+/// When backups come that one policy counts for.
+struct Rhythm<'a> {
+    interval: Duration,
+    times: Box<dyn Iterator<Item = Timestamp> + 'a>,
 }
 
 /// Shows what there will be in each storage, on every day to come.
@@ -36,59 +57,94 @@ pub(super) fn run(
     app: &App,
     catalog: &Catalog,
     database: Database<'_>,
-    rules: &[Rule<'_>],
+    rules: &[PlaceRules<'_>],
+    schedules: &[ScheduleEntry],
     (time, every): (Duration, Option<Duration>),
 ) -> Result<()> {
     let days = time.as_secs().div_ceil(86_400).clamp(1, MOST_DAYS);
     let days = u32::try_from(days).unwrap_or(1);
-    let now = app.control().clock.now();
-    let futures = rules
-        .iter()
-        .map(|rule| future(catalog, database, *rule, now, (days, every)))
-        .collect::<Result<Vec<_>>>()?;
+    let control = app.control();
+    let play = Play { control: &control, now: control.clock.now(), days, every, schedules };
+    let futures =
+        rules.iter().map(|rules| future(catalog, database, *rules, &play)).collect::<Result<Vec<_>>>()?;
     app.print(&futures, || futures.iter().map(|future| future_text(app, future)).collect())
 }
 
 fn future(
     catalog: &Catalog,
     database: Database<'_>,
-    rule: Rule<'_>,
-    now: Timestamp,
-    (days, every): (u32, Option<Duration>),
+    PlaceRules { place, rules }: PlaceRules<'_>,
+    play: &Play<'_>,
 ) -> Result<Future> {
-    let series = candidates(catalog, database, rule.place)?;
-    let (mut total, mut first_interval): (Vec<Day>, _) = (Vec::new(), None);
-    for present in &series {
-        let interval = every.or_else(|| usual_interval(present)).ok_or_else(|| {
-            Error::new(ErrorKind::Usage, "one backup does not tell how often they are made")
-                .context("storage", rule.place.name)
-                .hint("say it: --every 24h")
-        })?;
-        let least = Duration::from_secs(u64::from(days) * 86_400 / MOST_BACKUPS);
-        let interval = interval.max(least).max(Duration::from_secs(1));
-        first_interval = first_interval.or(Some(interval));
-        let newest = present.iter().max_by_key(|one| one.created_at);
-        let size = newest.map_or(0, |one| one.size_bytes);
-        let coming =
-            std::iter::successors(now.checked_add(interval).ok(), |time| time.checked_add(interval).ok());
-        let coming = coming.map(|time| (time, size));
-        add(&mut total, simulate(rule.policy, rule.calendar, now, present, coming, days));
+    let (mut total, mut intervals, mut schedules) = (Vec::new(), Vec::new(), BTreeMap::new());
+    for present in candidates(catalog, database, place)? {
+        let mut groups: BTreeMap<Option<&str>, Vec<&Candidate>> = BTreeMap::new();
+        for one in &present {
+            let own = one.schedule.as_deref().and_then(|name| rules.of_schedules.get_key_value(name));
+            schedules.extend(own.map(|(name, rule)| (name.clone(), rule.policy.to_string())));
+            groups.entry(own.map(|(name, _)| name.as_str())).or_default().push(one);
+        }
+        let mut coming = Vec::new();
+        for (schedule, group) in groups {
+            let Rhythm { interval, times } =
+                play.rhythm(schedule, &group).map_err(|error| error.context("storage", place.name))?;
+            intervals.push(interval);
+            let size_bytes = group.iter().max_by_key(|one| one.created_at).map_or(0, |one| one.size_bytes);
+            let make = move |at| Coming { at, size_bytes, schedule: schedule.map(str::to_owned) };
+            coming.push(times.map(make).peekable());
+        }
+        let next = || {
+            // A long time of many backups takes its time: a person may stop it.
+            play.control.check().ok()?;
+            let heads = coming.iter_mut().filter_map(|times| Some((times.peek()?.at, times)));
+            heads.min_by_key(|(at, _)| *at)?.1.next()
+        };
+        add(&mut total, simulate(rules, play.now, &present, std::iter::from_fn(next), play.days));
+        play.control.check()?;
     }
-    let interval = first_interval.ok_or_else(|| {
+    let interval = intervals.first().ok_or_else(|| {
         Error::new(ErrorKind::NotFound, format!("\"{}\" has no backup yet", database.name))
-            .context("storage", rule.place.name)
+            .context("storage", place.name)
             .hint(format!("make one with `cadangkan backup {}`", database.name))
     })?;
     Ok(Future {
-        storage: rule.place.name.clone(),
-        policy: rule.policy.to_string(),
+        storage: place.name.clone(),
+        policy: rules.usual.policy.to_string(),
+        schedules,
         every_seconds: interval.as_secs(),
         days: total,
     })
 }
 
+impl Play<'_> {
+    /// When backups like these come: as somebody says, as their schedule says, else as the last ones did.
+    fn rhythm(&self, schedule: Option<&str>, present: &[&Candidate]) -> Result<Rhythm<'_>> {
+        let least = Duration::from_secs(u64::from(self.days) * 86_400 / MOST_BACKUPS);
+        let by_schedule = |name| {
+            let mut active = self.schedules.iter().filter(|known| known.is_active());
+            let known = active.find(|known| known.plan.name == name)?;
+            let next = move |time: &Timestamp| {
+                known.plan.schedule.next_after(time.checked_add(least.saturating_sub(SECOND)).ok()?)
+            };
+            let times = || std::iter::successors(next(&self.now), next);
+            let interval = times().nth(1)?.duration_since(times().next()?).unsigned_abs();
+            Some(Rhythm { interval, times: Box::new(times()) })
+        };
+        if let Some(rhythm) = schedule.filter(|_| self.every.is_none()).and_then(by_schedule) {
+            return Ok(rhythm);
+        }
+        let interval = self.every.or_else(|| usual_interval(present)).ok_or_else(|| {
+            Error::new(ErrorKind::Usage, "one backup does not tell how often they are made")
+                .hint("say it: --every 24h")
+        })?;
+        let interval = interval.max(least).max(SECOND);
+        let next = move |time: &Timestamp| time.checked_add(interval).ok();
+        Ok(Rhythm { interval, times: Box::new(std::iter::successors(next(&self.now), next)) })
+    }
+}
+
 /// The usual distance of the last backups: half of them are closer together, half are not.
-fn usual_interval(present: &[Candidate]) -> Option<Duration> {
+fn usual_interval(present: &[&Candidate]) -> Option<Duration> {
     let mut times: Vec<_> = present.iter().map(|one| one.created_at).collect();
     times.sort_unstable_by(|one, other| other.cmp(one));
     times.truncate(LOOKED_AT);
@@ -139,7 +195,7 @@ fn future_text(app: &App, future: &Future) -> String {
     format!(
         "Storage {}: {}; a backup every {} for {}, each as large as the last one\n{}At most {}\n\n",
         future.storage,
-        future.policy,
+        text::policies(&future.policy, &future.schedules),
         format_duration(Duration::from_secs(future.every_seconds)),
         text::days(future.days.len()),
         table.render(app.style),

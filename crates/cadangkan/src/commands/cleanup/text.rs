@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use cadangkan_core::format_bytes;
@@ -47,7 +48,7 @@ fn of_series(app: &App, zone: &TimeZone, series: &SeriesPlan) -> String {
             format_time(decision.created_at, zone).into(),
             format_bytes(decision.size_bytes).into(),
             verdict.into(),
-            reasons(decision).into(),
+            decision.because().into(),
         ]);
     }
     let mut title = format!("Storage {}", series.storage);
@@ -58,7 +59,8 @@ fn of_series(app: &App, zone: &TimeZone, series: &SeriesPlan) -> String {
         let _ = write!(title, ", {holds}");
     }
     let (kept, gone) = (sum(series.plan.kept()), sum(series.plan.removals()));
-    let mut text = format!("{title}: {}\n{}", series.policy, table.render(app.style));
+    let mut text =
+        format!("{title}: {}\n{}", policies(&series.policy, &series.schedules), table.render(app.style));
     let _ =
         writeln!(text, "{} stay, {}; {} go, {}", kept.0, format_bytes(kept.1), gone.0, format_bytes(gone.1));
     if let Some(why) = &series.halted {
@@ -67,12 +69,14 @@ fn of_series(app: &App, zone: &TimeZone, series: &SeriesPlan) -> String {
     text + "\n"
 }
 
-fn sum<'a>(decisions: impl Iterator<Item = &'a Decision>) -> (usize, u64) {
-    decisions.fold((0, 0), |(count, bytes), decision| (count + 1, bytes + decision.size_bytes))
+/// The policy, and those of schedules that have one of their own.
+pub(super) fn policies(usual: &str, schedules: &BTreeMap<String, String>) -> String {
+    let own = schedules.iter().map(|(name, policy)| format!("; of {}: {policy}", escape(name)));
+    usual.to_owned() + &own.collect::<String>()
 }
 
-fn reasons(decision: &Decision) -> String {
-    decision.reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+fn sum<'a>(decisions: impl Iterator<Item = &'a Decision>) -> (usize, u64) {
+    decisions.fold((0, 0), |(count, bytes), decision| (count + 1, bytes + decision.size_bytes))
 }
 
 fn leftovers(app: &App, plans: &Plans) -> String {

@@ -61,6 +61,7 @@ impl Row<'_> {
             "schedule": plan.name,
             "task": plan.schedule.task,
             "when": plan.schedule.words(),
+            "retention": self.schedule.retention,
             "source": self.schedule.source,
             "enabled": self.schedule.is_active(),
             "paused": self.schedule.paused,

@@ -2,11 +2,12 @@ use std::collections::BTreeSet;
 
 use cadangkan_core::{Clock, Error, ErrorKind, Name, Result};
 use cadangkan_scheduler::{Every, Missed, Plan, ScheduleSettings, Task, Timing};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::app::{App, CatalogNeed, Session};
 use crate::commands::daemon;
 use crate::commands::retention;
+use crate::config::RetentionSettings;
 use crate::inventory::DatabaseEntry;
 use crate::schedules::{self, Source, USUAL_NAME};
 use crate::ui::time::{format_age, format_moment};
@@ -15,7 +16,7 @@ use crate::ui::time::{format_age, format_moment};
 #[derive(Debug, clap::Args)]
 #[command(
     group = clap::ArgGroup::new("when").required(true).args(["cron", "hourly", "daily", "weekly", "monthly", "after"]),
-    after_help = "Examples:\n  cadangkan schedule set shop --daily --time 02:30 --timezone Europe/Berlin\n  cadangkan schedule set shop --weekly --day sunday --name check --task verify\n  cadangkan schedule set shop --cron '*/15 8-18 * * MON-FRI' --jitter 2m\n  cadangkan schedule set reports --after shop"
+    after_help = "Examples:\n  cadangkan schedule set shop --daily --time 02:30 --timezone Europe/Berlin\n  cadangkan schedule set shop --weekly --day sunday --name check --task verify\n  cadangkan schedule set shop --cron '*/15 8-18 * * MON-FRI' --jitter 2m\n  cadangkan schedule set shop --hourly --name often --keep hourly=24,daily=2\n  cadangkan schedule set reports --after shop"
 )]
 pub(super) struct SetArgs {
     /// The database
@@ -56,6 +57,9 @@ pub(super) struct SetArgs {
     /// A storage, where not those of the database; may be given more than once
     #[arg(long, value_name = "NAME")]
     storage: Vec<Name>,
+    /// Which of the backups that it makes stay, where not as for the database: daily=7,weekly=4; may be given more than once
+    #[arg(long, value_name = "KEY=VALUE", value_delimiter = ',', value_parser = parse_keep)]
+    keep: Vec<(String, Value)>,
     /// The longest that a run waits by chance after its time, so that not all begin at once: 10m
     #[arg(long, value_name = "TIME")]
     jitter: Option<String>,
@@ -106,6 +110,7 @@ impl SetArgs {
             enabled: None,
             task: self.task,
             storage: self.storage.clone(),
+            retention: (!self.keep.is_empty()).then(|| self.keep.iter().cloned().collect()),
             jitter: self.jitter.clone(),
             window: self.window.clone(),
             blackout: self.blackout.clone(),
@@ -130,6 +135,9 @@ pub(super) fn run(app: &App, args: &SetArgs) -> Result<()> {
     let entry = session.inventory.database(&args.database)?;
     let settings = args.settings();
     let schedule = settings.schedule(&session.zone()).map_err(as_usage)?;
+    if let Some(keep) = &settings.retention {
+        RetentionSettings::read(keep).and_then(|keep| keep.policy()).map_err(as_usage)?;
+    }
     for storage in &args.storage {
         session.inventory.storage(storage.as_str())?;
     }
@@ -152,7 +160,7 @@ pub(super) fn run(app: &App, args: &SetArgs) -> Result<()> {
     // One of this command would be the first.
     let keeps = match app.global.dry_run {
         true => None,
-        false => Some(retention::words(&session, entry)?),
+        false => Some(retention::words(&session, entry, Some(&plan.name))?),
     };
     let value = json!({
         "database": plan.database,
@@ -196,6 +204,18 @@ fn text(app: &App, entry: &DatabaseEntry, plan: &Plan, keeps: Option<&str>, runs
         text.push_str("\nNothing runs until the scheduler does:\n  sudo cadangkan service install\n  cadangkan daemon\n");
     }
     text
+}
+
+/// A key of a policy and its value: a number, `true`, or text.
+fn parse_keep(text: &str) -> Result<(String, Value), String> {
+    let (key, value) = text.split_once('=').ok_or("write it as daily=7")?;
+    let mut known = RetentionSettings::KEYS.to_vec();
+    // Another whole policy for some storages fits no flag.
+    known.retain(|known| *known != "storages");
+    if !known.contains(&key) {
+        return Err(format!("there are {}", known.join(", ")));
+    }
+    Ok((key.to_owned(), value.parse().unwrap_or_else(|_| Value::from(value))))
 }
 
 /// What was typed cannot be meant: not the configuration's mistake.

@@ -57,6 +57,7 @@ impl Checker<'_> {
             self.known_keys(&retry.node, ScheduleSettings::RETRY_KEYS, &[]);
         }
         self.storage_names(node);
+        self.retention(node);
         // What a misspelt key was to say is not known, so neither is whether the rest makes sense.
         if self.mistakes.len() > before {
             return;

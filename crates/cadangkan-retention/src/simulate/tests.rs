@@ -1,0 +1,118 @@
+use std::collections::BTreeMap;
+
+use cadangkan_core::{BackupId, Timestamp};
+use jiff::SignedDuration;
+use jiff::civil::Weekday;
+use jiff::tz::TimeZone;
+
+use super::*;
+use crate::plan::tests::stays;
+use crate::{Policy, Rule};
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn berlin() -> Calendar {
+    Calendar { zone: TimeZone::get("Europe/Berlin").unwrap(), week_start: Weekday::Monday }
+}
+
+/// One each so many hours from the first one on, as a schedule makes them.
+fn every(hours: i64, first: Timestamp, schedule: Option<&str>) -> impl Iterator<Item = Coming> + use<> {
+    let schedule = schedule.map(str::to_owned);
+    (0..).map(move |number| Coming {
+        at: first + SignedDuration::from_hours(hours * number),
+        size_bytes: 100,
+        schedule: schedule.clone(),
+    })
+}
+
+#[test]
+fn a_year_of_hourly_backups_fills_up_and_stays() {
+    let policy = Policy { hourly: 24, daily: 7, weekly: 4, monthly: 12, ..Policy::default() };
+    let now = at("2025-01-01T00:00:00Z");
+    let coming = every(1, at("2025-01-01T01:00:00Z"), None);
+    let days = simulate(&Rules::one(policy, berlin()), now, &[], coming, 365);
+    assert_eq!(days.len(), 365);
+    assert_eq!(days[0].date.to_string(), "2025-01-01");
+    assert_eq!(days[0].backups, 22, "an hour of the first day is over in Berlin");
+    let last = &days[364];
+    assert_eq!(last.date.to_string(), "2025-12-31");
+    // 24 hours (of one day), six days before, two or three weeks beyond, eleven months before.
+    assert!((24 + 6 + 2 + 10..=24 + 6 + 3 + 11).contains(&last.backups), "{last:?}");
+    assert_eq!(last.size_bytes, last.backups * 100);
+    assert_eq!(last.oldest_at.unwrap().to_string(), "2025-01-31T22:00:00Z");
+    let made: u64 = 365 * 24 - 2;
+    let removed: u64 = days.iter().map(|day| day.removed).sum();
+    assert_eq!(made - removed, last.backups);
+}
+
+#[test]
+fn without_anything_to_come_age_does_its_work_at_once_only() {
+    let calendar = Calendar { zone: TimeZone::UTC, week_start: Weekday::Monday };
+    let now = at("2025-03-01T12:00:00Z");
+    let days = simulate(&Rules::one(Policy::KEEP_ALL, calendar), now, &[], std::iter::empty(), 3);
+    assert!(days.iter().all(|day| day.backups == 0 && day.oldest_at.is_none() && day.removed == 0));
+}
+
+/// A year of a database with two schedules that have policies of their own, one that has none, and a person: at every backup the
+/// slow model says the same of each, and at the end there is what the policies say.
+#[test]
+fn a_year_of_schedules_with_policies_of_their_own_goes_as_the_slow_model_says() {
+    let rule = |policy| Rule { policy, calendar: berlin() };
+    let often = Policy { hourly: 12, daily: 2, ..Policy::default() };
+    let weekly =
+        Policy { weekly: 8, max_age: Some(std::time::Duration::from_secs(50 * 86_400)), ..often.clone() };
+    let weekly = Policy { hourly: 0, daily: 0, ..weekly };
+    let rules = Rules {
+        usual: rule(Policy { daily: 7, monthly: 12, ..Policy::default() }),
+        of_schedules: BTreeMap::from([
+            ("often".to_owned(), rule(often)),
+            ("weekly".to_owned(), rule(weekly)),
+        ]),
+    };
+    let now = at("2025-01-01T00:00:00Z");
+    let end = at("2026-01-01T00:00:00Z");
+    let mut coming: Vec<Coming> = [
+        every(2, at("2025-01-01T01:00:00Z"), Some("often")),
+        every(24, at("2025-01-01T03:30:00Z"), Some("nightly")),
+        every(24 * 7, at("2025-01-05T02:00:00Z"), Some("weekly")),
+        every(24 * 11, at("2025-01-03T15:10:00Z"), None),
+    ]
+    .into_iter()
+    .flat_map(|all| all.take_while(|one| one.at < end).collect::<Vec<_>>())
+    .collect();
+    coming.sort_by_key(|one| one.at);
+
+    let mut present: Vec<Candidate> = Vec::new();
+    for (number, one) in coming.iter().enumerate() {
+        present.push(Candidate {
+            id: BackupId::new(one.at),
+            created_at: one.at,
+            size_bytes: one.size_bytes,
+            doubt: None,
+            preserved: number == 300,
+            verified_at: (number % 500 == 0).then_some(one.at),
+            locked_until: None,
+            keep_until: None,
+            schedule: one.schedule.clone(),
+        });
+        let judged = plan(&rules, one.at, &present);
+        let expected: Vec<_> =
+            present.iter().filter(|one_of| stays(&rules, one.at, &present, one_of)).collect();
+        let kept: Vec<_> = judged.kept().map(|decision| decision.id).collect();
+        assert_eq!(kept, expected.iter().rev().map(|one| one.id).collect::<Vec<_>>(), "after {}", one.at);
+        present.retain(|one| kept.contains(&one.id));
+    }
+    let of = |schedule: Option<&str>| {
+        present.iter().filter(|one| one.schedule.as_deref() == schedule && !one.preserved).count()
+    };
+    // Of eight weeks one is older than fifty days.
+    assert_eq!((of(Some("often")), of(Some("weekly"))), (12, 7));
+    // Seven days and eleven months before, as one series: the nightly ones, and what a person made by the way.
+    assert!((17..=19).contains(&(of(Some("nightly")) + of(None))), "{}", of(Some("nightly")) + of(None));
+
+    // Played, it is the same, but for what a person preserved or verified.
+    let days = simulate(&rules, now, &[], coming.into_iter(), 365);
+    assert!(days[364].backups.abs_diff(present.len() as u64) <= 2, "{:?} {}", days[364], present.len());
+}
