@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::client::Client;
 use crate::credentials::Credentials;
+use crate::lifecycle::Moving;
 use crate::storage::{Bucket, Options};
 
 /// Where Google Cloud Storage is.
@@ -50,6 +51,12 @@ pub static GCS: StorageDescriptor = StorageDescriptor {
             FieldKind::Text,
             "The class of objects, such as NEARLINE; default the bucket's",
         ),
+        field(
+            "move_to",
+            FieldKind::Text,
+            "The class to which a rule of the bucket moves archives, such as ARCHIVE",
+        ),
+        field("move_after_days", FieldKind::Integer, "Days after which it moves them"),
         field_or(
             "tags",
             FieldKind::Boolean,
@@ -81,6 +88,8 @@ struct Settings {
     credentials: Option<String>,
     endpoint: Option<String>,
     storage_class: Option<String>,
+    move_to: Option<String>,
+    move_after_days: Option<u32>,
     #[serde(default)]
     tags: bool,
     part_size_mib: Option<u32>,
@@ -128,7 +137,12 @@ impl Settings {
             return Err(mistake("part_size_mib", "a piece has 1 to 1024 MiB"));
         }
         let piece = (mib as usize).saturating_mul(1 << 20);
-        Ok(Options { prefix, piece, class: self.storage_class.clone(), tags: self.tags })
+        let moving = match (&self.move_to, self.move_after_days) {
+            (None, None) => None,
+            (Some(class), Some(days @ 1..)) => Some(Moving { class: class.clone(), days }),
+            _ => return Err(mistake("move_to", "moving needs `move_to` and `move_after_days`, 1 or more")),
+        };
+        Ok(Options { prefix, piece, class: self.storage_class.clone(), moving, tags: self.tags })
     }
 
     fn endpoint(&self) -> Result<String, SettingsError> {

@@ -10,6 +10,7 @@ mod client;
 mod config;
 mod credentials;
 mod failure;
+mod lifecycle;
 mod request;
 mod storage;
 mod upload;

@@ -7,13 +7,15 @@ use std::sync::Arc;
 use cadangkan_core::{Error, ErrorKind, Leftover, Result, ResultExt as _};
 use cadangkan_storage::http::{Reader, Upload, names_begin, replaced, whole_name};
 use cadangkan_storage::{
-    Key, ObjectInfo, Space, Storage, StorageCapabilities, StorageWriter, WriteOptions, check_folder,
+    Key, Lifecycle, ObjectInfo, Space, Storage, StorageCapabilities, StorageWriter, WriteOptions,
+    check_folder,
 };
 use http::Method;
 
 use crate::answers::{self, Objects};
 use crate::check;
 use crate::client::Client;
+use crate::lifecycle::{Moving, Rules};
 use crate::request::{DELETE, READ, Request};
 use crate::upload::Object;
 
@@ -25,6 +27,8 @@ pub(crate) struct Options {
     /// Bytes that one request of an upload sends.
     pub(crate) piece: usize,
     pub(crate) class: Option<String>,
+    /// Where a rule of the bucket moves archives.
+    pub(crate) moving: Option<Moving>,
     pub(crate) tags: bool,
 }
 
@@ -162,6 +166,11 @@ impl Storage for Bucket {
     fn discard(&self, leftover: &Leftover) -> Result<()> {
         Err(Error::new(ErrorKind::Usage, "not a leftover of this storage")
             .context("location", leftover.location.escape_debug()))
+    }
+
+    fn lifecycle(&self) -> Option<Box<dyn Lifecycle + '_>> {
+        let moving = self.options.moving.as_ref();
+        Some(Box::new(Rules { client: &self.client, begin: self.begins(""), moving }))
     }
 
     fn space(&self) -> Result<Option<Space>> {

@@ -62,6 +62,14 @@ impl Object {
         if let (Some(class), Some(resource)) = (&options.class, resource.as_object_mut()) {
             resource.insert("storageClass".into(), class.clone().into());
         }
+        // By its time the rule finds an archive, and nothing that must stay cheap to read.
+        let tag = |name| how.tags.iter().find(|tag| tag.0 == name).map(|(_, value)| value.as_str());
+        if options.moving.is_some()
+            && tag("content") == Some("archive")
+            && let (Some(time), Some(resource)) = (tag("time"), resource.as_object_mut())
+        {
+            resource.insert("customTime".into(), time.into());
+        }
         let (overwrite, key, sent) = (how.overwrite, key.clone(), Mutex::default());
         Object { client, key, path, overwrite, piece: options.piece, resource, writer, sent }
     }

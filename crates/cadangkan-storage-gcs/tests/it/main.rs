@@ -10,6 +10,7 @@
 
 mod conformance;
 mod faults;
+mod lifecycle;
 mod pieces;
 mod refusals;
 mod settings;

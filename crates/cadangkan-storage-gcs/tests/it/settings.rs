@@ -35,6 +35,7 @@ fn mistakes_are_named_with_their_key() {
         (json!({"prefix": "a//b"}), "prefix: "),
         (json!({"part_size_mib": 0}), "part_size_mib: "),
         (json!({"part_size_mib": 1025}), "part_size_mib: "),
+        (json!({"move_to": "ARCHIVE"}), "move_to: "),
         (json!({"timeout": "0s"}), "timeout: "),
         (json!({"colour": "red"}), "colour: "),
     ] {
