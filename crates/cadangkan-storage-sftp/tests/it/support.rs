@@ -3,14 +3,12 @@
 use std::path::Path;
 
 use cadangkan_core::Result;
-use cadangkan_storage::{Key, ObjectInfo, Storage, WriteOptions};
+use cadangkan_storage::conformance::world;
+pub(crate) use cadangkan_storage::conformance::world::{key, names, try_get as get};
+use cadangkan_storage::{ObjectInfo, Storage};
 use cadangkan_storage_sftp::SFTP;
 use cadangkan_testkit::sshd::Sshd;
 use serde_json::{Value, json};
-
-pub(crate) fn key(text: &str) -> Key {
-    Key::new(text).unwrap()
-}
 
 pub(crate) fn open(settings: &Value) -> Box<dyn Storage> {
     (SFTP.open)(settings).unwrap()
@@ -28,21 +26,7 @@ pub(crate) fn settings(server: &Sshd, folder: &Path) -> Value {
     })
 }
 
+/// Writes an object in the place of one that may be there.
 pub(crate) fn put(storage: &dyn Storage, name: &str, bytes: &[u8]) -> Result<ObjectInfo> {
-    let mut writer =
-        storage.begin_write(&key(name), WriteOptions { overwrite: true, ..WriteOptions::default() })?;
-    writer.write(bytes)?;
-    writer.close()
-}
-
-pub(crate) fn get(storage: &dyn Storage, name: &str) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let mut reader = storage.read(&key(name), None)?;
-    std::io::Read::read_to_end(&mut reader, &mut bytes)
-        .map_err(|error| cadangkan_core::Error::io("cannot read", error))?;
-    Ok(bytes)
-}
-
-pub(crate) fn names(storage: &dyn Storage) -> Vec<String> {
-    storage.list("").unwrap().into_iter().map(|object| object.key.as_str().to_owned()).collect()
+    world::put(storage, name, bytes, world::replace())
 }

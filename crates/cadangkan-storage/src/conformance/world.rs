@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::time::Duration;
 
-use cadangkan_core::{Result, Timestamp};
+use cadangkan_core::{Error, Result, Timestamp};
 
 use crate::{Backoff, Key, ObjectInfo, Storage, WriteOptions};
 
@@ -36,11 +36,26 @@ pub fn put(storage: &dyn Storage, name: &str, bytes: &[u8], options: WriteOption
     writer.close()
 }
 
+/// How an object is written in the place of one that may be there.
+pub fn replace() -> WriteOptions {
+    WriteOptions { overwrite: true, ..WriteOptions::default() }
+}
+
 /// Reads an object that is there.
 pub fn get(storage: &dyn Storage, name: &str) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    storage.read(&key(name), None).expect(name).read_to_end(&mut bytes).expect(name);
-    bytes
+    try_get(storage, name).expect(name)
+}
+
+/// Reads an object.
+pub fn try_get(storage: &dyn Storage, name: &str) -> Result<Vec<u8>> {
+    let (mut reader, mut bytes) = (storage.read(&key(name), None)?, Vec::new());
+    reader.read_to_end(&mut bytes).map_err(|error| Error::io("cannot read", error))?;
+    Ok(bytes)
+}
+
+/// The names of all objects.
+pub fn names(storage: &dyn Storage) -> Vec<String> {
+    storage.list("").expect("a list").into_iter().map(|object| object.key.as_str().to_owned()).collect()
 }
 
 /// Bytes that no two parts have alike.
