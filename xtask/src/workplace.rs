@@ -17,6 +17,10 @@ pub(crate) struct Tool {
 pub(crate) const FOR_TESTS: &[Tool] = &[
     Tool { program: "age", package: "age" },
     Tool { program: "argon2", package: "argon2" },
+    Tool { program: "dbus-daemon", package: "dbus-daemon" },
+    Tool { program: "dbus-send", package: "dbus-bin" },
+    Tool { program: "gnome-keyring-daemon", package: "gnome-keyring" },
+    Tool { program: "secret-tool", package: "libsecret-tools" },
     Tool { program: "gzip", package: "gzip" },
     Tool { program: "openssl", package: "openssl" },
     Tool { program: "python3", package: "python3" },

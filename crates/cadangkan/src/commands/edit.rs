@@ -53,9 +53,10 @@ pub(crate) fn run(app: &App, args: &EditArgs) -> Result<()> {
     match &entry.origin {
         Origin::File { .. } if labels => Err(declared(entry, "change `labels` there")),
         Origin::Catalog | Origin::Implicit if labels => relabel(app, &session, entry, &args.label),
-        Origin::File { .. } if args.password_stdin => {
-            Err(declared(entry, "change its password there: ${VARIABLE}, password_file or password_command"))
-        }
+        Origin::File { .. } if args.password_stdin => Err(declared(
+            entry,
+            "change its password there: ${VARIABLE}, password_file, password_command or password_keyring",
+        )),
         Origin::File { .. } if moves => Err(declared(entry, "change `storage` there")),
         Origin::Catalog | Origin::Implicit if moves => send_to(app, &session, entry, &args.storage),
         Origin::Catalog | Origin::Implicit if args.password_stdin => change(

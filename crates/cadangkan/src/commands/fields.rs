@@ -175,7 +175,7 @@ pub(crate) fn args(fields: &'static [Field]) -> impl Iterator<Item = Arg> {
     fields.iter().flat_map(field_args)
 }
 
-/// The flags of a field. A secret itself is no flag: it is read from the standard input, a file or a command.
+/// The flags of a field. A secret itself is no flag: it is read from the standard input, a file, a command or a keyring.
 fn field_args(field: &'static Field) -> Vec<Arg> {
     if field.kind != FieldKind::Secret {
         let help = match field.default {
@@ -187,8 +187,11 @@ fn field_args(field: &'static Field) -> Vec<Arg> {
     let stdin = stdin_flag(field);
     let help = format!("Read {} from the standard input; asked for on a terminal", small(field.help));
     let mut args = vec![Arg::new(stdin.clone()).long(dashes(&stdin)).action(ArgAction::SetTrue).help(help)];
-    let elsewhere =
-        [("FILE", "A file that holds it, with mode 0600"), ("COMMAND", "A command that prints it")];
+    let elsewhere = [
+        ("FILE", "A file that holds it, with mode 0600"),
+        ("COMMAND", "A command that prints it"),
+        ("ACCOUNT", "The account under which the keyring of the system has it, of the service cadangkan"),
+    ];
     let keys = secrets::keys_of(field).into_iter().skip(1);
     args.extend(keys.zip(elsewhere).map(|(key, (value, help))| {
         text_arg(key, value.to_owned(), format!("{help}; looked at whenever it is needed"))

@@ -1,15 +1,18 @@
 //! Secrets: where they come from, and how the catalog keeps them.
 //!
 //! For a field `password`, settings hold the secret itself (the file, with a variable filled in), `password_file`,
-//! `password_command`, or, in the catalog, the sealed secret: `{"sealed": "v1:…"}`. It is fetched when something
-//! connects, and not before.
+//! `password_command`, `password_keyring`, or, in the catalog, the sealed secret: `{"sealed": "v1:…"}`. It is fetched
+//! when something connects, and not before.
 
 mod key;
 mod private;
 mod program;
+mod relocate;
 mod rotate;
 mod seal;
+mod system;
 
+pub(crate) use key::Place;
 pub(crate) use private::read as read_file;
 pub(crate) use rotate::Rotation;
 
@@ -41,6 +44,8 @@ pub(crate) const PASSPHRASE_VARIABLE: &str = "CADANGKAN_PASSPHRASE";
 const FILE: &str = "_file";
 /// Ends the key of the command that prints a secret.
 const COMMAND: &str = "_command";
+/// Ends the key of the name under which the system's keyring has a secret.
+const KEYRING: &str = "_keyring";
 /// The key under which a sealed secret stands.
 const SEALED: &str = "sealed";
 
@@ -95,23 +100,27 @@ impl Keyring {
         key::read(&self.key_file, self.variable.as_deref())
     }
 
-    /// Puts every secret in its place: opens sealed ones, reads files, runs commands.
+    /// Puts every secret in its place: opens sealed ones, reads files, runs commands, asks the system's keyring.
     ///
-    /// Fails with `Configuration` when the key is missing or another one, and with what files and commands fail with.
+    /// Fails with `Configuration` when the key is missing or another one, and with what files, commands and the keyring
+    /// fail with.
     pub(crate) fn open(&self, owner: Owner<'_>, fields: &[Field], settings: &Value) -> Result<Value> {
         let mut opened = settings.clone();
         let Value::Object(map) = &mut opened else { return Ok(opened) };
         for field in secret_fields(fields) {
-            let file = map.shift_remove(&format!("{}{FILE}", field.name));
-            let command = map.shift_remove(&format!("{}{COMMAND}", field.name));
-            let text = |value: Option<Value>| value.as_ref().and_then(Value::as_str).map(str::to_owned);
-            let secret = match (sealed(map.get(field.name)), text(file), text(command)) {
-                (Some(sealed), _, _) => {
+            let mut take = |end| match map.shift_remove(&format!("{}{end}", field.name)) {
+                Some(Value::String(text)) => Some(text),
+                _ => None,
+            };
+            let elsewhere = (take(FILE), take(COMMAND), take(KEYRING));
+            let secret = match (sealed(map.get(field.name)), elsewhere) {
+                (Some(sealed), _) => {
                     self.keys().and_then(|keys| seal::open(sealed, owner, field.name, &keys))
                 }
-                (None, Some(path), _) => private::read(Path::new(&path)).context("of", field.name),
-                (None, None, Some(command)) => program::run(&command).context("of", field.name),
-                (None, None, None) => continue,
+                (None, (Some(path), ..)) => private::read(Path::new(&path)).context("of", field.name),
+                (None, (_, Some(command), _)) => program::fetch(&command).context("of", field.name),
+                (None, (.., Some(account))) => system::lookup(&account).context("of", field.name),
+                (None, _) => continue,
             };
             let secret = secret.context(owner.kind, owner.name)?;
             map.insert(field.name.to_owned(), Value::from(secret));
@@ -184,7 +193,10 @@ pub(crate) fn secret_fields(fields: &[Field]) -> impl Iterator<Item = &Field> {
 pub(crate) fn keys_of(field: &Field) -> Vec<String> {
     let own = field.name.to_owned();
     match field.kind {
-        FieldKind::Secret => vec![own, file_key(field), format!("{}{COMMAND}", field.name)],
+        FieldKind::Secret => {
+            let elsewhere = [FILE, COMMAND, KEYRING].map(|end| format!("{}{end}", field.name));
+            std::iter::once(own).chain(elsewhere).collect()
+        }
         _ => vec![own],
     }
 }
@@ -217,7 +229,6 @@ pub(crate) fn sealed(value: Option<&Value>) -> Option<&str> {
 
 /// Takes one line break off the end, as editors and `echo` put there, and refuses what can be no secret.
 fn trimmed(bytes: Vec<u8>) -> Result<String> {
-    let wrong = |what: &str| Error::new(ErrorKind::Configuration, format!("the secret {what}"));
     if bytes.len() > LONGEST {
         return Err(wrong("is longer than 64 KiB"));
     }
@@ -233,6 +244,10 @@ fn trimmed(bytes: Vec<u8>) -> Result<String> {
         (_, true) => Err(wrong("has a zero byte in it")),
         _ => Ok(text),
     }
+}
+
+fn wrong(what: &str) -> Error {
+    Error::new(ErrorKind::Configuration, format!("the secret {what}"))
 }
 
 /// Reads a secret to its end from the standard input or a pipe.

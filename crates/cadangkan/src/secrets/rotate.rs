@@ -1,7 +1,8 @@
 //! Another master key in the place of the present one.
 //!
 //! The file has both keys before anything is sealed with the new one, and the old one until nothing is sealed with it any
-//! more. Whenever it stops in between, everything opens, and the next rotation ends what this one began.
+//! more. Whenever it stops in between, everything opens, and the next rotation ends what this one began. The new key is
+//! kept where the old one is.
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 use cadangkan_core::{Error, ErrorKind, Result, ResultExt};
 use serde_json::{Value, json};
 
-use super::key::{self, Key};
+use super::key::{self, Key, Place};
 use super::{KEY_VARIABLE, Keyring, Owner, SEALED, seal, sealed};
 
 /// How long those who seal and the one who rotates wait for each other.
@@ -22,7 +23,7 @@ pub(crate) struct Rotation {
     file: PathBuf,
     old: Vec<Key>,
     new: Key,
-    /// Whether the key stands in the file, and not in the variable.
+    /// Whether the key is that of the file, and not of the variable.
     in_file: bool,
     sealed: u64,
     _held: File,
@@ -57,7 +58,7 @@ impl Keyring {
         if new.id() == present.id() {
             return Err(Error::new(ErrorKind::Usage, "that is the present master key"));
         }
-        let in_file = self.variable.is_none();
+        let (in_file, new) = (self.variable.is_none(), new.in_place(present.place));
         Ok(Rotation { file: self.key_file.clone(), old, new, in_file, sealed: 0, _held: held })
     }
 }
@@ -87,13 +88,31 @@ impl Rotation {
 
     /// Puts the new key beside the old one; only then may anything be saved that is sealed with it.
     pub(crate) fn keep_both(&self) -> Result<()> {
+        if !self.in_file {
+            return Ok(());
+        }
+        key::clear_unfinished(&self.file, &self.old)?;
+        if self.new.place == Place::Keyring {
+            let with_new: Vec<_> = self.old.iter().chain([&self.new]).collect();
+            key::replace(&self.file, &with_new)?;
+            self.new.store()?;
+        }
         let both: Vec<_> = std::iter::once(&self.new).chain(&self.old).collect();
-        if self.in_file { key::replace(&self.file, &both) } else { Ok(()) }
+        key::replace(&self.file, &both)
     }
 
     /// Takes the old key away; everything that was sealed with it must be saved by now.
     pub(crate) fn end(self) -> Result<()> {
-        if self.in_file { key::replace(&self.file, &[&self.new]) } else { Ok(()) }
+        if !self.in_file {
+            return Ok(());
+        }
+        self.old.iter().filter(|key| key.place == Place::Keyring).try_for_each(Key::clear)?;
+        key::replace(&self.file, &[&self.new])
+    }
+
+    /// Where the new key is.
+    pub(crate) fn place(&self) -> Place {
+        self.new.place
     }
 
     /// The variable that must be given the new key, where it is not in the file.

@@ -82,7 +82,7 @@ fn bound_to(owner: Owner<'_>, field: &str) -> Aad<Vec<u8>> {
 }
 
 fn cipher(key: &Key) -> Result<LessSafeKey> {
-    UnboundKey::new(&AES_256_GCM, key.0.as_slice()).map(LessSafeKey::new).map_err(|_| broken())
+    UnboundKey::new(&AES_256_GCM, key.bytes.as_slice()).map(LessSafeKey::new).map_err(|_| broken())
 }
 
 fn broken() -> Error {

@@ -10,6 +10,7 @@ mod health;
 mod help;
 mod hooks;
 mod json;
+mod keyring;
 mod labels;
 mod master_key;
 mod metrics;

@@ -402,6 +402,9 @@ fn of_all(world: &mut World) {
     world.good(&["key", "remove", "shop", "--for-passphrase-file", "phrase"]);
     world.good(&["key", "rotate", "byfile"]);
     world.good(&["key", "rotate-master", "--new-key-file", "new.key"]);
+    // There is no keyring here, so the key is where it was.
+    world.bad(&["key", "move-master", "keyring"]);
+    world.good(&["key", "move-master", "file"]);
     world.good(&["backup", "imported"]);
     let cloud = world.bucket.is_some();
     for words in [

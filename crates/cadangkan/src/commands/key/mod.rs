@@ -2,6 +2,7 @@ mod change;
 mod generate;
 mod kit;
 mod list;
+mod move_master;
 mod rotate_master;
 
 use cadangkan_core::Result;
@@ -35,6 +36,8 @@ enum Command {
     Kit(kit::KitArgs),
     /// Seal the secrets in the catalog with a new master key
     RotateMaster(rotate_master::RotateMasterArgs),
+    /// Move the master key into the keyring of the system, or back into its file
+    MoveMaster(move_master::MoveMasterArgs),
 }
 
 /// Carries out a subcommand.
@@ -47,5 +50,6 @@ pub(crate) fn run(app: &App, args: &KeyArgs) -> Result<()> {
         Command::Rotate(args) => change::rotate(app, args),
         Command::Kit(args) => kit::run(app, args),
         Command::RotateMaster(args) => rotate_master::run(app, args),
+        Command::MoveMaster(args) => move_master::run(app, args),
     }
 }

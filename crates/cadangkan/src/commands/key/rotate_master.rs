@@ -8,13 +8,13 @@ use zeroize::Zeroizing;
 
 use crate::app::{App, CatalogNeed};
 use crate::commands::secret;
-use crate::secrets::{Keyring, Owner, Rotation, read_file};
+use crate::secrets::{Keyring, Owner, Place, Rotation, read_file};
 use crate::ui::count::count;
 
 /// Arguments of `key rotate-master`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Every secret in the catalog is opened with the present master key and sealed with the new one, all of them or none; then master.key is replaced. Where the key is that of CADANGKAN_MASTER_KEY, the new one must be given, and the variable changed afterwards. Whatever stops it, nothing is lost: run it again.\n\nExamples:\n  cadangkan key rotate-master\n  cadangkan key generate new-master.key --symmetric && cadangkan key rotate-master --new-key-file new-master.key"
+    after_help = "Every secret in the catalog is opened with the present master key and sealed with the new one, all of them or none; then master.key is replaced; a key in the keyring is replaced there. Where the key is that of CADANGKAN_MASTER_KEY, the new one must be given, and the variable changed afterwards. Whatever stops it, nothing is lost: run it again.\n\nExamples:\n  cadangkan key rotate-master\n  cadangkan key generate new-master.key --symmetric && cadangkan key rotate-master --new-key-file new-master.key"
 )]
 pub(super) struct RotateMasterArgs {
     /// A file with the new key, 32 bytes as base64 [default: a new one is made]
@@ -47,7 +47,7 @@ pub(super) fn run(app: &App, args: &RotateMasterArgs) -> Result<()> {
     if app.global.dry_run {
         return app.print(&value, || format!("Would seal {sealed} with a new master key\n"));
     }
-    let variable = rotation.variable();
+    let (variable, place) = (rotation.variable(), rotation.place());
     rotation.keep_both()?;
     let now = app.clock.now();
     catalog.redefine(&changed, now)?;
@@ -57,12 +57,15 @@ pub(super) fn run(app: &App, args: &RotateMasterArgs) -> Result<()> {
     let context = session.context(app);
     catalog.audit(now, context.initiator, "rotate master key", &id, None, Some(&value))?;
     app.print(&value, || {
-        let next = variable.map_or_else(
-            || "Keep a copy of master.key apart from the catalog.".to_owned(),
-            |variable| {
+        let next = match (variable, place) {
+            (Some(variable), _) => {
                 format!("Put the new key into {variable} now: the old one opens nothing here any more.")
-            },
-        );
+            }
+            (None, Place::File) => "Keep a copy of master.key apart from the catalog.".to_owned(),
+            (None, Place::Keyring) => {
+                "It is in the keyring; keep a copy of it apart from this machine.".to_owned()
+            }
+        };
         format!("{} Sealed {sealed} with the new master key {id}\n{next}\n", app.style.good_mark())
     })
 }

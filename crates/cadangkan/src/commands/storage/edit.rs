@@ -41,9 +41,9 @@ pub(super) fn run(app: &App, args: &EditArgs) -> Result<()> {
     match (&entry.origin, &args.secret) {
         (Origin::File { .. }, Some(_)) => {
             let message = format!("\"{}\" is declared in the configuration file", entry.name);
-            Err(Error::new(ErrorKind::Conflict, message)
-                .context("at", &entry.origin)
-                .hint("change its secret there: ${VARIABLE}, or the keys that end in _file and _command"))
+            Err(Error::new(ErrorKind::Conflict, message).context("at", &entry.origin).hint(
+                "change its secret there: ${VARIABLE}, or the keys that end in _file, _command and _keyring",
+            ))
         }
         (Origin::File { path, line }, None) => {
             open_editor(path, Some(*line))?;

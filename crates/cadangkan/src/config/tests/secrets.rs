@@ -11,6 +11,7 @@ fn a_secret_comes_from_one_place() {
         "{ host: db, password: x }",
         "{ host: db, password_file: secret }",
         "{ host: db, password_command: 'pass show db', token_file: t }",
+        "{ host: db, password_keyring: shop }",
         "{ host: db, password: }",
     ] {
         assert_eq!(mistakes(good), "", "{good}");
@@ -21,6 +22,7 @@ fn a_secret_comes_from_one_place() {
     for (wrong, message) in [
         ("{ host: db, password_file: 7 }", "`password_file` must be text, not a number"),
         ("{ host: db, password_command: '' }", "`password_command` must be text"),
+        ("{ host: db, password_keyring: [] }", "`password_keyring` must be text"),
         ("{ host: db, password_fiel: x }", "did you mean `password_file`?"),
         ("{ host: db, host_file: x }", "unknown key `host_file`"),
     ] {
