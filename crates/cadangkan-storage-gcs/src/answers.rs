@@ -31,6 +31,8 @@ pub(crate) struct Object {
     pub(crate) name: String,
     /// A number as text.
     pub(crate) size: String,
+    /// Its version.
+    pub(crate) generation: String,
     pub(crate) updated: String,
     pub(crate) md5_hash: Option<String>,
     pub(crate) metadata: BTreeMap<String, String>,
@@ -40,6 +42,17 @@ impl Object {
     pub(crate) fn size(&self) -> Option<u64> {
         self.size.parse().ok()
     }
+}
+
+/// How far a copy is that the server makes.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct Rewritten {
+    pub(crate) done: bool,
+    /// What the request that goes on has to say.
+    pub(crate) rewrite_token: String,
+    /// A number as text.
+    pub(crate) total_bytes_rewritten: String,
 }
 
 /// A page of a list.

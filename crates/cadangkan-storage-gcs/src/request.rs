@@ -8,6 +8,7 @@ use http::Method;
 pub(crate) const LIST: &str = "storage.objects.list";
 pub(crate) const READ: &str = "storage.objects.get";
 pub(crate) const CREATE: &str = "storage.objects.create";
+pub(crate) const COPY: &str = "storage.objects.create, with storage.objects.get where it is copied from";
 pub(crate) const DELETE: &str = "storage.objects.delete";
 
 /// What is asked of the bucket, or of an object in it.

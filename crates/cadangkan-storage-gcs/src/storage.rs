@@ -7,7 +7,7 @@ use std::sync::Arc;
 use cadangkan_core::{Error, ErrorKind, Leftover, Result, ResultExt as _};
 use cadangkan_storage::http::{Reader, Upload, names_begin, replaced, whole_name};
 use cadangkan_storage::{
-    Key, Lifecycle, ObjectInfo, Space, Storage, StorageCapabilities, StorageWriter, WriteOptions,
+    Key, Lifecycle, ObjectInfo, Origin, Space, Storage, StorageCapabilities, StorageWriter, WriteOptions,
     check_folder,
 };
 use http::Method;
@@ -47,6 +47,11 @@ impl std::fmt::Debug for Bucket {
 impl Bucket {
     pub(crate) fn new(client: Client, options: Options) -> Self {
         Bucket { client: Arc::new(client), options }
+    }
+
+    /// Which buckets copy from each other.
+    fn server(&self) -> String {
+        format!("gcs {}", self.client.line.endpoint)
     }
 
     /// The whole name of an object or folder.
@@ -116,6 +121,29 @@ impl Storage for Bucket {
         };
         let reader = Reader::open(range, backoff, "x-goog-generation", Box::new(fetch));
         Ok(Box::new(reader.operation("read object")?))
+    }
+
+    fn origin(&self, key: &Key) -> Result<Option<Origin>> {
+        let path = self.path(key.as_str());
+        let Some(found) = stat(&self.client, &path)? else { return Ok(None) };
+        let Some(size) = found.size().filter(|_| !found.generation.is_empty()) else { return Ok(None) };
+        let name = Request::of_object(Method::GET, &self.client.bucket, &path, READ).target;
+        Ok(Some(Origin { server: self.server(), name, version: found.generation, size, headers: Vec::new() }))
+    }
+
+    fn copy(
+        &self,
+        origin: &Origin,
+        key: &Key,
+        options: WriteOptions,
+        progress: &mut dyn FnMut(u64) -> Result<()>,
+    ) -> Result<Option<ObjectInfo>> {
+        if origin.server != self.server() {
+            return Ok(None);
+        }
+        let path = self.path(key.as_str());
+        let object = Object::new(Arc::clone(&self.client), &self.options, key, path, &options);
+        object.rewrite(origin, progress).context("key", key).map(Some)
     }
 
     fn stat(&self, key: &Key) -> Result<Option<ObjectInfo>> {
@@ -205,7 +233,7 @@ fn ask<T: for<'a> serde::Deserialize<'a>>(client: &Client, request: &Request<'_>
     read(client, &client.send(request)?.body)
 }
 
-fn read<T: for<'a> serde::Deserialize<'a>>(client: &Client, body: &[u8]) -> Result<T> {
+pub(crate) fn read<T: for<'a> serde::Deserialize<'a>>(client: &Client, body: &[u8]) -> Result<T> {
     serde_json::from_slice(body).map_err(|error| {
         Error::new(ErrorKind::Io, "the server's answer cannot be understood")
             .context("bucket", &client.bucket)

@@ -6,15 +6,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use cadangkan_core::{Error, ErrorKind, Result};
+use cadangkan_storage::encoding::encode;
 use cadangkan_storage::http::{Answer, Assembly, Failure, Part};
-use cadangkan_storage::{Key, ObjectInfo, WriteOptions};
+use cadangkan_storage::{Key, ObjectInfo, Origin, WriteOptions};
 use http::Method;
 use md5::{Digest as _, Md5};
 use serde_json::json;
 
 use crate::answers;
 use crate::client::Client;
-use crate::request::{CREATE, Request};
+use crate::request::{COPY, CREATE, Request};
 use crate::storage::{self, Options};
 
 /// The metadata that tells whose an object is: an answer may be lost after the object was made.
@@ -123,8 +124,49 @@ impl Object {
         Ok(())
     }
 
+    /// Has the server make the object of another one; one of another place or class comes in steps.
+    /// Source: Cloud Storage, "Objects: rewrite".
+    pub(crate) fn rewrite(
+        &self,
+        origin: &Origin,
+        progress: &mut dyn FnMut(u64) -> Result<()>,
+    ) -> Result<ObjectInfo> {
+        let (bucket, path) = (encode(&self.client.bucket), encode(&self.path));
+        let target = format!("{}/rewriteTo/b/{bucket}/o/{path}", origin.name);
+        let body = self.resource.to_string();
+        let mut token = String::new();
+        loop {
+            let mut request = Request::to(Method::POST, target.clone(), &self.path, COPY)
+                .query("ifSourceGenerationMatch", &origin.version)
+                .header("content-type", "application/json; charset=utf-8")
+                .body(body.as_bytes());
+            if !self.overwrite {
+                request = request.query("ifGenerationMatch", "0");
+            }
+            if !token.is_empty() {
+                request = request.query("rewriteToken", &token);
+            }
+            let rewritten: answers::Rewritten = match self.client.send(&request) {
+                Ok(answer) => storage::read(&self.client, &answer.body)?,
+                Err(failure) => {
+                    self.lost(failure)?;
+                    break;
+                }
+            };
+            if rewritten.done {
+                break;
+            }
+            if rewritten.rewrite_token.is_empty() {
+                return Err(self.unclear());
+            }
+            token = rewritten.rewrite_token;
+            progress(rewritten.total_bytes_rewritten.parse().unwrap_or_default())?;
+        }
+        self.look(origin.size)
+    }
+
     fn unclear(&self) -> Error {
-        Error::new(ErrorKind::Io, "the server's answer to a piece of an upload makes no sense")
+        Error::new(ErrorKind::Io, "the server's answer to a part of an object makes no sense")
             .context("key", &self.path)
             .hint("make sure that `endpoint` is Cloud Storage and not a web page or proxy")
     }

@@ -9,6 +9,7 @@
 )]
 
 mod conformance;
+mod copies;
 mod faults;
 mod lifecycle;
 mod pieces;
