@@ -136,8 +136,8 @@ impl Storage for Bucket {
             return Ok(None);
         }
         self.options.keeping.usable()?;
-        let expected_size = Some(origin.size);
-        let options = WriteOptions { expected_size, ..options };
+        // What a writer has left stays for a writer that goes on: this may be refused.
+        let options = WriteOptions { expected_size: Some(origin.size), resume: false, ..options };
         let part_size = self.options.part_size.or(Some(copy::PART_BYTES));
         let how = Options { part_size, ..self.options.clone() };
         let path = self.path(key.as_str());
