@@ -4,13 +4,15 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use cadangkan_catalog::JobId;
+use cadangkan_core::Level;
 use clap::builder::{FalseyValueParser, Resettable};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::commands;
-use crate::environment::environment;
+use crate::daemon::{CATEGORIES, Levels};
+use crate::environment::{LEVELS_VARIABLE, environment};
 
 /// Ends every `--help`.
 const AFTER_HELP: &str = "\
@@ -49,6 +51,18 @@ impl Cli {
         }
         let matches = command.try_get_matches_from_mut(arguments)?;
         let mut cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+        let subcommand = matches.subcommand_name().unwrap_or_default();
+        // The daemon asks for each line.
+        let levels = environment(LEVELS_VARIABLE).filter(|_| subcommand != "daemon");
+        if let Some(text) = levels.filter(|_| !cli.global.verbose && !cli.global.quiet) {
+            let levels = Levels::parse(&text).map_err(|error| {
+                let text = format!("{LEVELS_VARIABLE}: {}", error.message());
+                command.error(ErrorKind::InvalidValue, text)
+            })?;
+            let category = CATEGORIES.iter().find(|category| **category == subcommand);
+            let least = levels.least(category.unwrap_or(&"application"));
+            (cli.global.verbose, cli.global.quiet) = (least < Level::Info, least > Level::Info);
+        }
         if cli.global.verbose && cli.global.quiet {
             let typed = |flag| matches.value_source(flag) == Some(ValueSource::CommandLine);
             match (typed("verbose"), typed("quiet")) {

@@ -10,6 +10,9 @@ use crate::secrets::{KEY_VARIABLE, PASSPHRASE_VARIABLE};
 /// Variables of ours that are secrets themselves.
 pub(crate) const SECRETS: [&str; 2] = [KEY_VARIABLE, PASSPHRASE_VARIABLE];
 
+/// The variable that says from which level on something is said.
+pub(crate) const LEVELS_VARIABLE: &str = "CADANGKAN_LOG";
+
 static TAKEN: OnceLock<BTreeMap<&str, Zeroizing<String>>> = OnceLock::new();
 
 /// Takes our secrets out of the environment, so that no program which is started gets them: database tools, `ssh`, an editor.

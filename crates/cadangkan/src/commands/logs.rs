@@ -1,11 +1,12 @@
 use std::time::Duration;
 
-use cadangkan_catalog::{Catalog, LogLine, Run, RunFilter, RunStatus};
-use cadangkan_core::{Error, ErrorKind, Level, Result, RunId};
+use cadangkan_catalog::{Catalog, LogLine, Run, RunFilter, RunKind, RunStatus};
+use cadangkan_core::{Error, ErrorKind, Level, Name, Result, RunId};
 use jiff::tz::TimeZone;
 use serde_json::json;
 
 use crate::app::{App, CatalogNeed};
+use crate::daemon::level;
 use crate::ui::Paint;
 use crate::ui::escape;
 use crate::ui::time::format_time;
@@ -16,7 +17,7 @@ const POLL: Duration = Duration::from_millis(300);
 /// Arguments of `logs`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  cadangkan logs shop                # the last run of it\n  cadangkan logs --run 42\n  cadangkan logs shop --follow       # until the run ends"
+    after_help = "Examples:\n  cadangkan logs shop                # the last run of it\n  cadangkan logs --run 42\n  cadangkan logs --category restore,verify --runs 5 --level warn\n  cadangkan logs shop --follow       # until the run ends"
 )]
 pub(crate) struct LogsArgs {
     /// The database [default: all]
@@ -27,6 +28,12 @@ pub(crate) struct LogsArgs {
     /// How many of the last runs
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     runs: u64,
+    /// Only runs that do this; several with commas
+    #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = kinds(), conflicts_with = "run")]
+    category: Vec<RunKind>,
+    /// Only lines that matter as much: debug, info, warn, error
+    #[arg(long, value_name = "LEVEL", default_value = "debug", value_parser = level)]
+    level: Level,
     /// Go on showing what comes, until the run ends
     #[arg(long, short)]
     follow: bool,
@@ -43,15 +50,13 @@ pub(crate) fn run(app: &App, args: &LogsArgs) -> Result<()> {
                 Some(name) => Some(session.inventory.database(name)?.name.clone()),
                 None => None,
             };
-            let mut runs =
-                catalog.runs(&RunFilter { database, limit: Some(args.runs), ..RunFilter::default() })?;
-            runs.reverse();
-            runs
+            last(catalog, database, args)?
         }
     };
     let zone = session.zone();
     if !args.follow {
-        let logs = runs.iter().map(|run| Ok((run, catalog.run_log(run.id)?))).collect::<Result<Vec<_>>>()?;
+        let logs = runs.iter().map(|run| Ok((run, log(catalog, run.id, args.level)?)));
+        let logs = logs.collect::<Result<Vec<_>>>()?;
         let values: Vec<_> = logs.iter().map(|(run, log)| json!({ "run": run, "log": log })).collect();
         return app.print(&values, || {
             if logs.is_empty() {
@@ -63,16 +68,46 @@ pub(crate) fn run(app: &App, args: &LogsArgs) -> Result<()> {
         });
     }
     let Some(run) = runs.last() else { return Err(Error::new(ErrorKind::NotFound, "nothing ran yet")) };
-    follow(app, catalog, run, &zone)
+    follow(app, catalog, run, (&zone, args.level))
 }
 
-fn follow(app: &App, catalog: &Catalog, run: &Run, zone: &TimeZone) -> Result<()> {
+/// The last runs that are meant, the oldest first.
+fn last(catalog: &Catalog, database: Option<Name>, args: &LogsArgs) -> Result<Vec<Run>> {
+    let filter =
+        |kind| RunFilter { database: database.clone(), kind, limit: Some(args.runs), ..RunFilter::default() };
+    let mut runs = match args.category.as_slice() {
+        [] => catalog.runs(&filter(None))?,
+        kinds => {
+            let runs =
+                kinds.iter().map(|kind| catalog.runs(&filter(Some(*kind)))).collect::<Result<Vec<_>>>()?;
+            runs.concat()
+        }
+    };
+    runs.sort_by_key(|run| run.id);
+    runs.dedup_by_key(|run| run.id);
+    let before = runs.len().saturating_sub(usize::try_from(args.runs).unwrap_or(usize::MAX));
+    Ok(runs.split_off(before))
+}
+
+fn log(catalog: &Catalog, run: RunId, least: Level) -> Result<Vec<LogLine>> {
+    let mut log = catalog.run_log(run)?;
+    log.retain(|line| line.level >= least);
+    Ok(log)
+}
+
+fn kinds() -> impl clap::builder::TypedValueParser<Value = RunKind> {
+    use clap::builder::TypedValueParser as _;
+    clap::builder::PossibleValuesParser::new(RunKind::ALL.iter().map(|kind| kind.as_str()))
+        .try_map(|word| word.parse::<RunKind>())
+}
+
+fn follow(app: &App, catalog: &Catalog, run: &Run, (zone, least): (&TimeZone, Level)) -> Result<()> {
     app.print_text(&head(app, run, zone))?;
     let mut shown = 0;
     loop {
         // In this order: what was written before the end is read after it is known.
         let now = find(catalog, run.id)?;
-        let log = catalog.run_log(run.id)?;
+        let log = log(catalog, run.id, least)?;
         app.print_text(&lines(app, log.get(shown..).unwrap_or_default(), zone))?;
         shown = log.len();
         if now.status != RunStatus::Running {

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::check::{ENCRYPTION, HOOKS};
-use super::model::{Defaults, SchedulerSettings};
+use super::model::{Defaults, LogSettings, SchedulerSettings};
 use super::notifications::DeclaredChannel;
 use super::setting::{Setting, ValueOrigin};
 use crate::encryption::{self, EncryptionSettings};
@@ -71,6 +71,9 @@ fn to_value(inventory: &Inventory) -> Value {
     }
     if config.scheduler != SchedulerSettings::default() {
         root.insert("scheduler".into(), json!(config.scheduler));
+    }
+    if config.logs != LogSettings::default() {
+        root.insert("logs".into(), json!(config.logs));
     }
     if let Some(traces) = &config.traces {
         root.insert("traces".into(), traces.written.clone());

@@ -29,7 +29,9 @@ pub(crate) use export::{ExportFormat, export, storage_without_secrets};
 pub(crate) use limits::{LowSpace, StorageLimits};
 pub(crate) use load::{load, validate};
 pub(crate) use mistake::{Mistake, Mistakes};
-pub(crate) use model::{BackupOptions, Config, DatabaseOptions, DeclaredDatabase, DeclaredStorage, Defaults};
+pub(crate) use model::{
+    BackupOptions, Config, DatabaseOptions, DeclaredDatabase, DeclaredStorage, Defaults, LogSettings,
+};
 pub(crate) use notifications::{DeclaredChannel, Digest, NotifySettings};
 pub(crate) use place::{Sources, locate, resolve_path};
 pub(crate) use retention::RetentionSettings;

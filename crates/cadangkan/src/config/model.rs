@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use cadangkan_archive::CodecKind;
 use cadangkan_core::{Name, Pattern, Selection};
@@ -46,6 +47,8 @@ pub(crate) struct Config {
     pub(crate) cache: Option<CacheSettings>,
     /// How the scheduler works.
     pub(crate) scheduler: SchedulerSettings,
+    /// What the scheduler's log says.
+    pub(crate) logs: LogSettings,
     /// Where traces of runs go.
     pub(crate) traces: Option<TraceSettings>,
     /// What a person should know: a file that others may change.
@@ -59,6 +62,35 @@ pub(crate) struct CacheSettings {
     pub(crate) path: PathBuf,
     /// The most bytes in it.
     pub(crate) max_size: u64,
+}
+
+/// What the scheduler's log says, and how long that is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct LogSettings {
+    /// From which level on something is said, as it stands in the file.
+    pub(crate) level: String,
+    /// The most bytes of one file.
+    pub(crate) max_size: u64,
+    /// How many older files stay.
+    pub(crate) keep: usize,
+    /// How long they stay.
+    #[serde(serialize_with = "as_text")]
+    pub(crate) max_age: Duration,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        LogSettings {
+            level: "info".to_owned(),
+            max_size: 10_000_000,
+            keep: 9,
+            max_age: Duration::from_secs(90 * 86_400),
+        }
+    }
+}
+
+fn as_text<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{}s", time.as_secs()))
 }
 
 /// How the scheduler works.
@@ -388,6 +420,7 @@ impl Config {
             notifications: Vec::new(),
             cache: None,
             scheduler: SchedulerSettings::default(),
+            logs: LogSettings::default(),
             traces: None,
             warnings: Vec::new(),
         }

@@ -7,6 +7,7 @@ use cadangkan_core::Result;
 use cadangkan_scheduler::{Limits, Plan};
 
 use crate::app::{App, CatalogNeed};
+use crate::config::LogSettings;
 use crate::schedules;
 
 /// What the daemon takes from the configuration.
@@ -15,6 +16,7 @@ pub(super) struct Loaded {
     pub(super) limits: Limits,
     /// Where monitoring asks; only what is there at the start counts.
     pub(super) listen: Option<SocketAddr>,
+    pub(super) logs: LogSettings,
 }
 
 /// What changes when files or the catalog's definitions do.
@@ -33,6 +35,7 @@ pub(super) fn load(app: &App) -> Result<Loaded> {
         plans: active.map(|entry| entry.plan).collect(),
         limits: Limits { at_once: settings.limit, ..Limits::default() },
         listen: settings.listen,
+        logs: session.inventory.config().logs.clone(),
     })
 }
 

@@ -7,16 +7,17 @@ use cadangkan_scheduler::Note;
 use serde_json::{Map, Value};
 
 use super::file::LogFile;
+use super::levels::Levels;
 use crate::app::App;
 use crate::cli::OutputFormat;
-use crate::environment::environment;
+use crate::config::LogSettings;
+use crate::environment::{LEVELS_VARIABLE, environment};
 
 /// What the scheduler says: on stderr, where systemd or Docker take it, and in a file.
 pub(super) struct Log {
     form: Form,
     file: LogFile,
-    verbose: bool,
-    quiet: bool,
+    levels: Levels,
 }
 
 #[derive(Clone, Copy)]
@@ -30,14 +31,27 @@ enum Form {
 }
 
 impl Log {
-    pub(super) fn open(app: &App, home: &Path) -> Result<Self> {
+    /// Opens the log of a home folder.
+    pub(super) fn open(app: &App, home: &Path, settings: &LogSettings) -> Result<Self> {
         let form = match (app.global.output, environment("JOURNAL_STREAM")) {
             (OutputFormat::Json, _) => Form::Json,
             (OutputFormat::Table, Some(stream)) if is_stderr(&stream) => Form::Journal,
             (OutputFormat::Table, _) => Form::Text,
         };
-        let file = LogFile::open(&home.join("logs"))?;
-        Ok(Log { form, file, verbose: app.global.verbose, quiet: app.global.quiet })
+        let file = LogFile::open(&home.join("logs"), settings.clone())?;
+        Ok(Log { form, file, levels: levels(app, settings)? })
+    }
+
+    /// Takes up what the configuration says by now.
+    pub(super) fn configure(&mut self, app: &App, settings: &LogSettings) -> Result<()> {
+        self.levels = levels(app, settings)?;
+        self.file.limit(settings.clone());
+        Ok(())
+    }
+
+    /// From which level on something of a category is said.
+    pub(super) fn least(&self, category: &str) -> Level {
+        self.levels.least(category)
     }
 
     /// Writes a line. What cannot be written is not: the log is no reason to make no backups.
@@ -49,12 +63,7 @@ impl Log {
         message: &str,
         facts: &[(&str, String)],
     ) {
-        let least = match (self.verbose, self.quiet) {
-            (true, _) => Level::Debug,
-            (false, true) => Level::Warning,
-            (false, false) => Level::Info,
-        };
-        if level < least {
+        if level < self.least(target) {
             return;
         }
         let text = render(self.form, now, level, target, message, facts);
@@ -66,6 +75,16 @@ impl Log {
     pub(super) fn note(&mut self, now: Timestamp, note: &Note) {
         let (level, message, facts) = words(note);
         self.say(now, level, "scheduler", &message, &facts);
+    }
+}
+
+/// What was typed wins over the environment, and that over the configuration.
+fn levels(app: &App, settings: &LogSettings) -> Result<Levels> {
+    match (app.global.verbose, app.global.quiet, environment(LEVELS_VARIABLE)) {
+        (true, ..) => Ok(Levels::all(Level::Debug)),
+        (_, true, _) => Ok(Levels::all(Level::Warning)),
+        (_, _, Some(text)) if !text.trim().is_empty() => Levels::parse(&text),
+        _ => Levels::parse(&settings.level),
     }
 }
 
@@ -96,7 +115,7 @@ fn render(
     match form {
         Form::Text => {
             let time = now.strftime("%Y-%m-%dT%H:%M:%SZ");
-            clean(&format!("{time} {word:5} {target:9} {message}{}", facts_text()))
+            clean(&format!("{time} {word:5} {target:13} {message}{}", facts_text()))
         }
         // sd-daemon(3): the priority in angle brackets at the beginning of the line.
         Form::Journal => format!("<{priority}>{}", clean(&format!("{target}: {message}{}", facts_text()))),

@@ -5,6 +5,7 @@
 
 pub(crate) mod control;
 mod file;
+mod levels;
 mod load;
 mod lock;
 mod log;
@@ -27,11 +28,12 @@ use serde_json::json;
 use self::control::{Answer, Listener, Question};
 use self::load::{Loaded, Seen, load};
 use self::log::Log;
-use self::processes::Processes;
+use self::processes::{Line, Processes};
 use self::web::{Page, Web};
 use crate::app::{App, CatalogNeed};
 use crate::metrics;
 
+pub(crate) use levels::{CATEGORIES, Levels, level};
 pub(crate) use lock::is_running;
 pub(crate) use processes::is_worth_another_try;
 
@@ -53,12 +55,12 @@ pub(crate) fn run(app: &App, home: &Path) -> Result<()> {
     let _lock = lock::take(app, home)?;
     let reload = reload_on_hangup()?;
     let catalog = Catalog::open(&home.join("catalog.db"))?;
-    let mut log = Log::open(app, home)?;
     let listener = Listener::open(home)?;
     let now = app.clock.now();
     let owner = format!("pid {} on {} since {now}", app.process.pid, app.process.host);
     let seen = Seen::now(app, &catalog)?;
-    let Loaded { plans, limits, listen } = load(app)?;
+    let Loaded { plans, limits, listen, logs } = load(app)?;
+    let mut log = Log::open(app, home, &logs)?;
     let count = plans.len().to_string();
     let mut daemon = Daemon {
         app,
@@ -71,7 +73,7 @@ pub(crate) fn run(app: &App, home: &Path) -> Result<()> {
         seen,
     };
     let notes = daemon.scheduler.load(plans, now)?;
-    log.say(now, Level::Info, "scheduler", "the scheduler runs", &[("schedules", count)]);
+    log.say(now, Level::Info, "application", "the scheduler runs", &[("schedules", count)]);
     notes.iter().for_each(|note| log.note(now, note));
     sd_notify::notify(&[sd_notify::NotifyState::Ready])
         .map_err(|error| Error::io("cannot tell systemd", error))?;
@@ -112,7 +114,7 @@ impl Daemon<'_> {
                 }
                 Err(error) => {
                     let since = *self.failing_since.get_or_insert_with(Instant::now);
-                    log.say(now, Level::Error, "scheduler", &error.chain().join(": "), &[]);
+                    log.say(now, Level::Error, "application", &error.chain().join(": "), &[]);
                     if since.elapsed() > PATIENCE {
                         return Err(error);
                     }
@@ -131,13 +133,14 @@ impl Daemon<'_> {
     }
 
     fn tick(&mut self, log: &mut Log, now: Timestamp) -> Result<Duration> {
+        self.processes.tell(|task| log.least(task) < Level::Info);
         let tick = self.scheduler.tick(now, &mut self.processes)?;
         tick.notes.iter().for_each(|note| log.note(now, note));
         let mute = self.processes.take_mute();
         self.untold.extend(tick.notes.iter().filter_map(|note| tell::event(self.app, note, &mute, now)));
         tell::keep(self.app, &mut self.untold, now)?;
-        if self.catalog.next_notification()?.is_some_and(|due| due <= now) {
-            self.processes.deliver()?;
+        if self.catalog.next_notification()?.is_some_and(|due| due <= now) && self.processes.deliver()? {
+            log.say(now, Level::Debug, "notifications", "what is due is delivered", &[]);
         }
         let until = tick.wake.duration_since(self.app.clock.now());
         Ok(Duration::try_from(until).unwrap_or(Duration::ZERO).min(LOOK))
@@ -151,14 +154,15 @@ impl Daemon<'_> {
         }
         let now = self.app.clock.now();
         match load(self.app) {
-            Ok(Loaded { plans, limits, .. }) => {
+            Ok(Loaded { plans, limits, logs, .. }) => {
+                log.configure(self.app, &logs)?;
                 let count = plans.len().to_string();
                 let notes = self.scheduler.load(plans, now)?;
                 self.scheduler.limit(limits);
                 log.say(
                     now,
                     Level::Info,
-                    "scheduler",
+                    "application",
                     "the configuration was taken up",
                     &[("schedules", count)],
                 );
@@ -166,7 +170,7 @@ impl Daemon<'_> {
             }
             Err(error) => {
                 let text = format!("the configuration stays as it was: {}", error.chain().join(": "));
-                log.say(now, Level::Error, "scheduler", &text, &[]);
+                log.say(now, Level::Error, "application", &text, &[]);
             }
         }
         // Only now: what the catalog could not take is read again.
@@ -197,14 +201,20 @@ impl Daemon<'_> {
             (is_ready(0), self.web.is_some() && is_ready(1))
         };
         let now = self.app.clock.now();
-        for (database, line) in self.processes.read() {
-            log.say(now, Level::Info, "run", &line, &[("database", database.to_string())]);
+        for Line { task, database, level, text } in self.processes.read() {
+            log.say(now, level, &task, &text, &[("database", database.to_string())]);
         }
         if is_asked {
             listener.answer(|question| self.answer(log, question));
         }
         if let Some(web) = self.web.as_ref().filter(|_| is_watched) {
-            web.answer(|path| self.page(path));
+            web.answer(|path| {
+                let page = self.page(path);
+                let status = page.as_ref().map_or(404, |page| page.status);
+                let facts = [("path", path.to_owned()), ("status", status.to_string())];
+                log.say(now, Level::Debug, "http", "somebody asked", &facts);
+                page
+            });
         }
         Ok(())
     }
@@ -248,7 +258,7 @@ impl Daemon<'_> {
         let began = Instant::now();
         let running = self.scheduler.running();
         let now = self.app.clock.now();
-        log.say(now, Level::Info, "scheduler", "the scheduler ends", &[("running", running.to_string())]);
+        log.say(now, Level::Info, "application", "the scheduler ends", &[("running", running.to_string())]);
         while self.scheduler.running() > 0 && began.elapsed() < LAST_WAIT {
             std::thread::sleep(SOON);
             self.processes.read();

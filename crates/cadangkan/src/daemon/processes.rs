@@ -7,9 +7,9 @@ use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use cadangkan_catalog::{Catalog, Job, JobId, Run, RunFilter, RunStatus};
-use cadangkan_core::{Error, ErrorKind, Name, Result};
+use cadangkan_core::{Error, ErrorKind, Level, Name, Result};
 use cadangkan_ops::lock::DatabaseLock;
-use cadangkan_scheduler::{End, Ended, Found, Runner};
+use cadangkan_scheduler::{End, Ended, Found, Runner, Task};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::app::{App, initiator_of_job};
@@ -34,9 +34,21 @@ pub(super) struct Processes<'a> {
     delivery: Option<(Child, Instant)>,
     /// Those that ended without a chance to tell people.
     mute: BTreeSet<JobId>,
+    /// The tasks whose runs say all they can.
+    talkative: BTreeSet<&'static str>,
+}
+
+/// What a run said.
+pub(super) struct Line {
+    /// What it does.
+    pub(super) task: String,
+    pub(super) database: Name,
+    pub(super) level: Level,
+    pub(super) text: String,
 }
 
 struct Running {
+    task: String,
     database: Name,
     child: Child,
     output: Option<ChildStderr>,
@@ -59,7 +71,14 @@ impl<'a> Processes<'a> {
             children: BTreeMap::new(),
             delivery: None,
             mute: BTreeSet::new(),
+            talkative: BTreeSet::new(),
         })
+    }
+
+    /// Sets which tasks say all they can, from the next run on.
+    pub(super) fn tell(&mut self, is_talkative: impl Fn(&str) -> bool) {
+        let words = Task::ALL.iter().map(|task| task.as_str());
+        self.talkative = words.filter(|task| is_talkative(task)).collect();
     }
 
     /// What the children write to, to be waited for.
@@ -77,9 +96,9 @@ impl<'a> Processes<'a> {
         std::mem::take(&mut self.mute)
     }
 
-    /// Delivers notifications that are due, in a process of its own: a channel that hangs holds nothing up. Fails when it cannot
-    /// be started.
-    pub(super) fn deliver(&mut self) -> Result<()> {
+    /// Delivers notifications that are due, in a process of its own: a channel that hangs holds nothing up. Tells whether one was
+    /// started; fails when it cannot be.
+    pub(super) fn deliver(&mut self) -> Result<bool> {
         if let Some((child, since)) = &mut self.delivery {
             let is_over = !matches!(child.try_wait(), Ok(None));
             if !is_over && since.elapsed() > LONGEST_DELIVERY {
@@ -87,21 +106,21 @@ impl<'a> Processes<'a> {
                 let _ = child.kill();
             }
             if !is_over {
-                return Ok(());
+                return Ok(false);
             }
         }
-        let mut command = self.command();
+        let mut command = self.command("--quiet");
         command.args(["notify", "deliver"]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let failed = |error| Error::io("cannot start a process for notifications", error);
         self.delivery = Some((command.spawn().map_err(failed)?, Instant::now()));
-        Ok(())
+        Ok(true)
     }
 
     /// This program with the same configuration, and with our secrets: they were taken out of the environment.
-    fn command(&self) -> Command {
+    fn command(&self, how: &str) -> Command {
         let mut command = Command::new(&self.program);
-        command.arg("--quiet");
+        command.arg(how);
         if let Some(config) = &self.app.global.config {
             command.arg("--config").arg(config);
         }
@@ -116,11 +135,12 @@ impl<'a> Processes<'a> {
     }
 
     /// Reads what the children said: whole lines.
-    pub(super) fn read(&mut self) -> Vec<(Name, String)> {
+    pub(super) fn read(&mut self) -> Vec<Line> {
         let mut said = Vec::new();
         for running in self.children.values_mut() {
-            for line in running.read() {
-                said.push((running.database.clone(), line));
+            for text in running.read() {
+                let (task, database) = (running.task.clone(), running.database.clone());
+                said.push(Line { task, database, level: ui::level_of(&text), text });
             }
         }
         said
@@ -152,7 +172,8 @@ impl<'a> Processes<'a> {
 
 impl Runner for Processes<'_> {
     fn start(&mut self, job: &Job) -> Result<()> {
-        let mut command = self.command();
+        let is_talkative = self.talkative.contains(job.task.as_str());
+        let mut command = self.command(if is_talkative { "--verbose" } else { "--quiet" });
         command.arg("job").arg(job.id.to_string());
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let failed = |error| {
@@ -165,9 +186,10 @@ impl Runner for Processes<'_> {
         if let Some(output) = &output {
             rustix::io::ioctl_fionbio(output, true).map_err(|error| failed(error.into()))?;
         }
-        let database = job.database.clone();
+        let (task, database) = (job.task.clone(), job.database.clone());
         let (line, error) = (Vec::new(), String::new());
-        self.children.insert(job.id, Running { database, child, output, line, error, asked_to_end: None });
+        self.children
+            .insert(job.id, Running { task, database, child, output, line, error, asked_to_end: None });
         Ok(())
     }
 

@@ -19,5 +19,5 @@ pub(crate) mod time;
 
 pub(crate) use escape::escape;
 pub(crate) use json::{CANNOT_PRINT, write_json};
-pub(crate) use style::{Paint, Style};
+pub(crate) use style::{Paint, Style, level_of};
 pub(crate) use words::{labels, words};

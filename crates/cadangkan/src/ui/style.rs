@@ -1,5 +1,7 @@
 //! Colours and marks.
 
+use cadangkan_core::Level;
+
 /// How text is shown: with colours or without, with Unicode marks or in ASCII.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Style {
@@ -113,6 +115,15 @@ impl Style {
     /// The mark of a warning: `⚠`.
     pub(crate) fn warning_mark(self) -> String {
         self.yellow(if self.unicode { "⚠" } else { "!" })
+    }
+}
+
+/// How much a line matters that this program said, by the mark at its beginning.
+pub(crate) fn level_of(line: &str) -> Level {
+    match line.split_once(' ').map(|(mark, _)| mark) {
+        Some("✗" | "x") => Level::Error,
+        Some("⚠" | "!") => Level::Warning,
+        _ => Level::Info,
     }
 }
 

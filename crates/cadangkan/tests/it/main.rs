@@ -12,6 +12,7 @@ mod hooks;
 mod json;
 mod keyring;
 mod labels;
+mod logs;
 mod master_key;
 mod metrics;
 mod mysql;

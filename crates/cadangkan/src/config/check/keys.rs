@@ -14,6 +14,7 @@ pub(super) const ROOT_KEYS: &[&str] = &[
     "notifications",
     "cache",
     "scheduler",
+    "logs",
     "traces",
     "profiles",
 ];
@@ -107,6 +108,9 @@ pub(super) const SCHEDULE: &str = "schedule";
 
 /// The key of several of these, each with a name.
 pub(super) const SCHEDULES: &str = "schedules";
+
+/// Keys of `logs`.
+pub(super) const LOGS_KEYS: &[&str] = &["level", "max_size", "keep", "max_age"];
 
 /// Keys of `traces`.
 pub(super) const TRACES_KEYS: &[&str] = &["endpoint", "headers", "ca_file"];

@@ -5,6 +5,7 @@ mod database;
 mod defaults;
 mod hooks;
 mod keys;
+mod logs;
 mod notifications;
 mod options;
 mod provider;
@@ -69,6 +70,7 @@ pub(super) fn check(
     }
     config.cache = checker.cache(root);
     config.scheduler = checker.scheduler(root);
+    config.logs = checker.logs(root);
     config.traces = checker.traces(root);
     let profiles = checker.named(root, "profiles");
     config.profiles = profiles.iter().map(|entry| entry.key.clone()).collect();

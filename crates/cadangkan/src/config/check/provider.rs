@@ -67,7 +67,8 @@ impl Checker<'_> {
         }
     }
 
-    fn limit<T>(
+    /// Reads what is to stand at a key; names what cannot.
+    pub(super) fn limit<T>(
         &mut self,
         node: &Node,
         key: &str,
