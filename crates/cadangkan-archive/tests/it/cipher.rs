@@ -226,6 +226,25 @@ fn the_form_of_age_comes_back_whole_and_in_ranges_and_damage_is_told_from_a_wron
     }
 }
 
+/// A file with many of them would have us spend the cost of each, before its tag can be looked at.
+#[test]
+fn a_passphrase_of_age_stands_alone() {
+    let recipients = Recipients::new(&[passphrase("correct horse")]).unwrap();
+    let sealed =
+        Envelope::new(CipherKind::Age, &recipients).unwrap().seal(FileRole::Archive, b"rows").unwrap();
+    let stanza_begins = sealed.windows(3).position(|bytes| bytes == b"-> ").unwrap();
+    let stanza_ends = sealed.windows(4).position(|bytes| bytes == b"\n---").unwrap() + 1;
+    let stanza = &sealed[stanza_begins..stanza_ends];
+    let x25519 = format!("-> X25519 {}\n{}\n", "A".repeat(43), "A".repeat(43));
+    for more in [stanza, x25519.as_bytes(), b"-> other words\n\n"] {
+        let file = [&sealed[..stanza_ends], more, &sealed[stanza_ends..]].concat();
+        let opened = SealedFile::open(file.as_slice(), file.len() as u64, FileRole::Archive, |wraps| {
+            panic!("{} wraps were tried", wraps.len())
+        });
+        assert_eq!(opened.unwrap_err().kind(), ErrorKind::DamagedBackup);
+    }
+}
+
 #[test]
 fn age_refuses_whom_it_cannot_keep_a_key_for() {
     let file = Recipient::KeyFile(KeyFile::generate().unwrap());

@@ -5,8 +5,11 @@
 use std::io::{Read, Write};
 use std::process::Command;
 
-use cadangkan_archive::{CodecKind, Index, IndexEntry, PIECE, SequentialReader};
+use cadangkan_archive::{
+    CodecKind, DataKey, Index, IndexEntry, Kdf, PIECE, Recipient, Recipients, SequentialReader,
+};
 use cadangkan_core::ErrorKind;
+use zeroize::Zeroizing;
 
 use crate::support::{build, codec};
 
@@ -30,6 +33,29 @@ fn hostile_input_does_not_fill_the_memory() {
         let added: usize = added.unwrap().parse().unwrap();
         assert!(added <= limit * MIB, "{case} added {added} bytes to the peak");
     }
+}
+
+/// A backup that was made on a larger machine says so on a small one.
+#[test]
+fn a_passphrase_that_takes_more_memory_than_there_is_is_an_error() {
+    let status = Command::new("sh")
+        .args(["-c", "ulimit -v 2000000; exec \"$0\" \"$@\""])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "memory::costly_passphrase", "--ignored", "--test-threads=1"])
+        .output()
+        .unwrap();
+    assert!(status.status.success(), "{}", String::from_utf8_lossy(&status.stdout));
+}
+
+#[test]
+#[ignore = "run by another test, with little memory"]
+fn costly_passphrase() {
+    let kdf = Kdf::Argon2id { memory_kib: 4 << 20, passes: 1, lanes: 1 };
+    let passphrase = Recipient::Passphrase(Zeroizing::new("correct horse".to_owned()), kdf);
+    let recipients = Recipients::new(&[passphrase]).unwrap();
+    let error = recipients.wrap(&DataKey::generate().unwrap()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    assert!(error.to_string().contains("memory in MiB: 4096"), "{error}");
 }
 
 /// Prints by how much the most memory ever used grew during `work`.

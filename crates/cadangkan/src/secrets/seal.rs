@@ -3,8 +3,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cadangkan_core::{Error, ErrorKind, Result};
-use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, MAX_TAG_LEN, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};
+use zeroize::Zeroizing;
 
 use super::key::Key;
 use super::{KEY_VARIABLE, Owner};
@@ -15,7 +16,9 @@ const VERSION: &str = "v1";
 pub(super) fn seal(plain: &str, owner: Owner<'_>, field: &str, key: &Key) -> Result<String> {
     let mut nonce = [0; NONCE_LEN];
     SystemRandom::new().fill(&mut nonce).map_err(|_| broken())?;
-    let mut text = plain.as_bytes().to_vec();
+    // With room for the tag: what grows leaves a copy of the secret behind.
+    let mut text = Vec::with_capacity(plain.len() + MAX_TAG_LEN);
+    text.extend_from_slice(plain.as_bytes());
     cipher(key)?
         .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), bound_to(owner, field), &mut text)
         .map_err(|_| broken())?;
@@ -58,7 +61,7 @@ pub(super) fn open(sealed: &str, owner: Owner<'_>, field: &str, keys: &[Key]) ->
     };
     let (nonce, text) = bytes.split_at_checked(NONCE_LEN).ok_or_else(changed)?;
     let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| changed())?;
-    let mut text = text.to_vec();
+    let mut text = Zeroizing::new(text.to_vec());
     let plain =
         cipher(key)?.open_in_place(nonce, bound_to(owner, field), &mut text).map_err(|_| changed())?;
     String::from_utf8(plain.to_vec()).map_err(|_| changed())

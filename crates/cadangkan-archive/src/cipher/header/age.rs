@@ -75,6 +75,10 @@ impl Age {
             }
             keys.push(stanza(&arguments, &body).ok_or_else(unreadable)?);
         }
+        // So the specification has it; else one file could have many, and each costs what it says.
+        if keys.len() > 1 && keys.iter().any(|key| matches!(key.kind, WrapKind::AgeScrypt { .. })) {
+            return Err(damaged("the header of an encrypted file has other keys beside a passphrase"));
+        }
         let tag = last.strip_prefix("--- ").and_then(|tag| STANDARD_NO_PAD.decode(tag).ok());
         let tag = tag.ok_or_else(unreadable)?;
         let length = text.len() + NONCE;

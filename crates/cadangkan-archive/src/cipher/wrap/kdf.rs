@@ -72,9 +72,15 @@ impl Kdf {
         let mut key = Zeroizing::new([0; KEY_BYTES]);
         match self {
             Kdf::Argon2id { memory_kib, passes, lanes } => {
-                let failed = |error: argon2::Error| {
-                    Error::new(ErrorKind::Internal, "no key can be made of the passphrase")
-                        .context("reason", error)
+                let failed = |error: argon2::Error| match error {
+                    argon2::Error::OutOfMemory => {
+                        let message = "making a key of the passphrase takes more memory than there is";
+                        Error::new(ErrorKind::Unsupported, message)
+                            .context("memory in MiB", memory_kib >> 10)
+                            .hint("open it on a machine with more; new backups take less with `kdf_memory`")
+                    }
+                    error => Error::new(ErrorKind::Internal, "no key can be made of the passphrase")
+                        .context("reason", error),
                 };
                 let params =
                     argon2::Params::new(memory_kib, passes, lanes, Some(KEY_BYTES)).map_err(failed)?;

@@ -1,7 +1,7 @@
 //! The stanzas of age: its own way to wrap a key of 128 bits (C2SP, age-encryption.org/v1).
 
 use cadangkan_core::{Error, ErrorKind, Result};
-use ring::aead::{Aad, NONCE_LEN, Nonce};
+use ring::aead::{Aad, MAX_TAG_LEN, NONCE_LEN, Nonce};
 use zeroize::Zeroizing;
 
 use super::super::data_key::{AGE_KEY_BYTES, chacha_key, random};
@@ -62,7 +62,9 @@ fn scrypt_key(passphrase: &str, salt: &[u8; 16], work: u8) -> Result<Zeroizing<[
 }
 
 fn seal(kind: WrapKind, key: &[u8; KEY_BYTES], data_key: &DataKey) -> Result<Wrap> {
-    let mut sealed = data_key.age_file_key().to_vec();
+    // With room for the tag: what grows leaves a copy of the key behind.
+    let mut sealed = Vec::with_capacity(AGE_KEY_BYTES + MAX_TAG_LEN);
+    sealed.extend_from_slice(data_key.age_file_key());
     chacha_key(key)?
         .seal_in_place_append_tag(zero(), Aad::empty(), &mut sealed)
         .map_err(|_| Error::new(ErrorKind::Internal, "the data key cannot be sealed"))?;
