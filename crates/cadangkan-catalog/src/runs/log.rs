@@ -9,6 +9,7 @@ use crate::{Catalog, convert};
 
 /// What the detail of a line has where a step begins.
 const STEP: &str = "step";
+const FAILED: &str = "cannot write to the log of a run";
 
 /// One line of a run's log.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -49,7 +50,12 @@ impl Catalog {
                    SELECT id, (SELECT COALESCE(MAX(line), 0) + 1 FROM run_log WHERE run_id = $1), $2, $3, $4, $5
                    FROM runs WHERE id = $1";
         let parameters = params![id.0, convert::micros(at), word(level), message, convert::to_text(detail)];
-        if self.execute("cannot write to the log of a run", sql, parameters)? == 1 {
+        // A run that is lost in a power cut loses the last lines of its log at most; its end waits for them all.
+        let changed = match level {
+            Level::Debug | Level::Info => self.execute_soon(FAILED, sql, parameters),
+            Level::Warning | Level::Error => self.execute(FAILED, sql, parameters),
+        };
+        if changed? == 1 {
             return Ok(());
         }
         Err(Error::new(ErrorKind::NotFound, "no such run").context("run", id))

@@ -215,13 +215,14 @@ impl Catalog {
         self.only_running(id, self.execute("cannot record the end of a run", sql, parameters)?)
     }
 
-    /// Records how far a run has come. Waits for the disk: once a second is often enough.
+    /// Records how far a run has come: once a second is often enough.
     pub fn set_progress(&self, id: RunId, progress: &RunProgress) -> Result<()> {
         let progress = serde_json::to_string(progress).map_err(|source| {
             Error::new(ErrorKind::Internal, "cannot write progress as JSON").source(source)
         })?;
         let sql = "UPDATE runs SET progress = $1 WHERE id = $2 AND status = 'running'";
-        let changed = self.execute("cannot record the progress of a run", sql, params![progress, id.0])?;
+        let changed =
+            self.execute_soon("cannot record the progress of a run", sql, params![progress, id.0])?;
         self.only_running(id, changed)
     }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "helpers of tests")]
 
 mod config;
+mod disk;
 mod encryption;
 mod environment;
 mod first_run;
