@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use cadangkan_catalog::{Job, JobId, JobState};
+use cadangkan_catalog::{Catalog, Job, JobId, JobState};
 use cadangkan_core::{Result, Timestamp};
 use cadangkan_notify::{Event, EventKind, Problem};
 use cadangkan_scheduler::{Note, Task};
@@ -14,11 +14,29 @@ pub(super) fn keep(app: &App, events: &mut Vec<Event>, now: Timestamp) -> Result
         return Ok(());
     }
     let session = app.session(CatalogNeed::Required)?;
-    while let Some(event) = events.first() {
-        tell(&session, event, now, How::Together)?;
+    while let Some(event) = events.first_mut() {
+        if count(session.catalog()?, event)? {
+            tell(&session, event, now, How::Together)?;
+        }
         events.remove(0);
     }
     Ok(())
+}
+
+/// Counts how often a task that does not tell of itself has failed by now; tells whether there is something to be told. What went
+/// well is told after failures only.
+fn count(catalog: &Catalog, event: &mut Event) -> Result<bool> {
+    let (Some(task), Some(database)) = (&event.run, &event.database) else { return Ok(true) };
+    if is_told_by_itself(task) || event.failures > 0 {
+        return Ok(true);
+    }
+    let subject = format!("{task} of {database}");
+    match event.kind {
+        EventKind::Failure | EventKind::Partial => event.failures = catalog.count_failure(&subject)?,
+        EventKind::Recovered => event.failures = catalog.end_failures(&subject)?,
+        _ => {}
+    }
+    Ok(event.kind != EventKind::Recovered || event.failures > 0)
 }
 
 /// What no run of its own can tell: runs that were missed or left out, and those that ended without a word. `mute` are the jobs
@@ -44,12 +62,18 @@ pub(super) fn event(app: &App, note: &Note, mute: &BTreeSet<JobId>, now: Timesta
         }),
         // One that is tried again tells of it itself.
         Note::Interrupted(job) if job.state == JobState::Failed => Some(of(job, new(EventKind::Interrupted))),
-        Note::Ended(job)
-            if job.state == JobState::Failed && (mute.contains(&job.id) || !tells_itself(job)) =>
-        {
-            let message = reason(job).to_owned();
-            let error = Problem { code: "failed".to_owned(), message, hint: None };
-            Some(Event { error: Some(error), ..of(job, new(EventKind::Failure)) })
+        Note::Ended(job) if mute.contains(&job.id) || !tells_itself(job) => {
+            let (kind, code) = match job.state {
+                JobState::Failed => (EventKind::Failure, "failed"),
+                JobState::Partial => (EventKind::Partial, "partial"),
+                // Whether there is anything to tell is seen when it is kept.
+                JobState::Completed if !tells_itself(job) => {
+                    return Some(of(job, new(EventKind::Recovered)));
+                }
+                _ => return None,
+            };
+            let error = Problem { code: code.to_owned(), message: reason(job).to_owned(), hint: None };
+            Some(Event { error: Some(error), ..of(job, new(kind)) })
         }
         _ => None,
     }
@@ -57,7 +81,11 @@ pub(super) fn event(app: &App, note: &Note, mute: &BTreeSet<JobId>, now: Timesta
 
 /// Backups and verifications tell how they went.
 fn tells_itself(job: &Job) -> bool {
-    [Task::Backup, Task::Verify].iter().any(|task| task.as_str() == job.task)
+    is_told_by_itself(&job.task)
+}
+
+fn is_told_by_itself(task: &str) -> bool {
+    [Task::Backup, Task::Verify].iter().any(|known| known.as_str() == task)
 }
 
 fn of(job: &Job, event: Event) -> Event {

@@ -1,6 +1,7 @@
 use cadangkan_catalog::NewNotification;
 use cadangkan_core::{Error, ErrorKind, Name, Result, Timestamp};
 use cadangkan_notify::{Event, EventKind};
+use cadangkan_scheduler::Task;
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, ToSpan as _, Zoned};
@@ -73,12 +74,15 @@ pub(crate) fn hears(session: &Session, channel: &DeclaredChannel, database: Opti
 /// The event as a channel hears it; `None` where it does not. Who does not hear that something works again may hear that it
 /// is good, and who was not told of failures is not told that they are over.
 fn heard(channel: &DeclaredChannel, hears: &[EventKind], event: &Event) -> Option<Event> {
-    let enough = event.failures >= u64::from(channel.options.after_failures.unwrap_or(1));
+    let after = u64::from(channel.options.after_failures.unwrap_or(1));
+    let enough = event.failures >= after;
+    // Copies are tried every hour: while a disk is away, that is said once.
+    let goes_on = event.failures > after && event.run.as_deref() == Some(Task::Sync.as_str());
     let hears = |kind| hears.contains(&kind);
     let kind = match event.kind {
         EventKind::Recovered if enough && hears(EventKind::Recovered) => EventKind::Recovered,
         EventKind::Recovered => EventKind::Success,
-        EventKind::Failure | EventKind::Partial if event.failures > 0 && !enough => return None,
+        EventKind::Failure | EventKind::Partial if event.failures > 0 && (!enough || goes_on) => return None,
         kind => kind,
     };
     hears(kind).then(|| Event { kind, ..event.clone() })

@@ -338,3 +338,62 @@ fn why_a_run_did_not_even_begin_is_told() {
     let reason = job["reason"].as_str().unwrap();
     assert!(!reason.contains("ended with code") && reason.contains("secret"), "{reason}");
 }
+
+/// What is kept to be told of copies, and how often they had failed by then.
+fn told_of_sync(home: &Home) -> Vec<(String, u64)> {
+    let catalog = Connection::open(home.path(".cadangkan/catalog.db")).unwrap();
+    let mut events = catalog.prepare("SELECT event FROM notifications ORDER BY id").unwrap();
+    let events = events.query_map([], |row| row.get::<_, String>(0)).unwrap();
+    let events = events.map(|event| serde_json::from_str::<Value>(&event.unwrap()).unwrap());
+    let of_sync = events.filter(|event| event["run"] == "sync" && event["kind"] != "missed");
+    of_sync
+        .map(|event| (event["kind"].as_str().unwrap().to_owned(), event["failures"].as_u64().unwrap_or(0)))
+        .collect()
+}
+
+#[test]
+fn copies_that_fail_are_told_once_and_that_they_work_again() {
+    let home = Home::empty();
+    crate::support::make_shop(&home.path("shop.db"));
+    home.configure(&format!(
+        "notifications: {{ ops: {{ webhook: {{ webhook_url: \"http://127.0.0.1:1/x\" }} }} }}
+storages: {{ home: {{ local: {{ path: ~/backups }} }}, usb: {{ local: {{ path: ~/usb }} }} }}
+databases: {{ shop: {{ sqlite: {{ path: ~/shop.db }}, storage: [home, usb], schedule: {{ cron: \"{LEAP_DAY}\", task: sync, retry: {{ attempts: 1 }} }} }} }}
+"
+    ));
+    std::fs::create_dir(home.path("usb")).unwrap();
+    home.back_up();
+    for file in home.files("usb") {
+        std::fs::remove_file(file).unwrap();
+    }
+    Daemon::start(&home).end();
+    let away = |is: bool| {
+        let (there, away) = (home.path("usb"), home.path("away"));
+        let (from, to) = if is { (there, away) } else { (away, there) };
+        std::fs::rename(from, to).unwrap();
+    };
+    let syncs = || jobs(&home).iter().filter(|job| job["task"] == "sync").cloned().collect::<Vec<_>>();
+    // Each is due at another time, else it is the same one.
+    let sync = |state: &str, ago: u32| {
+        let catalog = Connection::open(home.path(".cadangkan/catalog.db")).unwrap();
+        let sql = format!(
+            "UPDATE schedule_states SET next_due = (unixepoch() - {ago}) * 1000000 WHERE name = 'main'"
+        );
+        assert_eq!(catalog.execute(&sql, []).unwrap(), 1);
+        let before = syncs().iter().filter(|job| job["state"] == state).count();
+        let daemon = Daemon::start(&home);
+        until("the copies were tried", || {
+            let syncs = syncs();
+            syncs.iter().filter(|job| job["state"] == state).count() > before
+        });
+        daemon.end();
+    };
+    away(true);
+    sync("partial", 400);
+    sync("partial", 300);
+    assert_eq!(told_of_sync(&home), [("partial".to_owned(), 1)]);
+    away(false);
+    sync("completed", 200);
+    sync("completed", 100);
+    assert_eq!(told_of_sync(&home), [("partial".to_owned(), 1), ("recovered".to_owned(), 2)]);
+}
