@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::hash::{BuildHasher as _, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use base64::Engine as _;
@@ -39,6 +40,8 @@ pub(crate) struct Object {
     resume: bool,
     /// The blocks that the server has of an upload that goes on, with their sizes.
     there: OnceLock<BTreeMap<String, u64>>,
+    /// The bytes of it that were not sent again.
+    passed_over: AtomicU64,
 }
 
 impl Object {
@@ -61,8 +64,18 @@ impl Object {
             headers.push(("if-none-match".into(), "*".into()));
         }
         let plan = Plan::new(LIMITS, how.expected_size, options.part_size, false);
-        let (overwrite, resume, there) = (how.overwrite, how.resume, OnceLock::new());
-        Object { client, key: key.clone(), path, overwrite, headers, writer, plan, resume, there }
+        Object {
+            client,
+            key: key.clone(),
+            path,
+            overwrite: how.overwrite,
+            headers,
+            writer,
+            plan,
+            resume: how.resume,
+            there: OnceLock::new(),
+            passed_over: AtomicU64::new(0),
+        }
     }
 
     /// Sends the request that makes the object; its answer may be lost, but the object be there.
@@ -119,6 +132,7 @@ impl Assembly for Object {
         let name = block(part.number, &digest);
         let there = self.there.get().and_then(|blocks| blocks.get(&name));
         if there.is_some_and(|size| *size == part.bytes.len() as u64) {
+            self.passed_over.fetch_add(part.bytes.len() as u64, Ordering::Relaxed);
             return Ok(name);
         }
         let mut request = Request::new(Method::PUT, self.path.as_str(), WRITE)
@@ -165,6 +179,10 @@ impl Assembly for Object {
             Ok(()) => error,
             Err(problem) => error.context("not removed", problem),
         })
+    }
+
+    fn passed_over(&self) -> u64 {
+        self.passed_over.load(Ordering::Relaxed)
     }
 
     fn withdraw(&self, (): &()) -> Result<()> {

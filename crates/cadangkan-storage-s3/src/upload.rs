@@ -1,6 +1,7 @@
 //! Writes one object: at once when it is small, else in parts.
 
 use std::hash::{BuildHasher as _, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use base64::Engine as _;
@@ -48,6 +49,8 @@ pub(crate) struct Object {
     resume: bool,
     /// The parts of an upload that goes on.
     there: OnceLock<Vec<answers::Part>>,
+    /// The bytes of it that were not sent again.
+    passed_over: AtomicU64,
 }
 
 impl Object {
@@ -77,6 +80,7 @@ impl Object {
             plan: Plan::new(LIMITS, how.expected_size, options.part_size, rules.equal_parts),
             resume: how.resume,
             there: OnceLock::new(),
+            passed_over: AtomicU64::new(0),
         }
     }
 
@@ -242,6 +246,7 @@ impl Assembly for Object {
         let digest = sha256(part.bytes);
         let sum = BASE64.encode(digest.as_ref());
         if let Some(tag) = self.tag_there(&part, &sum) {
+            self.passed_over.fetch_add(part.bytes.len() as u64, Ordering::Relaxed);
             return Ok(Sent { number: part.number, tag, digest: Some(digest.as_ref().to_vec()) });
         }
         let mut request = Request::new(http::Method::PUT, self.path.as_str(), "s3:PutObject")
@@ -308,6 +313,10 @@ impl Assembly for Object {
             Ok(()) => error,
             Err(problem) => error.context("not removed", problem),
         })
+    }
+
+    fn passed_over(&self) -> u64 {
+        self.passed_over.load(Ordering::Relaxed)
     }
 
     fn withdraw(&self, id: &String) -> Result<()> {

@@ -110,6 +110,11 @@ pub trait StorageWriter: Send {
     /// Appends bytes.
     fn write(&mut self, bytes: &[u8]) -> Result<()>;
 
+    /// How many of the bytes so far did not go to the server, which had them already.
+    fn passed_over(&self) -> u64 {
+        0
+    }
+
     /// Makes the object durable, and then visible under its key. After an error nothing is under the key but what
     /// was there before, and what was written is removed or shows up as a leftover.
     fn close(self: Box<Self>) -> Result<ObjectInfo>;

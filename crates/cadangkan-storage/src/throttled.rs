@@ -19,7 +19,8 @@ pub struct Throttled {
 impl Throttled {
     /// Puts a limit on a storage, in bytes a second.
     pub fn new(inner: Box<dyn Storage>, bytes_per_second: u64) -> Self {
-        let gate = Gate { bytes_per_second: bytes_per_second.max(1), free: Mutex::new(Instant::now()) };
+        let line = Line { free: Instant::now(), credit: 0 };
+        let gate = Gate { bytes_per_second: bytes_per_second.max(1), line: Mutex::new(line) };
         Throttled { inner, gate: Arc::new(gate) }
     }
 }
@@ -33,28 +34,45 @@ impl std::fmt::Debug for Throttled {
 /// Lets bytes through one after the other.
 struct Gate {
     bytes_per_second: u64,
+    line: Mutex<Line>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Line {
     /// When the next byte may pass.
-    free: Mutex<Instant>,
+    free: Instant,
+    /// Bytes that have waited for their turn and then did not need it: as many others pass at once.
+    credit: u64,
 }
 
 impl Gate {
     /// Waits until these bytes may pass.
     fn pass(&self, bytes: usize) {
-        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        let (wait, next) = turn(now, *free, bytes, self.bytes_per_second);
-        *free = next;
+        let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        let (wait, next) = turn(Instant::now(), *line, bytes as u64, self.bytes_per_second);
+        *line = next;
         // Others take their turn behind this one while it waits.
-        drop(free);
+        drop(line);
         std::thread::sleep(wait);
+    }
+
+    /// Gives the turns of bytes back that did not go through.
+    fn give_back(&self, bytes: u64) {
+        let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        line.credit = line.credit.saturating_add(bytes);
     }
 }
 
 /// How long bytes wait, and when the next ones may pass. Time in which nothing passed is not saved up.
-fn turn(now: Instant, free: Instant, bytes: usize, bytes_per_second: u64) -> (Duration, Instant) {
-    let begin = free.max(now);
-    let takes = Duration::from_secs_f64(bytes as f64 / bytes_per_second as f64);
-    (begin.duration_since(now), begin.checked_add(takes).unwrap_or(begin))
+fn turn(now: Instant, line: Line, bytes: u64, bytes_per_second: u64) -> (Duration, Line) {
+    let credited = bytes.min(line.credit);
+    if credited == bytes {
+        return (Duration::ZERO, Line { credit: line.credit - credited, ..line });
+    }
+    let begin = line.free.max(now);
+    let takes = Duration::from_secs_f64((bytes - credited) as f64 / bytes_per_second as f64);
+    let free = begin.checked_add(takes).unwrap_or(begin);
+    (begin.duration_since(now), Line { free, credit: line.credit - credited })
 }
 
 impl Layer for Throttled {
@@ -64,7 +82,7 @@ impl Layer for Throttled {
 
     fn begin_write(&self, key: &Key, options: WriteOptions) -> Result<Box<dyn StorageWriter>> {
         let inner = self.inner.begin_write(key, options)?;
-        Ok(Box::new(ThrottledWriter { inner, gate: Arc::clone(&self.gate) }))
+        Ok(Box::new(ThrottledWriter { inner, gate: Arc::clone(&self.gate), passed_over: 0 }))
     }
 
     fn read(&self, key: &Key, range: Option<Range<u64>>) -> Result<Box<dyn Read + Send>> {
@@ -76,14 +94,24 @@ impl Layer for Throttled {
 struct ThrottledWriter {
     inner: Box<dyn StorageWriter>,
     gate: Arc<Gate>,
+    /// What was given back.
+    passed_over: u64,
 }
 
 impl StorageWriter for ThrottledWriter {
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
         bytes.chunks(PIECE).try_for_each(|piece| {
             self.gate.pass(piece.len());
-            self.inner.write(piece)
+            self.inner.write(piece)?;
+            let passed_over = self.inner.passed_over();
+            self.gate.give_back(passed_over.saturating_sub(self.passed_over));
+            self.passed_over = passed_over;
+            Ok(())
         })
+    }
+
+    fn passed_over(&self) -> u64 {
+        self.passed_over
     }
 
     fn close(self: Box<Self>) -> Result<ObjectInfo> {
@@ -117,14 +145,60 @@ mod tests {
     fn turns_follow_each_other_at_the_rate_and_idle_time_is_lost() {
         let start = Instant::now();
         let seconds = Duration::from_secs;
-        let (wait, free) = turn(start, start, 1000, 100);
-        assert_eq!((wait, free), (Duration::ZERO, start + seconds(10)));
+        let line = |free| Line { free, credit: 0 };
+        let (wait, next) = turn(start, line(start), 1000, 100);
+        assert_eq!((wait, next), (Duration::ZERO, line(start + seconds(10))));
         // The next one comes at once, and waits.
-        let (wait, free) = turn(start, free, 500, 100);
-        assert_eq!((wait, free), (seconds(10), start + seconds(15)));
+        let (wait, next) = turn(start, next, 500, 100);
+        assert_eq!((wait, next), (seconds(10), line(start + seconds(15))));
         // Long after, nothing was saved up.
         let late = start + seconds(100);
-        assert_eq!(turn(late, free, 100, 100), (Duration::ZERO, late + seconds(1)));
-        assert_eq!(turn(late, free, 0, u64::MAX).0, Duration::ZERO);
+        assert_eq!(turn(late, next, 100, 100), (Duration::ZERO, line(late + seconds(1))));
+        assert_eq!(turn(late, next, 0, u64::MAX).0, Duration::ZERO);
+    }
+
+    #[test]
+    fn turns_that_were_given_back_are_others() {
+        let start = Instant::now();
+        let line = Line { free: start + Duration::from_secs(10), credit: 300 };
+        let (wait, next) = turn(start, line, 200, 100);
+        assert_eq!((wait, next), (Duration::ZERO, Line { credit: 100, ..line }));
+        let (wait, next) = turn(start, next, 300, 100);
+        let free = line.free + Duration::from_secs(2);
+        assert_eq!((wait, next), (Duration::from_secs(10), Line { free, credit: 0 }));
+    }
+
+    /// Says of each byte that the server had it already.
+    struct HadAll(u64);
+
+    impl StorageWriter for HadAll {
+        fn write(&mut self, bytes: &[u8]) -> Result<()> {
+            self.0 += bytes.len() as u64;
+            Ok(())
+        }
+
+        fn passed_over(&self) -> u64 {
+            self.0
+        }
+
+        fn close(self: Box<Self>) -> Result<ObjectInfo> {
+            Err(cadangkan_core::Error::new(cadangkan_core::ErrorKind::Internal, "nobody closes it"))
+        }
+
+        fn abort(self: Box<Self>) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_the_server_had_takes_no_time_of_others() {
+        let line = Line { free: Instant::now(), credit: 0 };
+        let gate = Arc::new(Gate { bytes_per_second: 1 << 40, line: Mutex::new(line) });
+        let mut writer =
+            ThrottledWriter { inner: Box::new(HadAll(0)), gate: Arc::clone(&gate), passed_over: 0 };
+        writer.write(&[0; 3 * PIECE]).unwrap();
+        // The first piece has waited; the others went by its turn, which is free again.
+        assert_eq!(gate.line.lock().unwrap().credit, PIECE as u64);
+        assert_eq!(writer.passed_over(), 3 * PIECE as u64);
     }
 }

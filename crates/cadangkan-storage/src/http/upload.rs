@@ -24,6 +24,10 @@ pub trait Assembly: Send + Sync + 'static {
     fn complete(&self, id: &Self::Id, parts: &[Self::Part]) -> Result<()>;
     /// Looks at what was made: it must be what was written.
     fn look(&self, written: u64) -> Result<ObjectInfo>;
+    /// How many bytes of parts were not sent, since the server had them already.
+    fn passed_over(&self) -> u64 {
+        0
+    }
     /// Gives up the parts that were sent. Done also when there are none.
     fn withdraw(&self, id: &Self::Id) -> Result<()>;
 }
@@ -159,6 +163,10 @@ impl<A: Assembly> StorageWriter for Upload<A> {
         let appended = self.append(bytes);
         self.failed |= appended.is_err();
         appended.context("key", &self.key)
+    }
+
+    fn passed_over(&self) -> u64 {
+        self.object.passed_over()
     }
 
     fn close(mut self: Box<Self>) -> Result<ObjectInfo> {
