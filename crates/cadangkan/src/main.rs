@@ -16,6 +16,7 @@ mod inventory;
 mod metrics;
 mod notifications;
 mod process;
+mod program;
 mod registry;
 mod schedules;
 mod secrets;

@@ -1,28 +1,11 @@
-use std::collections::VecDeque;
-use std::io::{PipeReader, Read, Seek, Write};
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::io::{Seek, Write};
+use std::process::Command;
+use std::time::Duration;
 
 use cadangkan_core::{Cancel, Error, ErrorKind, Result, format_duration};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 
 use super::facts::Facts;
-use crate::process::signal_group;
-use crate::ui::escape;
-
-/// How long is waited between two looks at a command.
-const LOOK: Duration = Duration::from_millis(20);
-/// How long a command that was asked to end may take for it, and how long one that was killed.
-const GRACE: Duration = Duration::from_secs(3);
-/// The most bytes of the output that are kept: the last ones.
-const KEPT: usize = 64 << 10;
-/// The most lines of it that are told, then the most characters of one.
-const LINES: usize = 200;
-const CHARACTERS: usize = 1000;
-/// Reads of what is left of the output once a command has ended: what it left running may go on writing for ever.
-const LAST_READS: usize = 64;
+use crate::program::{self, How, Printed};
 
 /// How a command ended.
 pub(super) struct Ended {
@@ -30,171 +13,32 @@ pub(super) struct Ended {
     pub(super) printed: Printed,
 }
 
-/// Runs a command to its end, with the facts on its standard input and in its environment.
-///
-/// It ends together with all that it started when `timeout` is over or somebody asks to stop. What it leaves running otherwise is
-/// not waited for. Fails with `Hook` when it cannot be started.
+/// Runs a command to its end, with the facts on its standard input and in its environment. Fails with `Hook` when it cannot be
+/// started.
 pub(super) fn run(words: &[String], facts: &Facts, timeout: Duration, cancel: &Cancel) -> Result<Ended> {
-    let failed = |error| Error::io("cannot watch the command of a hook", error).with_kind(ErrorKind::Hook);
-    let (mut child, output) = start(words, facts)?;
-    let mut output = Output { reader: Some(output), printed: Printed::default() };
-    let watched = watch(&mut child, &mut output, Instant::now() + timeout, cancel);
-    let ended = match watched {
-        Ok(true) => {
-            output.read_rest();
-            let status = child.wait().map_err(failed)?;
-            let message = || format!("the command of a hook ended with {status}");
-            if status.success() { Ok(()) } else { Err(Error::new(ErrorKind::Hook, message())) }
-        }
-        watched => {
-            end(&mut child, &mut output).map_err(failed)?;
-            output.read_rest();
-            watched.map_err(failed)?;
-            Err(match cancel.check() {
-                Err(stopped) => stopped,
-                Ok(()) => {
-                    let message =
-                        format!("the command of a hook did not end within {}", format_duration(timeout));
-                    Error::new(ErrorKind::Hook, message).hint(
-                        "it was ended with all that it had started; its `timeout` says how long it may take",
-                    )
-                }
-            })
-        }
-    };
-    Ok(Ended { result: ended, printed: output.printed })
-}
-
-fn start(words: &[String], facts: &Facts) -> Result<(Child, PipeReader)> {
     let failed = |error| Error::io("cannot run the command of a hook", error).with_kind(ErrorKind::Hook);
     // A file and no pipe: it need not read it.
     let mut input = tempfile::tempfile().map_err(failed)?;
     input.write_all(facts.json.to_string().as_bytes()).map_err(failed)?;
     input.rewind().map_err(failed)?;
-    let (reader, writer) = std::io::pipe().map_err(failed)?;
-    let (program, arguments) =
-        words.split_first().ok_or_else(|| failed(std::io::ErrorKind::NotFound.into()))?;
-    // The command has the other end of the pipe, and goes with this function.
-    let child = Command::new(program)
-        .args(arguments)
-        .envs(facts.variables.iter().map(|(name, value)| (name, value)))
-        .stdin(input)
-        .stdout(Stdio::from(writer.try_clone().map_err(failed)?))
-        .stderr(writer)
-        .process_group(0)
-        .spawn()
-        .map_err(failed)?;
-    Ok((child, reader))
-}
-
-/// Waits for the end of a command; tells whether it ended by itself.
-fn watch(
-    child: &mut Child,
-    output: &mut Output,
-    deadline: Instant,
-    cancel: &Cancel,
-) -> std::io::Result<bool> {
-    loop {
-        output.read(LOOK)?;
-        if has_ended(child)? {
-            return Ok(true);
+    let (name, arguments) = words.split_first().ok_or_else(|| failed(std::io::ErrorKind::NotFound.into()))?;
+    let variables = facts.variables.iter().map(|(name, value)| (name, value));
+    let mut command = Command::new(name);
+    command.args(arguments).envs(variables).stdin(input);
+    let (how, printed) = program::run(&mut command, timeout, cancel).map_err(failed)?;
+    let hook = |message: String| Err(Error::new(ErrorKind::Hook, message));
+    let result = match how {
+        How::Ended(status) if status.success() => Ok(()),
+        How::Ended(status) => hook(format!("the command of a hook ended with {status}")),
+        How::Stopped => cancel.check(),
+        How::TookTooLong => {
+            let time = format_duration(timeout);
+            hook(format!("the command of a hook did not end within {time}")).map_err(|error| {
+                error.hint(
+                    "it was ended with all that it had started; its `timeout` says how long it may take",
+                )
+            })
         }
-        if cancel.is_cancelled() || Instant::now() >= deadline {
-            return Ok(false);
-        }
-    }
-}
-
-/// Ends a command with all that it started: asks, and then kills.
-fn end(child: &mut Child, output: &mut Output) -> std::io::Result<()> {
-    signal_group(child, Signal::TERM);
-    wait(child, output)?;
-    // Its number is its own until it is waited for; whatever of its group is left goes too.
-    signal_group(child, Signal::KILL);
-    wait(child, output)?;
-    if has_ended(child)? { child.wait().map(drop) } else { Ok(()) }
-}
-
-fn wait(child: &mut Child, output: &mut Output) -> std::io::Result<()> {
-    let deadline = Instant::now() + GRACE;
-    while !has_ended(child)? && Instant::now() < deadline {
-        output.read(LOOK)?;
-    }
-    Ok(())
-}
-
-/// Tells whether a command has ended, and leaves it to be waited for: until then nobody else gets its number.
-fn has_ended(child: &Child) -> std::io::Result<bool> {
-    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-    Ok(waitid(WaitId::Pid(Pid::from_child(child)), options)?.is_some())
-}
-
-/// What a command prints.
-struct Output {
-    /// Until everything that could write has ended.
-    reader: Option<PipeReader>,
-    printed: Printed,
-}
-
-impl Output {
-    /// Waits a while for output and takes what there is; tells whether there was any.
-    fn read(&mut self, wait: Duration) -> std::io::Result<bool> {
-        let Some(reader) = &mut self.reader else {
-            std::thread::sleep(wait);
-            return Ok(false);
-        };
-        let timeout = Timespec { tv_sec: 0, tv_nsec: wait.subsec_nanos().into() };
-        match poll(&mut [PollFd::new(&*reader, PollFlags::IN)], Some(&timeout)) {
-            Ok(0) | Err(rustix::io::Errno::INTR) => return Ok(false),
-            Ok(_) => {}
-            Err(error) => return Err(error.into()),
-        }
-        let mut buffer = [0; 16 << 10];
-        let count = reader.read(&mut buffer)?;
-        if count == 0 {
-            self.reader = None;
-        }
-        self.printed.take(buffer.get(..count).unwrap_or_default());
-        Ok(count > 0)
-    }
-
-    /// Takes what was printed before the end.
-    fn read_rest(&mut self) {
-        for _ in 0..LAST_READS {
-            if self.reader.is_none() || !self.read(Duration::ZERO).unwrap_or(false) {
-                return;
-            }
-        }
-    }
-}
-
-/// The end of what was printed.
-#[derive(Default)]
-pub(super) struct Printed {
-    last: VecDeque<u8>,
-    left_out: u64,
-}
-
-impl Printed {
-    fn take(&mut self, bytes: &[u8]) {
-        self.last.extend(bytes);
-        let over = self.last.len().saturating_sub(KEPT);
-        self.last.drain(..over);
-        self.left_out += over as u64;
-    }
-
-    /// The last lines, safe for a terminal.
-    pub(super) fn lines(&self) -> Vec<String> {
-        let bytes: Vec<u8> = self.last.iter().copied().collect();
-        let text = String::from_utf8_lossy(&bytes);
-        let all: Vec<&str> = text.lines().collect();
-        let skipped = all.len().saturating_sub(LINES);
-        let mut lines = Vec::new();
-        if self.left_out > 0 || skipped > 0 {
-            lines.push("what it said before is left out".to_owned());
-        }
-        let clipped = |line: &&str| escape(&line.chars().take(CHARACTERS).collect::<String>()).into_owned();
-        lines.extend(all.iter().skip(skipped).map(clipped));
-        lines
-    }
+    };
+    Ok(Ended { result, printed })
 }

@@ -4,11 +4,16 @@ use std::fmt;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use cadangkan_core::{Error, ErrorKind, Result};
+use cadangkan_core::{Cancel, Error, ErrorKind, Result, format_duration};
 
 use super::manager::not_here;
+use crate::program::How;
+
+/// How long a program of the system may take: the service gets ninety seconds to end its runs.
+const LIMIT: Duration = Duration::from_secs(180);
 
 /// One change of the system.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,15 +69,20 @@ pub(super) fn cannot_run(program: &str, error: std::io::Error) -> Error {
 
 fn run(words: &[String], may_fail: bool) -> Result<()> {
     let Some((program, arguments)) = words.split_first() else { return Ok(()) };
-    let output =
-        Command::new(program).args(arguments).output().map_err(|error| cannot_run(program, error))?;
-    if output.status.success() || may_fail {
-        return Ok(());
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(Error::new(ErrorKind::Io, format!("{program} failed with {}", output.status))
-        .context("command", words.join(" "))
-        .context("it said", said.trim()))
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null());
+    // Who stops it half way has neither a service nor none.
+    let (how, printed) = crate::program::run(&mut command, LIMIT, &Cancel::default())
+        .map_err(|error| cannot_run(program, error))?;
+    let error = match how {
+        How::Ended(status) if status.success() || may_fail => return Ok(()),
+        How::Ended(status) => Error::new(ErrorKind::Io, format!("{program} failed with {status}")),
+        How::TookTooLong | How::Stopped => {
+            let message = format!("{program} did not end within {}", format_duration(LIMIT));
+            Error::new(ErrorKind::Timeout, message)
+        }
+    };
+    Err(error.context("command", words.join(" ")).context("it said", printed.lines().join("\n").trim()))
 }
 
 /// Nobody ever sees half of the file.
