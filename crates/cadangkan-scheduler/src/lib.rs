@@ -24,6 +24,6 @@ pub use pattern::Pattern;
 pub use plan::{Plan, Task};
 pub use retry::Retry;
 pub use runner::{End, Ended, Found, Runner};
-pub use schedule::{Missed, Schedule, Timing};
+pub use schedule::{Io, Missed, Schedule, Timing};
 pub use scheduler::{Limits, Scheduler, Tick};
 pub use settings::{Every, ScheduleSettings};

@@ -36,6 +36,8 @@ pub struct Schedule {
     pub max_load: Option<f64>,
     /// How much a run gives way to other processes, 0 to 19.
     pub nice: Option<u8>,
+    /// How its reads and writes give way to those of other processes.
+    pub io: Option<Io>,
     /// How many processors a run may use.
     pub cpus: Option<u16>,
 }
@@ -52,6 +54,16 @@ pub enum Timing {
     },
     /// After each good run of the same task of this database.
     After(Name),
+}
+
+/// How reads and writes give way to those of other processes, where the disk's scheduler heeds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Io {
+    /// They wait until nobody else wants the disk.
+    Idle,
+    /// They come after all others that do not wait for that.
+    Low,
 }
 
 /// What becomes of a run whose time passed while nothing could run.
@@ -84,6 +96,7 @@ impl Schedule {
             timeout: Schedule::USUAL_TIMEOUT,
             max_load: None,
             nice: None,
+            io: None,
             cpus: None,
         }
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::days::{minutes, weekday};
 use crate::plan::Task;
 use crate::retry::Retry;
-use crate::schedule::{Missed, Schedule, Timing};
+use crate::schedule::{Io, Missed, Schedule, Timing};
 use crate::{Hours, Pattern};
 
 /// A schedule, as it is written in the file and kept in the catalog.
@@ -69,6 +69,9 @@ pub struct ScheduleSettings {
     /// How much a run gives way to other processes, 0 to 19.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nice: Option<u8>,
+    /// How its reads and writes give way to those of other processes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub io: Option<Io>,
     /// How many processors a run may use.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpus: Option<u16>,
@@ -124,6 +127,7 @@ impl ScheduleSettings {
         "timeout",
         "max_load",
         "nice",
+        "io",
         "cpus",
     ];
 
@@ -178,6 +182,7 @@ impl ScheduleSettings {
             timeout: length("timeout", self.timeout.as_ref(), Schedule::USUAL_TIMEOUT)?,
             max_load: max_load.transpose()?,
             nice: self.nice,
+            io: self.io,
             cpus: self.cpus,
         };
         schedule.check().map(|()| schedule)

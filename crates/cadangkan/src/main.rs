@@ -10,6 +10,7 @@ mod environment;
 #[cfg(test)]
 mod every_command;
 mod git;
+mod give_way;
 mod health;
 mod hooks;
 mod inventory;

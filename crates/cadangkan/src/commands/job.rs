@@ -8,6 +8,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::app::{App, CatalogNeed, Session};
 use crate::commands::{backup, backups, retention, verify};
+use crate::give_way::give_way;
 use crate::schedules;
 
 /// How often it looks whether the work is over.
@@ -40,7 +41,7 @@ fn work(app: &App, args: &JobArgs) -> Result<()> {
     let schedule = found.into_iter().next().map(|entry| entry.plan.schedule);
     let schedule = schedule.ok_or_else(|| Error::new(ErrorKind::NotFound, "its schedule is gone"))?;
     app.tries_again.store(job.attempt < schedule.retry.attempts, Ordering::SeqCst);
-    give_way(&schedule)?;
+    give_way(app, &schedule)?;
     carry_out(app, session, &job, &schedule)
 }
 
@@ -62,24 +63,6 @@ fn carry_out(app: &App, session: Session, job: &Job, schedule: &Schedule) -> Res
             backups::sync_one(app, &job.database, &schedule.storage)
         }
     }
-}
-
-/// Gives way to other processes as the schedule says, with all threads that this one begins from here on.
-fn give_way(schedule: &Schedule) -> Result<()> {
-    let failed = |what: &'static str| move |error: rustix::io::Errno| Error::io(what, error.into());
-    if let Some(nice) = schedule.nice {
-        rustix::process::nice(i32::from(nice)).map_err(failed("cannot give way to other processes"))?;
-    }
-    #[cfg(target_os = "linux")]
-    if let Some(cpus) = schedule.cpus {
-        use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
-        let allowed = sched_getaffinity(None).map_err(failed("cannot tell the processors"))?;
-        let mut chosen = CpuSet::new();
-        let usable = (0..CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu));
-        usable.take(usize::from(cpus)).for_each(|cpu| chosen.set(cpu));
-        sched_setaffinity(None, &chosen).map_err(failed("cannot limit the processors"))?;
-    }
-    Ok(())
 }
 
 /// Says that the work is over, also when it panicked.

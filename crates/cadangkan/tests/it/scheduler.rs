@@ -153,6 +153,38 @@ fn what_a_schedule_with_a_policy_of_its_own_will_make_is_played_as_it_says() {
     assert!((24..=25).contains(&last), "a day of hours, and the last of the day before: {futures}");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_run_gives_way_as_its_schedule_says() {
+    let home = Home::empty();
+    slow(&home);
+    let config = std::fs::read_to_string(home.path(".cadangkan/config.yaml")).unwrap();
+    home.configure(&config.replace("retry:", "nice: 7, io: idle, cpus: 1, retry:"));
+    Daemon::start(&home).end();
+    make_due(&home);
+    let daemon = Daemon::start(&home);
+    until("the run is under way", || !home.files("backups").is_empty());
+    let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", daemon.id())).unwrap();
+    let is_run =
+        |pid: &&str| std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap().contains("\0job\0");
+    let pid = children.split_whitespace().find(is_run).unwrap();
+    // All threads but the one that only looks whether the scheduler is there.
+    let threads: Vec<_> = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten().collect();
+    let gives_way = |thread: &&std::fs::DirEntry| {
+        let shown = std::process::Command::new("ionice").arg("-p").arg(thread.file_name()).output().unwrap();
+        let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap();
+        // The nineteenth field; the second one is the name, in brackets.
+        let nice = stat.rsplit(") ").next().unwrap().split(' ').nth(16).unwrap().to_owned();
+        String::from_utf8_lossy(&shown.stdout).trim() == "idle" && nice == "7"
+    };
+    let giving_way = threads.iter().filter(gives_way).count();
+    assert!(giving_way > 1 && giving_way == threads.len() - 1, "{giving_way} of {}", threads.len());
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap();
+    assert!(allowed.trim().parse::<u32>().is_ok(), "one processor: {allowed}");
+    daemon.end();
+}
+
 #[test]
 fn killed_at_any_time_no_run_is_lost_or_doubled() {
     let (home, daemon) = under_way();

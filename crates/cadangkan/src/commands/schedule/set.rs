@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use cadangkan_core::{Clock, Error, ErrorKind, Name, Result};
-use cadangkan_scheduler::{Every, Missed, Plan, ScheduleSettings, Task, Timing};
+use cadangkan_scheduler::{Every, Io, Missed, Plan, ScheduleSettings, Task, Timing};
 use serde_json::{Value, json};
 
 use crate::app::{App, CatalogNeed, Session};
@@ -87,6 +87,9 @@ pub(super) struct SetArgs {
     /// How much a run gives way to other processes, 0 to 19; reading and writing follow
     #[arg(long, value_name = "NUMBER")]
     nice: Option<u8>,
+    /// How its reads and writes give way where the disk's scheduler heeds it: idle waits until nobody else wants the disk
+    #[arg(long, value_name = "HOW", value_parser = ["idle", "low"])]
+    io: Option<String>,
     /// How many processors a run may use
     #[arg(long, value_name = "NUMBER")]
     cpus: Option<u16>,
@@ -122,6 +125,7 @@ impl SetArgs {
             timeout: self.timeout.clone(),
             max_load: self.max_load.clone(),
             nice: self.nice,
+            io: self.io.as_deref().map(|how| if how == "idle" { Io::Idle } else { Io::Low }),
             cpus: self.cpus,
         };
         settings.set_retry(self.attempts, self.retry_delay.clone());
