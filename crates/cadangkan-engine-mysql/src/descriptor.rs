@@ -68,6 +68,7 @@ pub static MYSQL: Descriptor = Descriptor {
         many_databases: true,
         combined: true,
         replace: true,
+        sessions: true,
     },
     open: |settings| Ok(Box::new(MysqlEngine::new(Config::read(settings)?))),
     parse_url,

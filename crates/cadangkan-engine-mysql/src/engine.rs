@@ -103,6 +103,12 @@ impl Engine for MysqlEngine {
         self.explained(look())
     }
 
+    fn sessions_at_work(&self, control: &Control<'_>) -> Result<u64> {
+        let target = || Ok(self.config.target()?.with_database(None));
+        let look = || probe::sessions_at_work(&mut open(&target()?, control)?, control);
+        self.explained(look())
+    }
+
     fn plan_dump(&self, request: &DumpRequest, control: &Control<'_>) -> Result<DumpPlan> {
         self.explained(dump::plan(self.single()?, request, control))
     }

@@ -22,6 +22,15 @@ pub(crate) struct Facts {
 /// Databases of the server's own.
 const SYSTEM: &str = "('mysql', 'sys', 'information_schema', 'performance_schema', 'ndbinfo', 'mysql_innodb_cluster_metadata')";
 
+/// Counts the sessions that are in a statement, but for this one. Those of another backup by this program count, since only the
+/// number is told to everybody (manual, 7.1.10 `Threads_running`).
+pub(crate) fn sessions_at_work(connection: &mut Connection, control: &Control<'_>) -> Result<u64> {
+    let mut row = one_row(connection, "SHOW GLOBAL STATUS LIKE 'Threads_running'", control)?;
+    row.text()?;
+    let running: u64 = row.text()?.parse().unwrap_or_default();
+    Ok(running.saturating_sub(1))
+}
+
 /// Asks for everything about one database but its size.
 pub(crate) fn look(
     connection: &mut Connection,

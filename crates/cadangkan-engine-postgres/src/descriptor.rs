@@ -59,6 +59,7 @@ pub static POSTGRES: Descriptor = Descriptor {
         many_databases: true,
         combined: false,
         replace: true,
+        sessions: true,
     },
     open: |settings| Ok(Box::new(PostgresEngine::new(Config::read(settings)?))),
     parse_url,

@@ -93,6 +93,11 @@ impl Engine for PostgresEngine {
         self.explained(look())
     }
 
+    fn sessions_at_work(&self, control: &Control<'_>) -> Result<u64> {
+        let look = || probe::sessions_at_work(&mut open(&self.config.target()?, control)?, control);
+        self.explained(look())
+    }
+
     fn plan_dump(&self, request: &DumpRequest, control: &Control<'_>) -> Result<DumpPlan> {
         self.explained(dump::plan(self.single()?, request, control))
     }

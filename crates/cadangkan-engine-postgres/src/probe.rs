@@ -1,6 +1,6 @@
 //! What a server and a database say of themselves.
 
-use cadangkan_core::{Control, ObjectName, Result};
+use cadangkan_core::{Control, Error, ErrorKind, ObjectName, Result};
 use cadangkan_engine::{DatabaseInfo, Scan, ServerInfo};
 use cadangkan_pgwire::Connection;
 use serde_json::{Map, Value, json};
@@ -68,6 +68,23 @@ pub(crate) fn look(connection: &mut Connection, control: &Control<'_>) -> Result
     }
     let server = ServerInfo { version: release, size_bytes: Some(size), tables: Some(tables), facts };
     Ok(Facts { server, position, attributes, utf8 })
+}
+
+/// Counts the sessions of clients that are in a statement, but for those of this program. What those of others do is hidden
+/// from whoever lacks `pg_read_all_stats` (manual, 27.2.3 `pg_stat_activity`).
+pub(crate) fn sessions_at_work(connection: &mut Connection, control: &Control<'_>) -> Result<u64> {
+    let sql = "SELECT count(*) FILTER (WHERE backend_type = 'client backend' AND state = 'active'
+             AND application_name <> 'cadangkan'),
+           count(*) FILTER (WHERE usesysid IS NOT NULL AND query = '<insufficient privilege>')
+         FROM pg_catalog.pg_stat_activity WHERE pid <> pg_catalog.pg_backend_pid()";
+    let mut row = one_row(connection, sql, control)?;
+    let (at_work, hidden) = (row.number()?, row.number()?);
+    if hidden == 0 {
+        return Ok(at_work);
+    }
+    Err(Error::new(ErrorKind::Denied, "this user may not see what other sessions do")
+        .context("sessions", hidden)
+        .hint("`GRANT pg_read_all_stats TO <user>` lets it"))
 }
 
 /// Looks at the whole server.

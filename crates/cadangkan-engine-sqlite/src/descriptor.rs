@@ -40,6 +40,7 @@ pub static SQLITE: Descriptor = Descriptor {
         many_databases: false,
         combined: false,
         replace: true,
+        sessions: false,
     },
     open,
     parse_url,

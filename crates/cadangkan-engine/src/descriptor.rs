@@ -85,4 +85,6 @@ pub struct Capabilities {
     pub combined: bool,
     /// Puts a restored database in the old one's place in one step.
     pub replace: bool,
+    /// Tells how busy its server is.
+    pub sessions: bool,
 }

@@ -68,6 +68,15 @@ pub trait Engine: Send + Sync {
             .hint("`cadangkan test` looks at this one, and `cadangkan backup --dry-run` says what would be backed up"))
     }
 
+    /// How many sessions of others are at work on its server at this moment.
+    ///
+    /// Fails with `Unsupported` where there is no server, with `Denied` where this user may not see what others do, and as
+    /// [`probe`](Engine::probe) does.
+    fn sessions_at_work(&self, _control: &Control<'_>) -> Result<u64> {
+        let message = format!("{} has no server with sessions", self.descriptor().display_name);
+        Err(Error::new(ErrorKind::Unsupported, message))
+    }
+
     /// Says what a dump would take, without taking it: what `--dry-run` shows.
     ///
     /// Fails with `NotFound` when a selection that is not a glob matches nothing, and with `Unsupported` for

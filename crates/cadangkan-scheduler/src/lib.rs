@@ -23,7 +23,7 @@ pub use note::Note;
 pub use pattern::Pattern;
 pub use plan::{Plan, Task};
 pub use retry::Retry;
-pub use runner::{End, Ended, Found, Runner};
+pub use runner::{End, Ended, Found, Runner, Sessions};
 pub use schedule::{Io, Missed, Schedule, Timing};
 pub use scheduler::{Limits, Scheduler, Tick};
 pub use settings::{Every, ScheduleSettings};

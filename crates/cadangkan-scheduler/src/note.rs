@@ -31,6 +31,13 @@ pub enum Note {
     Skipped(Job),
     /// A job may not begin before another time.
     Postponed(Job),
+    /// A job waits until there is more room for it on this machine or on its server.
+    Waits {
+        /// The job.
+        job: Job,
+        /// What there is too much of.
+        reason: String,
+    },
     /// The clock was set back: the next time of this schedule is found anew.
     ClockSetBack {
         /// The database.

@@ -17,6 +17,21 @@ pub trait Runner {
 
     /// The load of this machine; `None` where that is not known.
     fn load(&self) -> Option<f64>;
+
+    /// How many sessions are at work on the server of a job's database. Returns at once: it is asked again until there is an
+    /// answer, which may be half a minute old.
+    fn sessions(&mut self, job: &Job) -> Sessions;
+}
+
+/// How busy a server is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sessions {
+    /// It has not answered yet.
+    Asked,
+    /// So many sessions are at work on it.
+    AtWork(u64),
+    /// It cannot be told. That holds nothing up: the run says by itself what is wrong.
+    Unknown,
 }
 
 /// What there is of a job that was begun by a daemon which is gone.

@@ -34,6 +34,8 @@ pub struct Schedule {
     pub timeout: Duration,
     /// The load of this machine, by its one-minute average, above which a run waits.
     pub max_load: Option<f64>,
+    /// The sessions at work on the database's server above which a run waits.
+    pub max_sessions: Option<u64>,
     /// How much a run gives way to other processes, 0 to 19.
     pub nice: Option<u8>,
     /// How its reads and writes give way to those of other processes.
@@ -95,6 +97,7 @@ impl Schedule {
             retry: Retry::default(),
             timeout: Schedule::USUAL_TIMEOUT,
             max_load: None,
+            max_sessions: None,
             nice: None,
             io: None,
             cpus: None,

@@ -7,14 +7,16 @@ use cadangkan_core::{Name, Result, Timestamp};
 use crate::due::{new_job, step, timing_text, waiting_job};
 use crate::retry::Retry;
 use crate::runner::Found;
-use crate::{End, Ended, Note, Plan, Runner, Schedule, Timing};
+use crate::{End, Ended, Note, Plan, Runner, Schedule, Sessions, Timing};
 
 /// How long a job waits whose database another run has.
 const BUSY_WAIT: Duration = Duration::from_secs(60);
 /// How long a job of a process that was killed waits: what that process left behind ends meanwhile.
 const INTERRUPTED_WAIT: Duration = Duration::from_secs(5);
-/// How often the load of the machine is looked at again.
+/// How often the load of the machine and of servers is looked at again.
 const LOAD_WAIT: Duration = Duration::from_secs(30);
+/// How soon it looks again whether a server has answered.
+const ANSWER_WAIT: Duration = Duration::from_secs(1);
 /// How long a job waits for the load to fall; a backup matters more then.
 const LONGEST_LOAD_WAIT: Duration = Duration::from_secs(3600);
 /// The longest time until it looks again by itself.
@@ -61,6 +63,8 @@ pub struct Scheduler<'a> {
     unsettled: Vec<Ended>,
     /// What was done and not told yet, for the same reason.
     untold: Vec<Note>,
+    /// What waits for room on its machine or server, and was told.
+    waiting: BTreeSet<JobId>,
     /// What a daemon before it began, and nobody heard the end of.
     orphans: Vec<Job>,
     last_tick: Option<Timestamp>,
@@ -101,6 +105,7 @@ impl<'a> Scheduler<'a> {
             begun,
             unsettled: Vec::new(),
             untold: Vec::new(),
+            waiting: BTreeSet::new(),
             orphans,
             last_tick: None,
             awake_since: now,
@@ -465,11 +470,15 @@ impl<'a> Scheduler<'a> {
                 wake = wake.min(when);
                 continue;
             }
-            if waits_for_load(&job, schedule, now, runner) {
-                wake = wake.min(later(now, LOAD_WAIT));
+            let deadline = later(now, schedule.timeout);
+            if let Some((wait, reason)) = waits_for_load(&job, schedule, (self.awake_since, now), runner) {
+                wake = wake.min(later(now, wait));
+                if let Some(reason) = reason.filter(|_| self.waiting.insert(job.id)) {
+                    notes.push(Note::Waits { job, reason });
+                }
                 continue;
             }
-            let deadline = later(now, schedule.timeout);
+            self.waiting.remove(&job.id);
             let lease_until = later(now, self.limits.lease);
             let Some(job) = self.catalog.claim_job(job.id, &self.owner, now, lease_until)? else { continue };
             (running, _) = (running + 1, busy.insert(job.database.clone()));
@@ -505,10 +514,30 @@ impl<'a> Scheduler<'a> {
     }
 }
 
-fn waits_for_load(job: &Job, schedule: &Schedule, now: Timestamp, runner: &dyn Runner) -> bool {
-    let Some(most) = schedule.max_load else { return false };
-    now.duration_since(job.not_before).unsigned_abs() < LONGEST_LOAD_WAIT
-        && runner.load().is_some_and(|load| load > most)
+/// How long until it is looked again whether machine and server have room for a job, and what there is too much of; none where
+/// it may begin.
+fn waits_for_load(
+    job: &Job,
+    schedule: &Schedule,
+    (awake_since, now): (Timestamp, Timestamp),
+    runner: &mut dyn Runner,
+) -> Option<(Duration, Option<String>)> {
+    // What is made up for could not wait before.
+    if now.duration_since(job.not_before.max(awake_since)).unsigned_abs() >= LONGEST_LOAD_WAIT {
+        return None;
+    }
+    if let Some((load, most)) = runner.load().zip(schedule.max_load).filter(|(load, most)| load > most) {
+        return Some((LOAD_WAIT, Some(format!("the load of this machine is {load}, more than {most}"))));
+    }
+    let most = schedule.max_sessions?;
+    match runner.sessions(job) {
+        Sessions::AtWork(sessions) if sessions > most => {
+            let reason = format!("{sessions} sessions are at work on its server, more than {most}");
+            Some((LOAD_WAIT, Some(reason)))
+        }
+        Sessions::AtWork(_) | Sessions::Unknown => None,
+        Sessions::Asked => Some((ANSWER_WAIT, None)),
+    }
 }
 
 fn move_on(plan: &Plan, next_due: Option<Timestamp>) -> ScheduleStep {

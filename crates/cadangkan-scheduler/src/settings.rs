@@ -66,6 +66,9 @@ pub struct ScheduleSettings {
     /// The load of this machine above which a run waits.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "text_or_number")]
     pub max_load: Option<String>,
+    /// The sessions at work on the database's server above which a run waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_sessions: Option<u64>,
     /// How much a run gives way to other processes, 0 to 19.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nice: Option<u8>,
@@ -126,6 +129,7 @@ impl ScheduleSettings {
         "retry",
         "timeout",
         "max_load",
+        "max_sessions",
         "nice",
         "io",
         "cpus",
@@ -181,6 +185,7 @@ impl ScheduleSettings {
             },
             timeout: length("timeout", self.timeout.as_ref(), Schedule::USUAL_TIMEOUT)?,
             max_load: max_load.transpose()?,
+            max_sessions: self.max_sessions,
             nice: self.nice,
             io: self.io,
             cpus: self.cpus,

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use cadangkan_catalog::JobState;
-use cadangkan_scheduler::{End, Limits, Note};
+use cadangkan_scheduler::{End, Limits, Note, Sessions};
 use serde_json::json;
 
 use crate::world::{Daemon, Played, World, at, name, plan, states};
@@ -53,6 +53,36 @@ fn runs_spread_by_chance_and_always_alike() {
     assert!(minutes.len() > 25, "{}", minutes.len());
     let late = |job: &cadangkan_catalog::Job| job.started_at.unwrap().duration_since(job.due_at).as_secs();
     assert!(runner.begun.iter().all(|(job, _)| (0..=3660).contains(&late(job))));
+}
+
+#[test]
+fn a_busy_server_is_waited_for_but_one_that_says_nothing_is_not() {
+    let world = World::new();
+    let plans = [plan("shop", "main", json!({ "every": "daily", "max_sessions": 20 }))];
+    let mut runner = Played { sessions: Sessions::AtWork(21), ..Played::new() };
+    let mut daemon = Daemon::start(&world, &plans, at("2026-01-01T12:00:00Z"));
+    daemon.until(at("2026-01-02T02:20:00Z"), &mut runner);
+    assert!(runner.begun.is_empty());
+    let told = |note: &&Note| matches!(note, Note::Waits { reason, .. } if reason.starts_with("21 sessions are at work"));
+    assert_eq!(daemon.notes.iter().filter(told).count(), 1, "{:?}", daemon.notes);
+    runner.sessions = Sessions::Asked;
+    daemon.until(at("2026-01-02T02:20:30Z"), &mut runner);
+    assert!(runner.begun.is_empty());
+    runner.sessions = Sessions::AtWork(20);
+    daemon.until(at("2026-01-02T12:00:00Z"), &mut runner);
+    assert!(runner.begun[0].0.started_at.unwrap() < at("2026-01-02T02:21:00Z"));
+    // A server that is always busy is waited for an hour, one that cannot be asked not at all.
+    runner.sessions = Sessions::AtWork(500);
+    daemon.until(at("2026-01-03T12:00:00Z"), &mut runner);
+    assert_eq!(runner.begun[1].0.started_at.unwrap(), at("2026-01-03T03:00:00Z"));
+    runner.sessions = Sessions::Unknown;
+    daemon.until(at("2026-01-04T12:00:00Z"), &mut runner);
+    assert_eq!(runner.begun[2].0.started_at.unwrap(), at("2026-01-04T02:00:00Z"));
+    // What is made up for waits as long, from when it could begin.
+    runner.sessions = Sessions::AtWork(21);
+    let mut daemon = Daemon::start(&world, &plans, at("2026-01-06T11:00:00Z"));
+    daemon.until(at("2026-01-06T13:00:00Z"), &mut runner);
+    assert_eq!(runner.begun[3].0.started_at.unwrap(), at("2026-01-06T12:00:00Z"));
 }
 
 #[test]

@@ -3,7 +3,9 @@ use std::time::Duration;
 
 use cadangkan_catalog::{Catalog, Job, JobFilter, JobId, JobState};
 use cadangkan_core::{Error, ErrorKind, Name, Result, RunId, Timestamp};
-use cadangkan_scheduler::{End, Ended, Found, Limits, Note, Plan, Runner, ScheduleSettings, Scheduler};
+use cadangkan_scheduler::{
+    End, Ended, Found, Limits, Note, Plan, Runner, ScheduleSettings, Scheduler, Sessions,
+};
 use jiff::tz::TimeZone;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -76,6 +78,7 @@ pub(crate) struct Played {
     /// What came to an end: also what no daemon heard of.
     pub(crate) done: BTreeMap<JobId, End>,
     pub(crate) load: Option<f64>,
+    pub(crate) sessions: Sessions,
     pub(crate) refuses: bool,
     pub(crate) stopped: Vec<JobId>,
 }
@@ -90,6 +93,7 @@ impl Played {
             begun: Vec::new(),
             done: BTreeMap::new(),
             load: None,
+            sessions: Sessions::Unknown,
             refuses: false,
             stopped: Vec::new(),
         }
@@ -167,6 +171,10 @@ impl Runner for Played {
 
     fn load(&self) -> Option<f64> {
         self.load
+    }
+
+    fn sessions(&mut self, _job: &Job) -> Sessions {
+        self.sessions
     }
 }
 

@@ -31,6 +31,7 @@ pub static FAKE: Descriptor = Descriptor {
         many_databases: true,
         combined: false,
         replace: true,
+        sessions: false,
     },
     open,
     parse_url: |text| text.starts_with("fake:").then(|| Ok(json!({}))),

@@ -19,6 +19,9 @@ const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 pub(crate) struct JobArgs {
     /// The number of the job
     pub(crate) id: i64,
+    /// Print how many sessions are at work on the server of its database, and do nothing else
+    #[arg(long)]
+    sessions: bool,
 }
 
 /// Does what a job says, for the daemon that began it; ends when that does.
@@ -34,6 +37,9 @@ pub(crate) fn run(app: &App, args: &JobArgs) -> Result<()> {
 fn work(app: &App, args: &JobArgs) -> Result<()> {
     let session = app.session(CatalogNeed::Required)?;
     let id = JobId(args.id);
+    if args.sessions {
+        return sessions(app, &session, id);
+    }
     let job = session.catalog()?.job(id)?.filter(|job| job.state == JobState::Running);
     let job = job
         .ok_or_else(|| Error::new(ErrorKind::NotFound, "no scheduler began such a job").context("job", id))?;
@@ -43,6 +49,14 @@ fn work(app: &App, args: &JobArgs) -> Result<()> {
     app.tries_again.store(job.attempt < schedule.retry.attempts, Ordering::SeqCst);
     give_way(app, &schedule)?;
     carry_out(app, session, &job, &schedule)
+}
+
+fn sessions(app: &App, session: &Session, id: JobId) -> Result<()> {
+    let gone = || Error::new(ErrorKind::NotFound, "there is no such job").context("job", id);
+    let job = session.catalog()?.job(id)?.ok_or_else(gone)?;
+    let engine = session.inventory.database(job.database.as_str())?.open()?;
+    let sessions = engine.sessions_at_work(&app.control())?;
+    app.print_text(&format!("{sessions}\n"))
 }
 
 fn carry_out(app: &App, session: Session, job: &Job, schedule: &Schedule) -> Result<()> {

@@ -158,6 +158,9 @@ fn words(note: &Note) -> (Level, String, Vec<(&'static str, String)>) {
             format!("{} of {} waits until {}", job.task, job.database, job.not_before),
             facts(job),
         ),
+        Note::Waits { job, reason } => {
+            (Level::Info, format!("{} of {} waits: {reason}", job.task, job.database), facts(job))
+        }
         Note::Missed { database, schedule, count, first, last, caught_up } => {
             let then = if *caught_up { "; it is made up for now" } else { "" };
             let message = format!("{count} of the runs of {database} were not made at their time{then}");

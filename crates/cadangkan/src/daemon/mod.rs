@@ -10,6 +10,7 @@ mod load;
 mod lock;
 mod log;
 mod processes;
+mod sessions;
 mod tell;
 mod web;
 

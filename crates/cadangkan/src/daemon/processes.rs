@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use cadangkan_catalog::{Catalog, Job, JobId, Run, RunFilter, RunStatus};
 use cadangkan_core::{Error, ErrorKind, Level, Name, Result};
 use cadangkan_ops::lock::DatabaseLock;
-use cadangkan_scheduler::{End, Ended, Found, Runner, Task};
+use cadangkan_scheduler::{End, Ended, Found, Runner, Sessions, Task};
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::sessions::Questions;
 use crate::app::{App, initiator_of_job};
 use crate::environment::{SECRETS, environment};
 use crate::ui;
@@ -32,6 +33,7 @@ pub(super) struct Processes<'a> {
     program: PathBuf,
     children: BTreeMap<JobId, Running>,
     delivery: Option<(Child, Instant)>,
+    questions: Questions,
     /// Those that ended without a chance to tell people.
     mute: BTreeSet<JobId>,
     /// The tasks whose runs say all they can.
@@ -70,6 +72,7 @@ impl<'a> Processes<'a> {
             program,
             children: BTreeMap::new(),
             delivery: None,
+            questions: Questions::default(),
             mute: BTreeSet::new(),
             talkative: BTreeSet::new(),
         })
@@ -136,7 +139,7 @@ impl<'a> Processes<'a> {
 
     /// Reads what the children said: whole lines.
     pub(super) fn read(&mut self) -> Vec<Line> {
-        let mut said = Vec::new();
+        let mut said = self.questions.take_said();
         for running in self.children.values_mut() {
             for text in running.read() {
                 let (task, database) = (running.task.clone(), running.database.clone());
@@ -240,6 +243,12 @@ impl Runner for Processes<'_> {
     fn load(&self) -> Option<f64> {
         std::fs::read_to_string("/proc/loadavg").ok()?.split_whitespace().next()?.parse().ok()
     }
+
+    fn sessions(&mut self, job: &Job) -> Sessions {
+        let mut command = self.command("--quiet");
+        command.arg("job").arg(job.id.to_string()).arg("--sessions");
+        self.questions.ask(job, command)
+    }
 }
 
 impl Running {
@@ -279,7 +288,7 @@ impl Running {
 }
 
 /// A line without what a terminal would act on.
-fn shown(line: &[u8]) -> String {
+pub(super) fn shown(line: &[u8]) -> String {
     let text = String::from_utf8_lossy(line);
     text.chars()
         .filter(|character| !character.is_control())

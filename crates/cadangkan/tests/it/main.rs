@@ -1,6 +1,7 @@
 //! The program as a whole: what it prints, what it leaves, and how it ends.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "helpers of tests")]
 
+mod busy_server;
 mod config;
 mod disk;
 mod encryption;

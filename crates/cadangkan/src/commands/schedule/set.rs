@@ -84,6 +84,9 @@ pub(super) struct SetArgs {
     /// The load of this machine above which a run waits, for an hour at most
     #[arg(long, value_name = "LOAD")]
     max_load: Option<String>,
+    /// The sessions at work on the database's server above which a run waits, for an hour at most
+    #[arg(long, value_name = "NUMBER")]
+    max_sessions: Option<u64>,
     /// How much a run gives way to other processes, 0 to 19; reading and writing follow
     #[arg(long, value_name = "NUMBER")]
     nice: Option<u8>,
@@ -124,6 +127,7 @@ impl SetArgs {
             retry: None,
             timeout: self.timeout.clone(),
             max_load: self.max_load.clone(),
+            max_sessions: self.max_sessions,
             nice: self.nice,
             io: self.io.as_deref().map(|how| if how == "idle" { Io::Idle } else { Io::Low }),
             cpus: self.cpus,
@@ -141,6 +145,11 @@ pub(super) fn run(app: &App, args: &SetArgs) -> Result<()> {
     let schedule = settings.schedule(&session.zone()).map_err(as_usage)?;
     if let Some(keep) = &settings.retention {
         RetentionSettings::read(keep).and_then(|keep| keep.policy()).map_err(as_usage)?;
+    }
+    if args.max_sessions.is_some() && !entry.engine.capabilities.sessions {
+        let message = format!("{} has no server with sessions", entry.engine.display_name);
+        return Err(Error::new(ErrorKind::Usage, message)
+            .hint("leave --max-sessions out; --max-load waits for this machine"));
     }
     for storage in &args.storage {
         session.inventory.storage(storage.as_str())?;

@@ -45,6 +45,7 @@ impl Checker<'_> {
         let (chosen, id) = chosen?;
         let engine = registry::engine(id)?;
         self.selection_of(node, engine, options.as_ref());
+        self.sessions(node, engine);
         let settings = self.settings(chosen, engine.fields, &|value| (engine.open)(value).map(drop));
         let given = node.entries().iter().filter(|entry| !entry.node.is_null());
         Some(DeclaredDatabase {

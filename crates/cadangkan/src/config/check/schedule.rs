@@ -1,4 +1,5 @@
 use cadangkan_core::{Name, settings};
+use cadangkan_engine::Descriptor;
 use cadangkan_scheduler::{Pattern, ScheduleSettings};
 use jiff::tz::TimeZone;
 use serde::Deserialize;
@@ -42,6 +43,18 @@ impl Checker<'_> {
                 self.mistakes.push(Mistake::new(item.position, message).hint("give this one another name"));
             }
             self.schedule(&item.node, &format!("the schedule `{}`", item.key));
+        }
+    }
+
+    /// Refuses what is asked of a server where there is none.
+    pub(super) fn sessions(&mut self, node: &Node, engine: &Descriptor) {
+        let several = node.entry(keys::SCHEDULES).map(|entry| entry.node.entries()).unwrap_or_default();
+        let all = node.entry(keys::SCHEDULE).into_iter().chain(several);
+        for entry in all.filter_map(|schedule| schedule.node.entry("max_sessions")) {
+            if !engine.capabilities.sessions && !entry.node.is_null() {
+                let message = format!("`max_sessions`: {} has no server with sessions", engine.display_name);
+                self.mistake_at(&entry.node, message, Some("`max_load` waits for this machine".to_owned()));
+            }
         }
     }
 
