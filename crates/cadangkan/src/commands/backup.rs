@@ -1,6 +1,5 @@
 mod beside;
 pub(crate) mod databases;
-mod many;
 mod server;
 pub(crate) mod text;
 
@@ -8,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use cadangkan_archive::{CodecKind, GitState, Trigger};
-use cadangkan_catalog::RunKind;
+use cadangkan_catalog::{BackupFilter, RunKind};
 use cadangkan_core::{BackupId, Error, ErrorKind, Name, Result, format_bytes};
 use cadangkan_engine::{DumpOptions, DumpRequest, Engine};
 use cadangkan_ops::backup::{BackupRequest, Origin, backup, plan};
@@ -18,6 +17,7 @@ use serde_json::json;
 
 use self::databases::DatabaseArgs;
 use crate::app::{App, CatalogNeed, Places, Session};
+use crate::commands::many::{self, Each, ManyArgs};
 use crate::commands::selection::SelectionArgs;
 use crate::commands::ticket::TicketArgs;
 use crate::commands::{DatabaseUrl, parse_wait, retention};
@@ -28,7 +28,6 @@ use crate::notifications::Watch;
 use crate::registry;
 use crate::ui::escape;
 use beside::BesideArgs;
-use many::ManyArgs;
 use text::{plan_text, report_text};
 
 /// Arguments of `backup`.
@@ -41,7 +40,7 @@ pub(crate) struct BackupArgs {
     #[arg(required_unless_present_any = ["url", "all", "chosen-label", "chosen-group"], conflicts_with_all = ["chosen-label", "chosen-group"])]
     database: Option<String>,
     /// A database that is not configured: a URL, or the path of a database file
-    #[arg(long, conflicts_with_all = ["database", "all", "chosen-label", "chosen-group"], requires = "to_dir")]
+    #[arg(long, conflicts_with_all = ["database", "all", "chosen-label", "chosen-group", "jobs"], requires = "to_dir")]
     url: Option<DatabaseUrl>,
     /// The folder for the backup of --url
     #[arg(long, value_name = "FOLDER", requires = "url", conflicts_with = "database")]
@@ -193,8 +192,26 @@ pub(crate) fn run(app: &App, args: &BackupArgs) -> Result<()> {
             back_up(app, &session, entry, args).map(drop)
         }
         (None, Some(url)) => back_up_once(app, &session, url, args),
-        (None, None) => many::run(app, &session, args),
+        (None, None) => back_up_many(app, &session, args),
     }
+}
+
+/// Backs up every database that is meant.
+fn back_up_many(app: &App, session: &Session, args: &BackupArgs) -> Result<()> {
+    // What chooses among all databases says nothing of those of one server.
+    let of_each = BackupArgs { databases: DatabaseArgs::default(), ..args.clone() };
+    let each = Each {
+        work: &|app, session, entry| back_up(app, session, entry, &of_each).map(drop),
+        about: &|catalog, name, began| {
+            catalog.backups(&BackupFilter {
+                database: Some(name.clone()),
+                since: Some(began),
+                ..BackupFilter::default()
+            })
+        },
+        dry_run: app.global.dry_run.then_some(DRY_RUN),
+    };
+    many::run(app, session, &args.many, &each)
 }
 
 /// Backs up a configured database, and tells of it. Returns the backup, where one was made and it is one.

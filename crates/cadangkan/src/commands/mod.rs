@@ -23,6 +23,7 @@ pub(crate) mod key;
 pub(crate) mod labels;
 pub(crate) mod list;
 pub(crate) mod logs;
+mod many;
 pub(crate) mod metrics;
 pub(crate) mod notify;
 pub(crate) mod profile;

@@ -1,4 +1,4 @@
-use cadangkan_catalog::RunKind;
+use cadangkan_catalog::{BackupFilter, RunKind};
 use cadangkan_core::{BackupId, Error, ErrorKind, Name, Result, format_bytes};
 use cadangkan_ops::Context;
 use cadangkan_ops::source::Wanted;
@@ -6,6 +6,7 @@ use cadangkan_ops::stored::locate;
 use cadangkan_ops::verify::{VerifyLevel, VerifyReport, verify};
 
 use crate::app::{App, CatalogNeed, Session};
+use crate::commands::many::{self, Each, ManyArgs};
 use crate::commands::ticket::TicketArgs;
 use crate::commands::wanted::wanted;
 use crate::encryption::KeyFlags;
@@ -14,15 +15,16 @@ use crate::notifications::Watch;
 /// Arguments of `verify`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  cadangkan verify shop                     # the newest backup\n  cadangkan verify shop 2026-01-15-143022 --level checksum"
+    after_help = "Examples:\n  cadangkan verify shop                     # the newest backup\n  cadangkan verify --label client=acme      # of each of these databases\n  cadangkan verify shop 2026-01-15-143022 --level checksum"
 )]
 pub(crate) struct VerifyArgs {
     /// The database
-    database: Name,
+    #[arg(required_unless_present_any = ["all", "chosen-label", "chosen-group"], conflicts_with_all = ["all", "chosen-label", "chosen-group"])]
+    database: Option<Name>,
     /// The backup [default: the newest]
     id: Option<BackupId>,
     /// Which of a server's databases; its newest backup is read
-    #[arg(long = "database", value_name = "NAME", conflicts_with = "id")]
+    #[arg(long = "database", value_name = "NAME", conflicts_with_all = ["id", "chosen-label", "chosen-group"])]
     one_of: Option<String>,
     /// How deep to look
     #[arg(long, value_enum, default_value = "read")]
@@ -30,6 +32,11 @@ pub(crate) struct VerifyArgs {
     /// Only the copies in this storage; may be given more than once
     #[arg(long, value_name = "NAME")]
     storage: Vec<Name>,
+    /// The newest backup of every configured database that is enabled
+    #[arg(long, help_heading = "Many databases", conflicts_with_all = ["one_of", "chosen-label", "chosen-group"])]
+    all: bool,
+    #[command(flatten)]
+    many: ManyArgs,
     #[command(flatten)]
     ticket: TicketArgs,
     #[command(flatten)]
@@ -40,11 +47,13 @@ impl VerifyArgs {
     /// Asks for the newest backup of a database to be read, in these storages or in all.
     pub(crate) fn of(database: &Name, storage: &[Name]) -> Self {
         VerifyArgs {
-            database: database.clone(),
+            database: Some(database.clone()),
             id: None,
             one_of: None,
             level: Level::Read,
             storage: storage.to_vec(),
+            all: false,
+            many: ManyArgs::default(),
             ticket: TicketArgs::default(),
             keys: KeyFlags::default(),
         }
@@ -62,15 +71,33 @@ enum Level {
 
 /// Verifies every copy of a backup; all are read, also when one is damaged.
 pub(crate) fn run(app: &App, args: &VerifyArgs) -> Result<()> {
+    let session = app.session(CatalogNeed::Required)?;
+    if let Some(database) = &args.database {
+        return verify_newest(app, &session, database, args);
+    }
+    let each = Each {
+        work: &|app, session, entry| verify_newest(app, session, &entry.name, args),
+        about: &|catalog, name, began| {
+            let all = BackupFilter { database: Some(name.clone()), ..BackupFilter::default() };
+            let mut copies = catalog.backups(&all)?;
+            copies.retain(|copy| copy.verified_at.is_some_and(|at| at >= began));
+            Ok(copies)
+        },
+        dry_run: None,
+    };
+    many::run(app, &session, &args.many, &each)
+}
+
+/// Verifies the backup of a database that is meant, and tells of it.
+fn verify_newest(app: &App, session: &Session, database: &Name, args: &VerifyArgs) -> Result<()> {
     let level = match args.level {
         Level::Checksum => VerifyLevel::Checksum,
         Level::Read => VerifyLevel::Read,
     };
     let which = (args.id, args.one_of.as_deref());
-    let session = app.session(CatalogNeed::Required)?;
-    args.keys.lend(&session)?;
-    let work = || verify_copies(app, &session, &args.database, which, &args.storage, level, &args.ticket);
-    Watch::around(app, &session, RunKind::Verify, Some(&args.database), work)
+    args.keys.lend(session)?;
+    let work = || verify_copies(app, session, database, which, &args.storage, level, &args.ticket);
+    Watch::around(app, session, RunKind::Verify, Some(database), work)
 }
 
 /// Verifies the copies of a backup in the named storages, or in all that have it: the one with an id, or the newest

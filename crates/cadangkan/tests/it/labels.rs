@@ -99,6 +99,47 @@ fn those_of_a_label_are_backed_up_and_their_backups_carry_it() {
 }
 
 #[test]
+fn the_newest_backups_of_many_are_verified() {
+    let home = home();
+    home.run(&["backup", "--all"]);
+    // Of each the newest: an older one is not read.
+    let first = home.json(&["backups", "list", "shop"])[0]["backup_id"].as_str().unwrap().to_owned();
+    home.good(&["backup", "shop"]);
+    let ran = home.run(&["verify", "--all", "--jobs", "2", "--output", "json"]);
+    let value: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(names(&value["databases"], "database"), ["bad", "plain", "shop", "wiki"]);
+    // One was never backed up.
+    assert_eq!((ran.code, &value["summary"]["failed"]), (15, &json!(1)));
+    assert_eq!(value["databases"][0]["error"]["code"], "not_found");
+    let verified = value["databases"][2]["backups"].as_array().unwrap();
+    assert!(verified.len() == 1 && verified[0]["backup_id"] != *first, "{verified:?}");
+    assert!(home.json(&["backups", "list", "shop"])[0]["verified_at"].is_string());
+    let ran = home.run(&["verify", "--label", "client=acme"]);
+    assert!(ran.code == 0 && ran.stdout.contains("2 of 2 databases"), "{}{}", ran.stdout, ran.stderr);
+    assert!(!ran.stdout.contains("plain"), "{}", ran.stdout);
+    // A damaged one is seen among the others, and fails them.
+    let archive = home
+        .files(".cadangkan/backups/wiki")
+        .into_iter()
+        .find(|file| file.to_string_lossy().ends_with(".zst"));
+    let archive = archive.unwrap();
+    let mut bytes = std::fs::read(&archive).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&archive, bytes).unwrap();
+    let ran = home.run(&["verify", "--group", "docs"]);
+    assert!(ran.code == 10 && ran.stdout.contains("failed"), "{}{}", ran.stdout, ran.stderr);
+    for wrong in [
+        &["verify"][..],
+        &["verify", "shop", "--all"],
+        &["verify", "--all", "--database", "x"],
+        &["verify", "shop", "--jobs", "2"],
+    ] {
+        assert_eq!(home.run(wrong).code, 2, "{wrong:?}");
+    }
+}
+
+#[test]
 fn labels_are_given_and_taken() {
     let home = Home::with_shop();
     make_shop(&home.path("wiki.db"));

@@ -4,16 +4,16 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use cadangkan_catalog::{BackupFilter, BackupRecord};
+use cadangkan_catalog::{BackupRecord, Catalog};
 use cadangkan_core::{
     Clock, Control, Error, ErrorKind, Level, Name, Result, Timestamp, format_bytes, format_duration,
 };
 use cadangkan_ops::server::ServerReport;
 use serde_json::{Value, json};
 
-use super::{BackupArgs, back_up};
 use crate::app::{App, CatalogNeed, Session};
 use crate::commands::labels::LabelArgs;
+use crate::inventory::DatabaseEntry;
 use crate::ui::count::count;
 use crate::ui::table::{Align, Cell, Table};
 use crate::ui::{Paint, escape};
@@ -23,10 +23,23 @@ use crate::ui::{Paint, escape};
 #[command(next_help_heading = "Many databases")]
 pub(crate) struct ManyArgs {
     #[command(flatten)]
-    pub(super) labels: LabelArgs,
-    /// How many are backed up at the same time
-    #[arg(long, value_name = "NUMBER", default_value_t = 1, conflicts_with_all = ["database", "url"], value_parser = clap::value_parser!(u8).range(1..=64))]
+    labels: LabelArgs,
+    /// How many have their turn at the same time
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, conflicts_with = "database", value_parser = clap::value_parser!(u8).range(1..=64))]
     jobs: u8,
+}
+
+/// Finds copies of backups of a database by a time.
+type About<'a> = dyn Fn(&Catalog, &Name, Timestamp) -> Result<Vec<BackupRecord>> + 'a;
+
+/// What is done to each database.
+pub(crate) struct Each<'a> {
+    /// Does it.
+    pub(crate) work: &'a (dyn Fn(&App, &Session, &DatabaseEntry) -> Result<()> + Sync),
+    /// The copies that it was about, since when it began.
+    pub(crate) about: &'a About<'a>,
+    /// What is said at the end where nothing is done.
+    pub(crate) dry_run: Option<&'a str>,
 }
 
 /// One database, when it was its turn.
@@ -37,36 +50,32 @@ struct Turn {
     result: Result<()>,
 }
 
-/// Backs up every database that is meant and takes part. One that fails does not stop the others.
-pub(super) fn run(app: &App, session: &Session, args: &BackupArgs) -> Result<()> {
-    let mut entries = args.many.labels.choose(&session.inventory)?;
+/// Does the same to every database that is meant and takes part. One that fails does not stop the others.
+pub(crate) fn run(app: &App, session: &Session, args: &ManyArgs, each: &Each<'_>) -> Result<()> {
+    let mut entries = args.labels.choose(&session.inventory)?;
     entries.retain(|entry| entry.enabled);
     let names: Vec<_> = entries.iter().map(|entry| entry.name.clone()).collect();
     if names.is_empty() {
         return Err(Error::new(ErrorKind::NotFound, "there is no database that takes part")
             .hint("`cadangkan list` shows all, `cadangkan edit <database> --enable` lets one take part"));
     }
-    // What chooses among all databases says nothing of those of one server.
-    let args = &BackupArgs { databases: super::DatabaseArgs::default(), ..args.clone() };
-    let turns = back_up_all(app, &names, args);
+    let turns = in_turn(app, &names, args.jobs, each);
     let mut report = ServerReport { done: Vec::new(), failed: Vec::new() };
     let (mut values, mut table) = (Vec::new(), Table::new(COLUMNS));
-    let catalog = session.catalog()?;
+    let (catalog, is_dry) = (session.catalog()?, each.dry_run.is_some());
     for Turn { name, began, took, result } in turns {
-        let filter =
-            BackupFilter { database: Some(name.clone()), since: Some(began), ..BackupFilter::default() };
-        let made = if app.global.dry_run { Vec::new() } else { each_once(catalog.backups(&filter)?) };
-        table.row(row(app, &name, &made, took, result.as_ref().err()));
-        values.push(value(&name, &made, took, result.as_ref().err()));
+        let about = if is_dry { Vec::new() } else { each_once((each.about)(catalog, &name, began)?) };
+        table.row(row(is_dry, &name, &about, took, result.as_ref().err()));
+        values.push(value(&name, &about, took, result.as_ref().err()));
         match result {
             Ok(()) => report.done.push(name),
             Err(error) => report.failed.push((name.to_string(), error)),
         }
     }
     let (good, failed) = (report.done.len() as u64, report.failed.len());
-    let summary = json!({ "succeeded": good, "failed": failed, "dry_run": app.global.dry_run });
+    let summary = json!({ "succeeded": good, "failed": failed, "dry_run": is_dry });
     app.print(&json!({ "databases": values, "summary": summary }), || {
-        let end = if app.global.dry_run { super::DRY_RUN } else { "" };
+        let end = each.dry_run.unwrap_or_default();
         format!("{}\n{} of {}\n{end}", table.render(app.style), good, count(names.len() as u64, "database"))
     })?;
     app.cancel.check()?;
@@ -74,9 +83,9 @@ pub(super) fn run(app: &App, session: &Session, args: &BackupArgs) -> Result<()>
 }
 
 /// The result of each in the order of their names, as far as nobody stopped it.
-fn back_up_all(app: &App, names: &[Name], args: &BackupArgs) -> Vec<Turn> {
-    let jobs = usize::from(args.many.jobs).min(names.len());
-    let (next, turns) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+fn in_turn(app: &App, names: &[Name], jobs: u8, each: &Each<'_>) -> Vec<Turn> {
+    let jobs = usize::from(jobs).min(names.len());
+    let (next, turns, do_it) = (AtomicUsize::new(0), Mutex::new(Vec::new()), each.work);
     let work = || {
         let part = app.part(jobs > 1);
         loop {
@@ -86,7 +95,10 @@ fn back_up_all(app: &App, names: &[Name], args: &BackupArgs) -> Vec<Turn> {
                 tell(&app.control(), &format!("database {} of {}: {name}", place + 1, names.len()));
             }
             let (began, clock) = (app.clock.now(), Instant::now());
-            let result = one(&part, name, args);
+            // With a catalog of its own: several are used at once.
+            let result = part.session(CatalogNeed::Required).and_then(|session| {
+                do_it(&part, &session, session.inventory.enabled_database(name.as_str())?)
+            });
             if let Err(error) = &result {
                 part.watcher.finish(false);
                 tell(&app.control(), &format!("database {name} failed: {error}"));
@@ -108,12 +120,6 @@ fn tell(control: &Control<'_>, text: &str) {
     control.message(Level::Info, text);
 }
 
-/// With a catalog of its own: several are used at once.
-fn one(app: &App, name: &Name, args: &BackupArgs) -> Result<()> {
-    let session = app.session(CatalogNeed::Required)?;
-    back_up(app, &session, session.inventory.enabled_database(name.as_str())?, args).map(drop)
-}
-
 /// One record for each backup, where several storages have it.
 fn each_once(mut copies: Vec<BackupRecord>) -> Vec<BackupRecord> {
     copies.sort_by_key(|copy| copy.id);
@@ -129,9 +135,9 @@ const COLUMNS: [(&str, Align); 5] = [
     ("took", Align::Right),
 ];
 
-fn row(app: &App, name: &Name, made: &[BackupRecord], took: Duration, error: Option<&Error>) -> [Cell; 5] {
+fn row(is_dry: bool, name: &Name, made: &[BackupRecord], took: Duration, error: Option<&Error>) -> [Cell; 5] {
     let (word, paint) = match error.map(Error::kind) {
-        None if app.global.dry_run => ("would be made", Paint::Dim),
+        None if is_dry => ("would be made", Paint::Dim),
         None => ("good", Paint::Green),
         Some(ErrorKind::Partial) => ("partial", Paint::Yellow),
         Some(ErrorKind::Cancelled) => ("stopped", Paint::Yellow),
