@@ -1,4 +1,4 @@
-use cadangkan_core::{Name, Result, RunId};
+use cadangkan_core::{Name, Result, RunId, Timestamp};
 use rusqlite::params_from_iter;
 
 use super::{Job, JobId, JobState};
@@ -19,6 +19,10 @@ pub struct JobFilter {
     pub schedule: Option<String>,
     /// Only those that stand so.
     pub state: Option<JobState>,
+    /// Only those that were due at this time or later.
+    pub since: Option<Timestamp>,
+    /// Only those that were due before this time.
+    pub until: Option<Timestamp>,
     /// At most so many.
     pub limit: Option<u64>,
 }
@@ -40,6 +44,12 @@ impl Catalog {
         conditions.equal("database", filter.database.as_ref().map(|name| name.as_str().to_owned()));
         conditions.equal("schedule", filter.schedule.clone());
         conditions.equal("state", filter.state.map(|state| state.as_str().to_owned()));
+        if let Some(since) = filter.since {
+            conditions.compare("due_at", ">=", convert::micros(since));
+        }
+        if let Some(until) = filter.until {
+            conditions.compare("due_at", "<", convert::micros(until));
+        }
         let limit = conditions.bind(convert::clamp(filter.limit.unwrap_or(u64::MAX)));
         let sql = format!("SELECT {COLUMNS} FROM jobs {} ORDER BY id DESC LIMIT {limit}", conditions.text());
         self.query("cannot read jobs", &sql, params_from_iter(conditions.parameters()), read_job)

@@ -82,6 +82,51 @@ fn a_report_tells_all_that_happened() {
 }
 
 #[test]
+fn runs_that_were_not_made_are_told_in_every_form() {
+    let home = home();
+    home.good(&["schedule", "set", "shop", "--hourly", "--missed", "skip"]);
+    let catalog = Connection::open(home.path(".cadangkan/catalog.db")).unwrap();
+    // Three hours of the last month passed, and one run of this one had no time.
+    let due = "unixepoch(strftime('%Y-%m-01', 'now', '-1 month')) + 864000";
+    let insert = |id: i64, due: &str, count: u32, state: &str, reason: &str| {
+        let sql = format!(
+            "INSERT INTO jobs (id, database, schedule, task, due_at, last_due_at, count, state, not_before, attempt, finished_at, reason)
+             VALUES ({id}, 'shop', 'main', 'backup', ({due}) * 1000000, ({due} + 7200) * 1000000, {count}, '{state}', 0, 0, 0, '{reason}')"
+        );
+        catalog.execute(&sql, []).unwrap();
+    };
+    insert(1, due, 3, "missed", "nothing was there to run it at its time");
+    insert(2, &format!("{due} + 86400"), 1, "skipped", "the one before it still waits");
+    insert(3, &format!("{due} + 90000"), 1, "completed", "");
+    insert(4, "unixepoch()", 9, "missed", "of another month");
+    let report = home.json(&["report"]);
+    assert_eq!((&report["total"]["missed"], &report["total"]["skipped"]), (&3.into(), &1.into()));
+    let shop = &report["databases"][0];
+    assert_eq!((&shop["name"], &shop["total"]["missed"]), (&"shop".into(), &3.into()));
+    let left_out = shop["left_out"].as_array().unwrap();
+    let states: Vec<_> = left_out.iter().map(|event| event["status"].as_str().unwrap()).collect();
+    assert_eq!(states, ["missed", "skipped"]);
+    home.good(&["report", "--output-file", "r.pdf"]);
+    let pdf = Command::new("pdftotext")
+        .args(["-layout", "r.pdf", "-"])
+        .current_dir(home.path(""))
+        .output()
+        .unwrap();
+    for text in [
+        home.good(&["report"]),
+        home.good(&["report", "--format", "html"]),
+        String::from_utf8(pdf.stdout).unwrap(),
+    ] {
+        for part in
+            ["3 missed, 1 left out", "backup (main)", "3 runs until ", "the one before it still waits"]
+        {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(!text.contains("of another month"), "{text}");
+    }
+}
+
+#[test]
 fn a_report_is_written_as_what_its_file_is_called() {
     let home = home();
     let month = month();

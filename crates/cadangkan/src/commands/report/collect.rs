@@ -1,7 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cadangkan_catalog::{
-    BackupFilter, BackupRecord, BackupStatus, Catalog, Run, RunFilter, RunKind, RunStatus,
+    BackupFilter, BackupRecord, BackupStatus, Catalog, Job, JobFilter, JobState, Run, RunFilter, RunKind,
+    RunStatus,
 };
 use cadangkan_core::{BackupId, Name, Result, Timestamp};
 use serde::Serialize;
@@ -35,6 +36,8 @@ pub(super) struct Part {
     pub(super) total: Total,
     pub(super) backups: Vec<Made>,
     pub(super) failures: Vec<Event>,
+    /// What was due and not done: missed, or left out.
+    pub(super) left_out: Vec<Event>,
     pub(super) verifications: Vec<Event>,
     pub(super) restores: Vec<Event>,
 }
@@ -52,6 +55,10 @@ pub(super) struct Total {
     pub(super) partial: u64,
     /// Runs that somebody stopped.
     pub(super) stopped: u64,
+    /// Runs of schedules that were not made at their time, and not later either.
+    pub(super) missed: u64,
+    /// Runs of schedules that were left out for a reason.
+    pub(super) skipped: u64,
     pub(super) verifications: u64,
     pub(super) verifications_failed: u64,
     pub(super) restores: u64,
@@ -69,6 +76,8 @@ impl Total {
         self.failed += other.failed;
         self.partial += other.partial;
         self.stopped += other.stopped;
+        self.missed += other.missed;
+        self.skipped += other.skipped;
         self.verifications += other.verifications;
         self.verifications_failed += other.verifications_failed;
         self.restores += other.restores;
@@ -97,9 +106,10 @@ pub(super) struct Made {
 #[derive(Debug, Serialize)]
 pub(super) struct Event {
     pub(super) at: Timestamp,
-    pub(super) status: RunStatus,
+    /// Of a run, or of a job that none was made of.
+    pub(super) status: &'static str,
     pub(super) backup_id: Option<String>,
-    /// Of a restore: where to. Of a verification: the storage.
+    /// Of a restore: where to. Of a verification: the storage. Of what was left out: the task and its schedule.
     pub(super) place: Option<String>,
     pub(super) message: Option<String>,
 }
@@ -124,11 +134,21 @@ impl Report {
         for copy in catalog.backups(&filter)? {
             copies.entry(copy.database.to_string()).or_default().push(copy);
         }
+        let mut jobs: BTreeMap<String, Vec<Job>> = BTreeMap::new();
+        for state in [JobState::Missed, JobState::Skipped] {
+            let (since, until) = (Some(month.from), Some(month.until));
+            for job in
+                catalog.jobs(&JobFilter { state: Some(state), since, until, ..JobFilter::default() })?
+            {
+                jobs.entry(job.database.to_string()).or_default().push(job);
+            }
+        }
         let chosen = labels.choose(&session.inventory)?;
         let mut names: BTreeSet<String> = chosen.iter().map(|entry| entry.name.to_string()).collect();
         if labels.is_empty() {
             // Those that are not configured any more have a past all the same.
-            names.extend(runs.keys().chain(copies.keys()).filter(|name| !name.is_empty()).cloned());
+            let known = runs.keys().chain(copies.keys()).chain(jobs.keys());
+            names.extend(known.filter(|name| !name.is_empty()).cloned());
         }
         let mut databases = Vec::new();
         let mut total = Total::default();
@@ -136,7 +156,8 @@ impl Report {
             let entry = chosen.iter().find(|entry| entry.name.as_str() == name);
             let (runs, copies) =
                 (runs.remove(&name).unwrap_or_default(), copies.remove(&name).unwrap_or_default());
-            let part = part(catalog, name, entry.copied(), &runs, &copies)?;
+            let jobs = jobs.remove(&name).unwrap_or_default();
+            let part = part(catalog, name, entry.copied(), &runs, &copies, &jobs)?;
             total.add(&part.total);
             databases.push(part);
         }
@@ -159,6 +180,7 @@ fn part(
     entry: Option<&DatabaseEntry>,
     runs: &[Run],
     copies: &[BackupRecord],
+    jobs: &[Job],
 ) -> Result<Part> {
     let of = |kind, statuses: &'static [RunStatus]| {
         let meant = runs.iter().filter(move |run| run.kind == kind && statuses.contains(&run.status));
@@ -169,8 +191,12 @@ fn part(
     let failures = of(RunKind::Backup, &[Failed, Partial, Cancelled]);
     let verifications = of(RunKind::Verify, &[Completed, Failed, Partial]);
     let restores = of(RunKind::Restore, &[Completed, Failed, Partial]);
-    let count =
-        |events: &[Event], status| events.iter().filter(|event| event.status == status).count() as u64;
+    let count = |events: &[Event], status: RunStatus| {
+        events.iter().filter(|event| event.status == status.as_str()).count() as u64
+    };
+    let not_done = |state| jobs.iter().filter(|job| job.state == state).map(|job| u64::from(job.count)).sum();
+    let mut left_out: Vec<_> = jobs.iter().map(left_out).collect();
+    left_out.sort_by_key(|event| event.at);
     let (copies_now, bytes_now) = match Name::new(name.as_str()) {
         Ok(database) => {
             catalog.count_backups(&BackupFilter { database: Some(database), ..BackupFilter::default() })?
@@ -183,6 +209,8 @@ fn part(
         failed: count(&failures, Failed),
         partial: count(&failures, Partial),
         stopped: count(&failures, Cancelled),
+        missed: not_done(JobState::Missed),
+        skipped: not_done(JobState::Skipped),
         verifications: verifications.len() as u64,
         verifications_failed: verifications.len() as u64 - count(&verifications, Completed),
         restores: restores.len() as u64,
@@ -197,6 +225,7 @@ fn part(
         total,
         backups,
         failures,
+        left_out,
         verifications,
         restores,
     })
@@ -250,9 +279,21 @@ fn event(run: &Run) -> Event {
     let option = |key: &str| run.options.get(key).and_then(|value| value.as_str()).map(str::to_owned);
     Event {
         at: run.started_at,
-        status: run.status,
+        status: run.status.as_str(),
         backup_id: run.backup_id.map(|id| id.to_string()).or_else(|| option("backup")),
         place: option("target").or_else(|| option("storage")),
         message: run.error.as_ref().map(|error| error.message.clone()),
+    }
+}
+
+fn left_out(job: &Job) -> Event {
+    let several = (job.count > 1).then(|| format!("{} runs until {}", job.count, job.last_due_at));
+    let parts: Vec<_> = several.into_iter().chain(job.reason.clone()).collect();
+    Event {
+        at: job.due_at,
+        status: job.state.as_str(),
+        backup_id: None,
+        place: Some(format!("{} ({})", job.task, job.schedule)),
+        message: (!parts.is_empty()).then(|| parts.join(": ")),
     }
 }

@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 
-use cadangkan_catalog::RunStatus;
 use cadangkan_core::format_bytes;
 use jiff::tz::TimeZone;
 
@@ -106,11 +105,11 @@ fn part(page: &mut String, part: &Part, zone: &TimeZone) {
 
 fn event_row(page: &mut String, event: &Event, zone: &TimeZone) {
     let class = match event.status {
-        RunStatus::Completed => "",
-        RunStatus::Failed => "bad",
+        "completed" => "",
+        "failed" | "missed" => "bad",
         _ => "warn",
     };
-    row(page, &[("", &format_time(event.at, zone)), (class, event.status.as_str()), ("", &about(event))]);
+    row(page, &[("", &format_time(event.at, zone)), (class, event.status), ("", &about(event))]);
 }
 
 fn totals(page: &mut String, total: &Total) {

@@ -1,6 +1,5 @@
 use std::collections::BTreeMap;
 
-use cadangkan_catalog::RunStatus;
 use cadangkan_core::BackupId;
 
 use super::collect::{Event, Made, Part, Total};
@@ -44,9 +43,10 @@ fn report(backups: usize) -> Report {
         labels: BTreeMap::from([("client".to_owned(), "<b>\"acme\" & 'sons'</b>".to_owned())]),
         total,
         backups: (0..backups).map(made).collect(),
-        failures: vec![event(RunStatus::Failed, Some("<script>alert(1)</script>\u{1b}[31m ünï 本"))],
-        verifications: vec![event(RunStatus::Completed, None)],
-        restores: vec![event(RunStatus::Completed, Some(&"long ".repeat(60)))],
+        failures: vec![event("failed", Some("<script>alert(1)</script>\u{1b}[31m ünï 本"))],
+        left_out: vec![event("missed", Some("<i>nothing was there"))],
+        verifications: vec![event("completed", None)],
+        restores: vec![event("completed", Some(&"long ".repeat(60)))],
     };
     Report {
         month: "2026-03".to_owned(),
@@ -79,7 +79,7 @@ fn months_begin_and_end_in_the_zone() {
 #[test]
 fn text_in_html_is_only_text() {
     let page = html::page(&report(2), &TimeZone::UTC);
-    for part in ["<script", "\u{1b}", "<b>", "'sons'", "src=", "href=", "url("] {
+    for part in ["<script", "\u{1b}", "<b>", "<i>", "'sons'", "src=", "href=", "url("] {
         assert!(!page.contains(part), "{part}: {page}");
     }
     for part in

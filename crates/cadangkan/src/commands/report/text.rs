@@ -70,6 +70,7 @@ pub(super) fn facts(total: &Total) -> Vec<(&'static str, String)> {
     vec![
         ("Backups made", format!("{}, {} stored", total.backups, format_bytes(total.size_bytes))),
         ("Failed", format!("{}; partial {}, stopped {}", total.failed, total.partial, total.stopped)),
+        ("Not made", format!("{} missed, {} left out", total.missed, total.skipped)),
         ("Verifications", format!("{}{}", total.verifications, failed(total.verifications_failed))),
         ("Restores", format!("{}{}", total.restores, failed(total.restores_failed))),
         ("Kept now", format!("{} copies, {}", total.copies_now, format_bytes(total.bytes_now))),
@@ -77,9 +78,10 @@ pub(super) fn facts(total: &Total) -> Vec<(&'static str, String)> {
 }
 
 /// Lists of one database, each with a heading.
-pub(super) fn events(part: &Part) -> [(&'static str, &[Event]); 3] {
+pub(super) fn events(part: &Part) -> [(&'static str, &[Event]); 4] {
     [
         ("Backups that failed or are not whole", &part.failures),
+        ("Scheduled runs that were not made", &part.left_out),
         ("Verifications", &part.verifications),
         ("Restores", &part.restores),
     ]
