@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cadangkan_core::{Error, ErrorKind, Leftover, Result, ResultExt as _};
-use cadangkan_storage::http::{Answer, Reader, Upload, names_begin, parse_date, replaced, whole_name};
+use cadangkan_storage::http::{Ahead, Answer, Reader, Upload, names_begin, parse_date, replaced, whole_name};
 use cadangkan_storage::{
     Key, ObjectInfo, Space, Storage, StorageCapabilities, StorageWriter, WriteOptions, check_folder,
 };
@@ -28,7 +28,7 @@ pub(crate) struct Options {
     /// The folder that keeps the backups, without slashes around it; empty for the whole container.
     pub(crate) prefix: String,
     pub(crate) part_size: Option<usize>,
-    /// Blocks that are sent at once.
+    /// Blocks that are sent, or read, at once.
     pub(crate) connections: usize,
     pub(crate) tier: Option<String>,
     pub(crate) tags: bool,
@@ -38,6 +38,7 @@ pub(crate) struct Options {
 pub struct Container {
     client: Arc<Client>,
     options: Options,
+    ahead: Ahead,
 }
 
 impl std::fmt::Debug for Container {
@@ -48,7 +49,8 @@ impl std::fmt::Debug for Container {
 
 impl Container {
     pub(crate) fn new(client: Client, options: Options) -> Self {
-        Container { client: Arc::new(client), options }
+        let ahead = Ahead::new(options.connections);
+        Container { client: Arc::new(client), options, ahead }
     }
 
     /// The whole name of an object or folder.
@@ -143,7 +145,7 @@ impl Storage for Container {
                 Err(failure) => Err(failure.into()),
             }
         };
-        let reader = Reader::open(range, backoff, "etag", Box::new(fetch));
+        let reader = Reader::open(range, backoff, "etag", self.ahead.clone(), Arc::new(fetch));
         Ok(Box::new(reader.operation("read object")?))
     }
 

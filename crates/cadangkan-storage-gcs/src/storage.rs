@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use cadangkan_core::{Error, ErrorKind, Leftover, Result, ResultExt as _};
-use cadangkan_storage::http::{Reader, Upload, names_begin, replaced, whole_name};
+use cadangkan_storage::http::{Ahead, Reader, Upload, names_begin, replaced, whole_name};
 use cadangkan_storage::{
     Key, Lifecycle, ObjectInfo, Origin, Space, Storage, StorageCapabilities, StorageWriter, WriteOptions,
     check_folder,
@@ -18,6 +18,9 @@ use crate::client::Client;
 use crate::lifecycle::{Moving, Rules};
 use crate::request::{DELETE, READ, Request};
 use crate::upload::Object;
+
+/// Requests that read an object at once.
+const CONNECTIONS: usize = 4;
 
 /// How the bucket is used.
 #[derive(Clone, Debug)]
@@ -36,6 +39,7 @@ pub(crate) struct Options {
 pub struct Bucket {
     client: Arc<Client>,
     options: Options,
+    ahead: Ahead,
 }
 
 impl std::fmt::Debug for Bucket {
@@ -46,7 +50,7 @@ impl std::fmt::Debug for Bucket {
 
 impl Bucket {
     pub(crate) fn new(client: Client, options: Options) -> Self {
-        Bucket { client: Arc::new(client), options }
+        Bucket { client: Arc::new(client), options, ahead: Ahead::new(CONNECTIONS) }
     }
 
     /// Which buckets copy from each other.
@@ -119,7 +123,7 @@ impl Storage for Bucket {
                 Err(failure) => Err(failure.into()),
             }
         };
-        let reader = Reader::open(range, backoff, "x-goog-generation", Box::new(fetch));
+        let reader = Reader::open(range, backoff, "x-goog-generation", self.ahead.clone(), Arc::new(fetch));
         Ok(Box::new(reader.operation("read object")?))
     }
 

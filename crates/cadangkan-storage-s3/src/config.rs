@@ -66,7 +66,7 @@ pub static S3: StorageDescriptor = StorageDescriptor {
             "8, or what the size needs",
             "Size of a part of an upload, in MiB",
         ),
-        field_or("connections", FieldKind::Integer, "4", "Parts that are sent at once, 1 to 32"),
+        field_or("connections", FieldKind::Integer, "4", "Parts that are sent or read at once, 1 to 32"),
         field_or("timeout", FieldKind::Duration, "60s", "Longest wait without any progress"),
         field("ca_file", FieldKind::Path, "Certificates of the authorities of the server, in PEM"),
         field_or(

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use cadangkan_core::Result;
-use cadangkan_storage::http::{Reader, replaced};
+use cadangkan_storage::http::{Ahead, Reader, replaced};
 
 use crate::client::Client;
 use crate::request::Request;
@@ -17,6 +17,7 @@ pub(crate) fn open(
     headers: Vec<(String, String)>,
     range: Range<u64>,
     thaw: Option<Thaw>,
+    ahead: Ahead,
 ) -> Result<Reader> {
     let backoff = client.backoff();
     let fetch = move |range: &str, version: Option<&str>| {
@@ -42,5 +43,5 @@ pub(crate) fn open(
             Err(failure) => Err(failure.into()),
         }
     };
-    Reader::open(range, backoff, "etag", Box::new(fetch))
+    Reader::open(range, backoff, "etag", ahead, Arc::new(fetch))
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use cadangkan_core::{Error, ErrorKind, Leftover, Result, ResultExt as _};
 use cadangkan_storage::encoding::decode;
-use cadangkan_storage::http::{Upload, names_begin, whole_name};
+use cadangkan_storage::http::{Ahead, Upload, names_begin, whole_name};
 use cadangkan_storage::{
     Key, Lifecycle, ObjectInfo, Origin, Space, Storage, StorageCapabilities, StorageWriter, WriteOptions,
     check_folder,
@@ -32,7 +32,7 @@ pub(crate) struct Options {
     pub(crate) prefix: String,
     pub(crate) rules: presets::Rules,
     pub(crate) part_size: Option<usize>,
-    /// Parts that are sent at once.
+    /// Parts that are sent, or read, at once.
     pub(crate) connections: usize,
     /// How the server keeps objects.
     pub(crate) keeping: Keeping,
@@ -44,6 +44,7 @@ pub(crate) struct Options {
 pub struct Bucket {
     client: Arc<Client>,
     options: Options,
+    ahead: Ahead,
 }
 
 impl std::fmt::Debug for Bucket {
@@ -54,7 +55,8 @@ impl std::fmt::Debug for Bucket {
 
 impl Bucket {
     pub(crate) fn new(client: Client, options: Options) -> Self {
-        Bucket { client: Arc::new(client), options }
+        let ahead = Ahead::new(options.connections);
+        Bucket { client: Arc::new(client), options, ahead }
     }
 
     /// The whole key of an object or folder.
@@ -115,7 +117,7 @@ impl Storage for Bucket {
         }
         let (client, touch, thaw) =
             (Arc::clone(&self.client), self.touch().to_vec(), self.options.thaw.clone());
-        let reader = reader::open(client, path, touch, range, thaw);
+        let reader = reader::open(client, path, touch, range, thaw, self.ahead.clone());
         Ok(Box::new(reader.operation("read object")?))
     }
 

@@ -1,5 +1,6 @@
 //! What storages behind HTTP share: how long each wait may be, uploads in parts, reads that go on.
 
+mod ahead;
 mod failure;
 mod line;
 mod names;
@@ -11,6 +12,7 @@ mod workers;
 
 use std::time::Duration;
 
+pub use ahead::Ahead;
 pub use cadangkan_http::{agent, header, is_loopback, is_of_certificate};
 pub use failure::{Failure, is_unconnected, parse_date};
 pub use line::{Answer, Line};
