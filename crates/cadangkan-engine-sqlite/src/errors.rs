@@ -112,7 +112,7 @@ fn describe(code: Option<ErrorCode>, extended: i32) -> (ErrorKind, Option<&'stat
 const WAL_NEEDS_FOLDER: (ErrorKind, Option<&str>, &str) = (
     ErrorKind::Denied,
     Some("the database's file cannot be opened, or the `-wal` and `-shm` files beside it cannot be made"),
-    "a database in WAL mode needs a folder that may be written, also for reading; check the file's and the folder's permissions",
+    "a database in WAL mode needs a folder that may be written, also for reading; check the file's and the folder's permissions; the service must be let: `cadangkan service install --allow-write <folder>`",
 );
 
 #[cfg(test)]
