@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
 use crate::process;
 
@@ -50,22 +50,44 @@ pub(super) enum Server {
     Processes(u32),
     /// One process, in which each connection has a thread.
     Threads(u32),
+    /// A process and those that it has started, all of which stay.
+    Family(u32),
 }
 
 impl Server {
     /// Returns the time on processors so far (proc(5): utime and stime, or cutime and cstime).
     fn busy(self) -> Result<Duration> {
-        let (pid, user, system) = match self {
-            Self::Processes(pid) => (pid, 13, 14),
-            Self::Threads(pid) => (pid, 11, 12),
-        };
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).context("the server is gone")?;
-        let (_, fields) = stat.rsplit_once(')').context("no fields in /proc/pid/stat")?;
-        let ticks =
-            |index| fields.split_whitespace().nth(index).and_then(|field: &str| field.parse::<u64>().ok());
-        let both = ticks(user).zip(ticks(system)).map(|(user, system)| user + system);
-        // A tick is a hundredth of a second in all of these files.
-        Ok(Duration::from_millis(both.context("no times in /proc/pid/stat")? * 10))
+        match self {
+            Self::Processes(pid) => ticks(pid, 13),
+            Self::Threads(pid) => ticks(pid, 11),
+            Self::Family(_) => self.members()?.into_iter().map(|pid| ticks(pid, 11)).sum(),
+        }
+    }
+
+    /// Leaves it one processor of its own, the last one, and this process and what it starts the others: so it is with a
+    /// server elsewhere. Does nothing on a machine with a single processor.
+    pub(super) fn keep_apart(self) -> Result<()> {
+        let last = std::thread::available_parallelism()?.get() - 1;
+        if last == 0 {
+            return Ok(());
+        }
+        for pid in self.members()? {
+            pin(pid, &last.to_string())?;
+        }
+        pin(std::process::id(), &format!("0-{}", last - 1))
+    }
+
+    /// The process, its children, and theirs.
+    fn members(self) -> Result<Vec<u32>> {
+        let (Self::Processes(pid) | Self::Threads(pid) | Self::Family(pid)) = self;
+        let (mut members, mut next) = (vec![pid], 0);
+        while let Some(pid) = members.get(next) {
+            let listed = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+            let listed = listed.context("the server is gone")?;
+            members.extend(listed.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
+            next += 1;
+        }
+        Ok(members)
     }
 
     /// Returns the children that are there.
@@ -86,6 +108,23 @@ impl Server {
         }
         Ok(())
     }
+}
+
+/// Returns the time on processors of a process; its fields in proc(5) are `first`, in user mode, and the next, in the
+/// kernel.
+fn ticks(pid: u32, first: usize) -> Result<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).context("the server is gone")?;
+    let (_, fields) = stat.rsplit_once(')').context("no fields in /proc/pid/stat")?;
+    let both: Vec<u64> =
+        fields.split_whitespace().skip(first).take(2).filter_map(|field| field.parse().ok()).collect();
+    let [user, system] = both[..] else { bail!("no times in /proc/pid/stat") };
+    // A tick is a hundredth of a second in all of these files.
+    Ok(Duration::from_millis((user + system) * 10))
+}
+
+/// Lets a process and all of its threads run on these processors only.
+fn pin(pid: u32, processors: &str) -> Result<()> {
+    process::run_quietly(Command::new("taskset").args(["-acp", processors, &pid.to_string()]))
 }
 
 impl Place {
@@ -200,6 +239,24 @@ mod tests {
         assert!(Command::new("sh").args(["-c", burn]).status().unwrap().success());
         own.await_children(&known).unwrap();
         assert!(own.busy().unwrap() > before);
+    }
+
+    #[test]
+    fn the_time_of_children_that_stay_counts() {
+        let mut child =
+            Command::new("sh").args(["-c", "sh -c 'while :; do :; done' & wait"]).spawn().unwrap();
+        let family = Server::Family(child.id());
+        while family.members().unwrap().len() < 2 {
+            std::thread::yield_now();
+        }
+        let busy = || family.busy().unwrap();
+        let before = busy();
+        while busy() <= before {
+            std::thread::yield_now();
+        }
+        let burning = family.members().unwrap()[1].to_string();
+        assert!(Command::new("kill").arg(burning).status().unwrap().success());
+        child.wait().unwrap();
     }
 
     #[test]

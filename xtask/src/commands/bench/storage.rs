@@ -6,10 +6,10 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
-use super::contest::{Contender, Discipline, Place};
+use super::contest::{Contender, Discipline, Place, Server};
 use super::report::{Bar, Subject};
 use super::{Options, sqlite};
-use crate::servers::{Choice, FOR_TESTS, Raised, State};
+use crate::servers::{Choice, FOR_TESTS, Raised, State, services};
 use crate::{process, project, workplace};
 
 const FOLDER: &str = "cadangkan, to a folder";
@@ -22,6 +22,9 @@ const DOWN: &str = "cadangkan restore, from S3";
 const SEALED_DOWN: &str = "cadangkan restore, from S3, encrypted";
 const RCLONE_DOWN: &str = "rclone, zstd -d";
 
+const FINISHED: &str = "cadangkan backups sync, the finished file";
+const RCLONE_BACK: &str = "rclone, the finished file to S3, read back";
+
 const AWSCLI_VERSION: &str = "1.46.3";
 
 /// 0.9 times the rate is 1.11 times as long.
@@ -29,8 +32,9 @@ const SUBJECT: Subject = Subject {
     title: "Storage",
     bars: &[
         Bar::Time { ours: S3, theirs: FOLDER, at_most: 1.111 },
-        Bar::Time { ours: S3, theirs: RCLONE, at_most: 1.0 },
-        Bar::Time { ours: S3, theirs: AWS, at_most: 1.0 },
+        Bar::Time { ours: FINISHED, theirs: RCLONE_BACK, at_most: 1.0 },
+        Bar::Time { ours: FINISHED, theirs: RCLONE, at_most: 1.0 },
+        Bar::Time { ours: FINISHED, theirs: AWS, at_most: 1.0 },
         Bar::Time { ours: SEALED, theirs: FOLDER, at_most: 1.05 },
     ],
     peak_mb: 150.0,
@@ -46,6 +50,7 @@ pub(super) fn run(options: &Options, folder: &Path, work: PathBuf) -> Result<()>
     let state = State::read(servers.state().parent().context("the list is in a folder")?)?;
     let service = state.services.first().context("one server was started")?;
     let key = |name: &str| service.settings.get(name).cloned().unwrap_or_default();
+    let server = Server::Family(services::running(service).context("the server is gone")?);
     let place = Place {
         work,
         programs: vec![project::target()?.join(super::SHIPPED), awscli()?.join("bin")],
@@ -59,8 +64,9 @@ pub(super) fn run(options: &Options, folder: &Path, work: PathBuf) -> Result<()>
         ],
         settle: "cat $DATA > /dev/null",
         verify: "cmp $DATA $OUTPUT",
-        server: None,
+        server: Some(server),
     };
+    server.keep_apart()?;
     process::run(&mut place.shell("sh", &["-ec", PREPARE]))?;
     let contenders = super::taking_part(backup().into_iter().chain(restore()), options);
     super::measure(&SUBJECT, &contenders, &place, options, bytes)?;
@@ -70,11 +76,12 @@ pub(super) fn run(options: &Options, folder: &Path, work: PathBuf) -> Result<()>
 /// A bucket, one home for each of ours, and the file that others copy.
 const PREPARE: &str = r#"
 aws --endpoint-url $ENDPOINT s3 mb s3://bucket
-for home in folder sealed s3 three; do
+for home in folder sealed s3 three finished; do
     mkdir -p $WORK/$home
     case $home in
     folder | sealed) storage='[here]' ;;
     s3) storage='[cloud]' ;;
+    finished) storage='[here, cloud]' ;;
     three) storage='[here, there, cloud]' ;;
     esac
     case $home in
@@ -132,6 +139,22 @@ fn backup() -> Vec<Contender> {
             "rm -rf $WORK/three/here $WORK/three/there $WORK/three/catalog.db*; aws --endpoint-url $ENDPOINT s3 rm --recursive --quiet s3://bucket/three",
             "CADANGKAN_HOME=$WORK/three cadangkan backup bench --quiet",
             "three/here",
+        ),
+        contender(
+            FINISHED,
+            "test -d $OUTPUT || CADANGKAN_HOME=$WORK/finished cadangkan backup bench --storage here --quiet
+            aws --endpoint-url $ENDPOINT s3 rm --recursive --quiet s3://bucket/finished",
+            "CADANGKAN_HOME=$WORK/finished cadangkan backups sync bench --quiet",
+            "finished/here",
+        ),
+        contender(
+            RCLONE_BACK,
+            "true",
+            "env -u AWS_CA_BUNDLE rclone --config $WORK/rclone.conf copyto $WORK/finished.zst cloud:bucket/rclone/finished.zst \
+             --s3-upload-concurrency 4 --s3-chunk-size 8M --ignore-times --quiet
+             test $(env -u AWS_CA_BUNDLE rclone --config $WORK/rclone.conf cat cloud:bucket/rclone/finished.zst | sha256sum | cut -c1-64) \
+             = $(sha256sum < $WORK/finished.zst | cut -c1-64)",
+            "finished.zst",
         ),
         contender(
             RCLONE,
