@@ -19,8 +19,8 @@ fn fails(world: &World, script: Vec<Fault>, kind: ErrorKind) {
     let place = Place { name: &world.storage_name, storage: &faulty };
     let error =
         failure(world.with_context(|context| backup(context, world.database(), &[place], &small_frames())));
-    faulty.assert_all_fired();
     assert_eq!(error.kind(), kind, "{script:?}: {error:?}");
+    faulty.assert_all_fired();
     assert_eq!(world.files("backups"), before, "{script:?}");
     assert_eq!(world.catalog.count_backups(&BackupFilter::default()).unwrap(), known, "{script:?}");
     let run = world.catalog.runs(&RunFilter { limit: Some(1), ..RunFilter::default() }).unwrap().remove(0);
