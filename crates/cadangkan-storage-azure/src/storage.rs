@@ -149,6 +149,10 @@ impl Storage for Container {
         Ok(Box::new(reader.operation("read object")?))
     }
 
+    fn read_no_more_than_asked(&self) {
+        self.ahead.turn_off();
+    }
+
     fn stat(&self, key: &Key) -> Result<Option<ObjectInfo>> {
         let found = stat(&self.client, &self.path(key.as_str()))?;
         Ok(found.map(|answer| info(&answer, key)))

@@ -150,6 +150,10 @@ impl Storage for Bucket {
         object.rewrite(origin, progress).context("key", key).map(Some)
     }
 
+    fn read_no_more_than_asked(&self) {
+        self.ahead.turn_off();
+    }
+
     fn stat(&self, key: &Key) -> Result<Option<ObjectInfo>> {
         let found = stat(&self.client, &self.path(key.as_str()))?;
         Ok(found.map(|object| info(&object, key.clone())))

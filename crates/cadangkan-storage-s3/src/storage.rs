@@ -148,6 +148,10 @@ impl Storage for Bucket {
         Upload::new(copied, key, self.options.connections).gather(origin.size, progress).map(Some)
     }
 
+    fn read_no_more_than_asked(&self) {
+        self.ahead.turn_off();
+    }
+
     fn stat(&self, key: &Key) -> Result<Option<ObjectInfo>> {
         let found = stat(&self.client, &self.path(key.as_str()), self.touch())?;
         Ok(found.map(|answer| info(&answer, key)))

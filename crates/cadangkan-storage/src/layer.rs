@@ -67,6 +67,11 @@ pub trait Layer: Send + Sync {
         self.inner().space()
     }
 
+    /// See [`Storage::read_no_more_than_asked`].
+    fn read_no_more_than_asked(&self) {
+        self.inner().read_no_more_than_asked();
+    }
+
     /// See [`Storage::local_path`].
     fn local_path(&self, key: &Key) -> Option<PathBuf> {
         self.inner().local_path(key)
@@ -150,6 +155,10 @@ impl<L: Layer> Storage for L {
 
     fn notes(&self) -> Vec<String> {
         self.inner().notes()
+    }
+
+    fn read_no_more_than_asked(&self) {
+        Layer::read_no_more_than_asked(self);
     }
 
     fn local_path(&self, key: &Key) -> Option<PathBuf> {

@@ -99,6 +99,9 @@ pub trait Storage: Send + Sync {
         Vec::new()
     }
 
+    /// Reads nothing before it is asked for, from now on: what passes is limited.
+    fn read_no_more_than_asked(&self) {}
+
     /// Where on this machine's disk an object lies, for storages whose objects are files.
     fn local_path(&self, _key: &Key) -> Option<std::path::PathBuf> {
         None

@@ -19,6 +19,7 @@ pub struct Throttled {
 impl Throttled {
     /// Puts a limit on a storage, in bytes a second.
     pub fn new(inner: Box<dyn Storage>, bytes_per_second: u64) -> Self {
+        inner.read_no_more_than_asked();
         let line = Line { free: Instant::now(), credit: 0 };
         let gate = Gate { bytes_per_second: bytes_per_second.max(1), line: Mutex::new(line) };
         Throttled { inner, gate: Arc::new(gate) }
@@ -139,6 +140,8 @@ impl Read for ThrottledReader {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
 
     #[test]
@@ -166,6 +169,27 @@ mod tests {
         let (wait, next) = turn(start, next, 300, 100);
         let free = line.free + Duration::from_secs(2);
         assert_eq!((wait, next), (Duration::from_secs(10), Line { free, credit: 0 }));
+    }
+
+    /// Notes what it is asked.
+    struct Asked(Box<dyn Storage>, Arc<AtomicBool>);
+
+    impl Layer for Asked {
+        fn inner(&self) -> &dyn Storage {
+            self.0.as_ref()
+        }
+
+        fn read_no_more_than_asked(&self) {
+            self.1.store(true, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn nothing_is_read_ahead_of_a_limit() {
+        let asked = Arc::new(AtomicBool::new(false));
+        let folder = Box::new(crate::Local::new("/nowhere"));
+        drop(Throttled::new(Box::new(Asked(folder, Arc::clone(&asked))), 1));
+        assert!(asked.load(Ordering::Relaxed));
     }
 
     /// Says of each byte that the server had it already.

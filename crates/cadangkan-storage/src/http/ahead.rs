@@ -16,27 +16,37 @@ const BLOCK: u64 = 256 << 10;
 #[derive(Clone, Debug)]
 pub struct Ahead {
     free: Arc<AtomicUsize>,
-    segments: usize,
+    is_off: Arc<AtomicBool>,
 }
 
 impl Ahead {
     /// Lets so many connections fetch at once; with one, nothing is fetched before it is asked for.
     pub fn new(connections: usize) -> Self {
-        let segments = if connections > 1 { connections } else { 0 };
-        Ahead { free: Arc::new(AtomicUsize::new(segments)), segments }
+        Ahead {
+            free: Arc::new(AtomicUsize::new(connections)),
+            is_off: Arc::new(AtomicBool::new(connections <= 1)),
+        }
+    }
+
+    /// Fetches nothing before it is asked for, from now on.
+    pub fn turn_off(&self) {
+        self.is_off.store(true, Ordering::Release);
     }
 
     pub(super) fn is_off(&self) -> bool {
-        self.segments == 0
+        self.is_off.load(Ordering::Acquire)
     }
 
-    /// Whether nothing is fetched or held by it.
+    /// How many more there may be.
     #[cfg(test)]
-    pub(super) fn is_all_free(&self) -> bool {
-        self.free.load(Ordering::Acquire) == self.segments
+    pub(super) fn free(&self) -> usize {
+        self.free.load(Ordering::Acquire)
     }
 
     fn take(&self) -> Option<Permit> {
+        if self.is_off() {
+            return None;
+        }
         let less = |free: usize| free.checked_sub(1);
         self.free.fetch_update(Ordering::AcqRel, Ordering::Acquire, less).ok()?;
         Some(Permit(Arc::clone(&self.free)))

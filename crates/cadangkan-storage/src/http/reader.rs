@@ -287,7 +287,7 @@ mod tests {
         assert!(read(server.open(0..u64::MAX, &ahead)).unwrap() == server.object);
         let most = server.now.lock().unwrap().1;
         assert!((3..=5).contains(&most), "{most} at once");
-        assert!(ahead.is_all_free());
+        assert_eq!(ahead.free(), 4);
     }
 
     #[test]
@@ -315,7 +315,7 @@ mod tests {
             let server = Arc::new(Server { cut: Some(cut), ..Server::new(SIZE) });
             let ahead = Ahead::new(4);
             assert!(read(server.open(0..u64::MAX, &ahead)).unwrap() == server.object, "{cut}");
-            assert!(ahead.is_all_free());
+            assert_eq!(ahead.free(), 4);
         }
     }
 
@@ -345,7 +345,16 @@ mod tests {
         // Each has a connection of its own, and two are there beside.
         let most = server.now.lock().unwrap().1;
         assert!(most <= 5, "{most} at once");
-        assert!(ahead.is_all_free());
+        assert_eq!(ahead.free(), 2);
+    }
+
+    #[test]
+    fn one_that_is_limited_has_one_request_at_a_time() {
+        let server = Arc::new(Server::new(SIZE));
+        let ahead = Ahead::new(4);
+        ahead.turn_off();
+        assert!(read(server.open(0..u64::MAX, &ahead)).unwrap() == server.object);
+        assert_eq!(server.now.lock().unwrap().1, 1);
     }
 
     #[test]
@@ -354,9 +363,9 @@ mod tests {
         let ahead = Ahead::new(4);
         let mut reader = server.open(0..u64::MAX, &ahead);
         reader.read_exact(&mut [0; 9]).unwrap();
-        assert!(!ahead.is_all_free());
+        assert!(ahead.free() < 4);
         drop(reader);
-        assert!(ahead.is_all_free());
+        assert_eq!(ahead.free(), 4);
         assert_eq!(server.now.lock().unwrap().0, 0);
     }
 }
