@@ -10,6 +10,9 @@ pub const MAX_STORED_FRAME: usize = MAX_FRAME + MAX_FRAME / 8 + (64 << 10);
 /// The most frames in one archive: about 16 TB in frames of 4 MiB, and 512 MiB of index entries in memory.
 pub const MAX_FRAMES: usize = 1 << 22;
 
+/// The most passphrases that one backup opens with: each that does not fit costs a reader what it is set to cost.
+pub(crate) const MAX_PASSPHRASES: usize = 16;
+
 /// The most bytes that a sequential reader gives at a time: 1 MiB.
 pub const PIECE: usize = 1 << 20;
 

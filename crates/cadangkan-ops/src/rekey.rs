@@ -172,7 +172,7 @@ fn new_keys(context: &Context<'_>, manifest: &Manifest, change: Change<'_>) -> R
         Change::Rotate(recipients) if recipients.are_those_of(present)? => None,
         Change::Rotate(recipients) => Some(recipients.wrap(&unlock()?)?),
         Change::Add(recipients) if recipients.are_among(present)? => None,
-        Change::Add(recipients) => Some([others(recipients)?, recipients.wrap(&unlock()?)?].concat()),
+        Change::Add(recipients) => Some(recipients.wrap_beside(others(recipients)?, &unlock()?)?),
         Change::Remove(recipients) => match others(recipients)? {
             others if others.is_empty() => {
                 return Err(Error::new(ErrorKind::Conflict, "nobody could open the backup any more")

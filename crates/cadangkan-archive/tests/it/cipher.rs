@@ -137,6 +137,21 @@ fn a_wrong_passphrase_is_told_from_damage() {
 }
 
 #[test]
+fn nobody_is_kept_busy_by_a_thousand_passphrases() {
+    let many: Vec<_> = (0..17).map(|number| passphrase(&format!("passphrase number {number}"))).collect();
+    assert_eq!(Recipients::new(&many).unwrap_err().kind(), ErrorKind::Configuration);
+    let data_key = DataKey::generate().unwrap();
+    let most = Recipients::new(&many[..16]).unwrap().wrap(&data_key).unwrap();
+    assert!(knowing("passphrase number 15").unwrap(&most).is_ok());
+    let one_more = Recipients::new(&many[16..]).unwrap();
+    let error = one_more.wrap_beside(most.clone(), &data_key).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+    let forged = [most, one_more.wrap(&data_key).unwrap()].concat();
+    let error = knowing("passphrase number 0").unwrap(&forged).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::DamagedBackup);
+}
+
+#[test]
 fn a_file_does_not_open_in_the_place_of_another() {
     let data_key = DataKey::generate().unwrap();
     let wraps = Recipients::new(&keys_for("correct horse")).unwrap().wrap(&data_key).unwrap();

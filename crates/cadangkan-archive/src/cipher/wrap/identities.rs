@@ -5,8 +5,10 @@ use std::sync::{Mutex, PoisonError};
 use cadangkan_core::{Error, ErrorKind, Result};
 use zeroize::Zeroizing;
 
+use super::super::header::damaged;
 use super::recipients::AGREED;
 use super::{DataKey, KEY_BYTES, Kdf, KeyFile, PrivateKey, Wrap, WrapKind, agreement, hidden, stanza};
+use crate::limits::MAX_PASSPHRASES;
 
 /// The secrets that somebody has, to open backups with.
 #[derive(Default)]
@@ -69,10 +71,14 @@ impl Identities {
 
     /// Opens the first wrap that one of the secrets fits.
     ///
-    /// Fails with `WrongKey` when none does, with whom it is for as the cause.
+    /// Fails with `WrongKey` when none does, with whom it is for as the cause, and with `DamagedBackup` when there are
+    /// more passphrases than 16.
     pub fn unwrap(&self, wraps: &[Wrap]) -> Result<DataKey> {
         // What costs nothing comes first.
         let (passphrases, keys): (Vec<_>, Vec<_>) = wraps.iter().partition(|wrap| wrap.kind.is_passphrase());
+        if passphrases.len() > MAX_PASSPHRASES {
+            return Err(damaged("the backup is said to open with more passphrases than one can have"));
+        }
         for wrap in keys.into_iter().chain(passphrases) {
             if let Some(data_key) = self.open(wrap)? {
                 return Ok(data_key);

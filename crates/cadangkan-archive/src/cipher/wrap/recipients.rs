@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use super::super::cbc::Password;
 use super::super::data_key::random;
 use super::{DataKey, KEY_BYTES, Kdf, KeyFile, PublicKey, Wrap, WrapKind, agreement, hidden, stanza};
+use crate::limits::MAX_PASSPHRASES;
 
 /// What keys that are agreed on are for, in our own wraps.
 pub(super) const AGREED: &str = "cadangkan x25519";
@@ -62,12 +63,15 @@ impl fmt::Debug for Prepared {
 impl Recipients {
     /// Prepares the recipients.
     ///
-    /// Fails with `Configuration` when there is none, or a cost of a passphrase is out of bounds.
+    /// Fails with `Configuration` when there is none, there are more passphrases than 16, or a cost of one is
+    /// out of bounds.
     pub fn new(recipients: &[Recipient]) -> Result<Self> {
         if recipients.is_empty() {
             return Err(Error::new(ErrorKind::Configuration, "nobody could open the backup again")
                 .hint("give a passphrase, a public key or a key file under `encryption:`"));
         }
+        let passphrases = recipients.iter().filter(|one| matches!(one, Recipient::Passphrase(..)));
+        check_number(passphrases.count())?;
         recipients.iter().map(prepare).collect::<Result<_>>().map(Recipients)
     }
 
@@ -86,6 +90,15 @@ impl Recipients {
             }
         };
         self.0.iter().map(wrap).collect()
+    }
+
+    /// Wraps a data key for each of them beside those who may open it already.
+    ///
+    /// Fails with `Configuration` when these are more passphrases than 16, all together.
+    pub fn wrap_beside(&self, others: Vec<Wrap>, data_key: &DataKey) -> Result<Vec<Wrap>> {
+        let all = [others, self.wrap(data_key)?].concat();
+        check_number(all.iter().filter(|wrap| wrap.kind.is_passphrase()).count())?;
+        Ok(all)
     }
 
     /// Wraps a data key as age does, in the header of a file.
@@ -179,6 +192,14 @@ impl Prepared {
             _ => false,
         })
     }
+}
+
+fn check_number(passphrases: usize) -> Result<()> {
+    if passphrases <= MAX_PASSPHRASES {
+        return Ok(());
+    }
+    let message = format!("a backup opens with {MAX_PASSPHRASES} passphrases at most");
+    Err(Error::new(ErrorKind::Configuration, message).hint("take public keys, of which there may be many"))
 }
 
 fn prepare(recipient: &Recipient) -> Result<Prepared> {
