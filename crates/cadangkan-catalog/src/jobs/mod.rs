@@ -58,3 +58,10 @@ pub struct Job {
     /// Why it failed, was left out, or waits.
     pub reason: Option<String>,
 }
+
+impl Job {
+    /// Whether the daemon that runs it has not been heard of for too long: the next one finds out what became of it.
+    pub fn is_left_behind(&self, now: Timestamp) -> bool {
+        self.state == JobState::Running && self.lease_until.is_some_and(|until| until < now)
+    }
+}

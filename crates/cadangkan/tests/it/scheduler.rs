@@ -197,6 +197,11 @@ fn killed_at_any_time_no_run_is_lost_or_doubled() {
     // The run ends by itself, and leaves nothing behind.
     until("nothing is left of it", || home.files("backups").is_empty());
     assert_eq!(state_of(&home, "big"), "running");
+    let shown = |verb: &str| home.good(&["schedule", verb, "big"]);
+    assert!(shown("list").contains("running") && shown("history").contains("running"));
+    let catalog = Connection::open(home.path(".cadangkan/catalog.db")).unwrap();
+    catalog.execute("UPDATE jobs SET lease_until = 0 WHERE state = 'running'", []).unwrap();
+    assert!(shown("list").contains("left behind") && shown("history").contains("left behind"));
     let daemon = Daemon::start(&home);
     until("it was made again", || state_of(&home, "big") == "completed");
     let said = daemon.end();

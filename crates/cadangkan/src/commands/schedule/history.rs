@@ -1,5 +1,5 @@
 use cadangkan_catalog::{Job, JobFilter, JobState};
-use cadangkan_core::Result;
+use cadangkan_core::{Clock as _, Result, Timestamp};
 
 use crate::app::{App, CatalogNeed};
 use crate::ui::Paint;
@@ -28,6 +28,7 @@ pub(super) fn run(app: &App, args: &HistoryArgs) -> Result<()> {
     };
     let filter = JobFilter { database, limit: Some(args.limit), ..JobFilter::default() };
     let jobs = session.catalog()?.jobs(&filter)?;
+    let now = app.clock.now();
     app.print(&jobs, || {
         if jobs.is_empty() {
             return "Nothing was due yet.\n".to_owned();
@@ -48,17 +49,28 @@ pub(super) fn run(app: &App, args: &HistoryArgs) -> Result<()> {
                 job.schedule.clone().into(),
                 job.task.clone().into(),
                 format_moment(job.due_at, &session.zone()).into(),
-                result(job),
+                result(job, now),
                 job.attempt.to_string().into(),
                 job.run_id.map_or(String::new(), |run| run.to_string()).into(),
-                job.reason.clone().unwrap_or_default().into(),
+                why(job, now).into(),
             ]);
         }
         table.render(app.style)
     })
 }
 
-fn result(job: &Job) -> Cell {
+/// The cause; of what was left behind, what will become of it.
+fn why(job: &Job, now: Timestamp) -> String {
+    match job.is_left_behind(now) {
+        true => "its scheduler has not been heard of; the next one goes on with it".to_owned(),
+        false => job.reason.clone().unwrap_or_default(),
+    }
+}
+
+fn result(job: &Job, now: Timestamp) -> Cell {
+    if job.is_left_behind(now) {
+        return Cell::painted("left behind", Paint::Red);
+    }
     let times = if job.count > 1 { format!(" ×{}", job.count) } else { String::new() };
     let paint = match job.state {
         JobState::Completed | JobState::Running => Paint::Green,

@@ -71,9 +71,10 @@ impl Row<'_> {
         })
     }
 
-    fn state(&self) -> Cell {
-        match (self.open.map(|job| job.state), self.schedule.is_active(), self.schedule.paused) {
-            (Some(JobState::Running), _, _) => Cell::painted("running", Paint::Green),
+    fn state(&self, now: Timestamp) -> Cell {
+        match (self.open, self.schedule.is_active(), self.schedule.paused) {
+            (Some(job), _, _) if job.is_left_behind(now) => Cell::painted("left behind", Paint::Red),
+            (Some(job), _, _) if job.state == JobState::Running => Cell::painted("running", Paint::Green),
             (Some(_), _, _) => Cell::painted("waiting", Paint::Yellow),
             (None, true, _) => Cell::painted("enabled", Paint::Green),
             (None, false, true) => Cell::painted("paused", Paint::Yellow),
@@ -111,7 +112,7 @@ fn text(app: &App, session: &Session, rows: &[Row<'_>], runs: bool) -> String {
             plan.database.to_string().into(),
             format!("{}{lock}", plan.name).into(),
             plan.schedule.task.as_str().into(),
-            row.state(),
+            row.state(now),
             plan.schedule.words().into(),
             next.into(),
             row.last.map_or(Cell::from("never"), |job| ended(job, now)),
