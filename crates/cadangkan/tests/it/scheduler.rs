@@ -152,6 +152,16 @@ fn what_a_schedule_with_a_policy_of_its_own_will_make_is_played_as_it_says() {
     );
     let last = futures[0]["days"][6]["backups"].as_u64().unwrap();
     assert!((24..=25).contains(&last), "a day of hours, and the last of the day before: {futures}");
+    // A second one, which has made nothing yet, and goes by the usual policy.
+    home.good(&["schedule", "set", "shop", "--daily", "--name", "nightly"]);
+    let futures = home.json(&["cleanup", "shop", "--simulate", "30d"]);
+    let last = futures[0]["days"][29]["backups"].as_u64().unwrap();
+    assert!((24 + 7 + 3..=25 + 7 + 4).contains(&last), "seven days and some weeks beside: {futures}");
+    let shown = home.good(&["cleanup", "shop", "--simulate", "30d"]);
+    assert!(shown.contains("; backups as scheduled for 30 days"), "{shown}");
+    // As somebody says wins.
+    let futures = home.json(&["cleanup", "shop", "--simulate", "7d", "--every", "24h"]);
+    assert_eq!(futures[0]["every_seconds"], 86_400);
 }
 
 #[cfg(target_os = "linux")]
