@@ -67,13 +67,14 @@ pub(super) fn lines(report: &Report, zone: &TimeZone) -> Vec<Line> {
 /// What is to be said of the numbers, a line each.
 pub(super) fn facts(total: &Total) -> Vec<(&'static str, String)> {
     let failed = |failed: u64| if failed == 0 { String::new() } else { format!(", {failed} failed") };
+    let copies = if total.copies_now == 1 { "copy" } else { "copies" };
     vec![
         ("Backups made", format!("{}, {} stored", total.backups, format_bytes(total.size_bytes))),
         ("Failed", format!("{}; partial {}, stopped {}", total.failed, total.partial, total.stopped)),
         ("Not made", format!("{} missed, {} left out", total.missed, total.skipped)),
         ("Verifications", format!("{}{}", total.verifications, failed(total.verifications_failed))),
         ("Restores", format!("{}{}", total.restores, failed(total.restores_failed))),
-        ("Kept now", format!("{} copies, {}", total.copies_now, format_bytes(total.bytes_now))),
+        ("Kept now", format!("{} {copies}, {}", total.copies_now, format_bytes(total.bytes_now))),
     ]
 }
 
