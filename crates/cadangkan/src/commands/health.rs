@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use crate::app::{App, CatalogNeed, Session};
 use crate::commands::labels::LabelArgs;
 use crate::commands::status::{look_at_all, low, verdict};
+use crate::daemon::is_running;
 use crate::health::{Grade, Health, Problem, Room};
 use crate::registry;
 use crate::schedules::Known;
@@ -170,19 +171,34 @@ fn check(app: &App, args: &HealthArgs) -> Result<()> {
     let Some((state, worst)) = worst else {
         return Err(Error::new(ErrorKind::NotFound, "no database is active"));
     };
-    let low = low(&session, &Room::look(session.catalog()?, &session.inventory)?, &healths);
-    let full = low.first().filter(|_| state < State::Warning);
-    let state = if full.is_some() { State::Warning } else { state };
-    let about = match full.or(worst.problems.first()) {
+    let mut general = low(&session, &Room::look(session.catalog()?, &session.inventory)?, &healths);
+    general.extend(no_scheduler(&session, &healths)?);
+    let first = general.first().filter(|_| state < State::Warning);
+    let state = if first.is_some() { State::Warning } else { state };
+    let about = match first.or(worst.problems.first()) {
         Some(problem) if state != State::Ok && problem.grade > Grade::Note => problem.text.clone(),
         _ if state != State::Ok => format!("{} has a score of {}", worst.entry.name, worst.score.total),
-        _ => verdict(&healths, &low),
+        _ => verdict(&healths, &general),
     };
-    let bad = healths.iter().filter(|health| State::of(health, args) > State::Ok).count() + low.len();
+    let bad = healths.iter().filter(|health| State::of(health, args) > State::Ok).count() + general.len();
     let others = bad.saturating_sub(1);
     let more = if others > 0 { format!(" (and {others} more)") } else { String::new() };
     let figures: Vec<_> = healths.iter().map(|health| figures(health, args, app.clock.now())).collect();
     answer(app, state, &format!("{about}{more}"), &figures.join(" "))
+}
+
+/// What nothing runs will be overdue: that is seen before.
+fn no_scheduler(session: &Session, healths: &[Health<'_>]) -> Result<Option<Problem>> {
+    let is_scheduled = healths.iter().any(|health| health.planned.next_run.is_some());
+    if !is_scheduled || is_running(session)? {
+        return Ok(None);
+    }
+    Ok(Some(Problem {
+        grade: Grade::Warning,
+        code: "no_scheduler",
+        text: "the scheduler does not run: no backup follows by itself".to_owned(),
+        command: Some("cadangkan daemon".to_owned()),
+    }))
 }
 
 /// Performance data (<https://nagios-plugins.org/doc/guidelines.html>, 2.6): the label, the value, the thresholds.

@@ -342,8 +342,14 @@ fn status_knows_of_schedules_and_the_scheduler() {
     let text = home.good(&["status"]);
     assert!(text.contains("Scheduler:  does not run"), "{text}");
     assert!(text.contains("But the scheduler does not run") && !text.contains("All is well"), "{text}");
+    home.back_up();
+    let check = || home.run(&["health", "--check"]);
+    let warned = check();
+    assert_eq!(warned.code, 1, "{}", warned.stdout);
+    assert!(warned.stdout.starts_with("CADANGKAN WARNING - the scheduler does not run"), "{}", warned.stdout);
     let daemon = Daemon::start(&home);
     assert_eq!(home.json(&["status"])["scheduler_running"], true);
+    assert_eq!(check().code, 0, "{}", check().stdout);
     assert!(home.good(&["status"]).contains("Scheduler:  runs"));
     let metrics = home.good(&["metrics"]);
     assert!(metrics.contains("cadangkan_backup_next_timestamp_seconds{database=\"shop\""), "{metrics}");
