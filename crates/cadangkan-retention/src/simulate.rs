@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use cadangkan_core::{BackupId, Timestamp};
 use jiff::ToSpan;
 use jiff::civil::Date;
@@ -42,6 +44,7 @@ pub fn simulate(
     days: u32,
 ) -> Vec<Day> {
     let mut present = existing.to_vec();
+    let mut taken: BTreeSet<BackupId> = present.iter().map(|one| one.id).collect();
     let calendar = &rules.usual.calendar;
     let mut coming = coming.skip_while(|next| next.at <= now).peekable();
     let today = now.to_zoned(calendar.zone.clone()).date();
@@ -52,7 +55,7 @@ pub fn simulate(
         let Some(end) = end_of(date, calendar) else { break };
         while let Some(Coming { at, size_bytes, schedule }) = coming.next_if(|next| next.at < end) {
             present.push(Candidate {
-                id: free_id(&present, at),
+                id: free_id(&mut taken, at),
                 created_at: at,
                 size_bytes,
                 doubt: None,
@@ -77,14 +80,17 @@ pub fn simulate(
 
 /// Removes what goes at this time, and says how many those are.
 fn apply(rules: &Rules, now: Timestamp, present: &mut Vec<Candidate>) -> u64 {
+    if !rules.all().any(|(_, rule)| rule.policy.removes()) {
+        return 0;
+    }
     let going: Vec<BackupId> = plan(rules, now, present).removals().map(|decision| decision.id).collect();
     present.retain(|candidate| !going.contains(&candidate.id));
     going.len() as u64
 }
 
-fn free_id(present: &[Candidate], time: Timestamp) -> BackupId {
+fn free_id(taken: &mut BTreeSet<BackupId>, time: Timestamp) -> BackupId {
     let mut id = BackupId::new(time);
-    while present.iter().any(|candidate| candidate.id == id) {
+    while !taken.insert(id) {
         id = id.next();
     }
     id

@@ -116,3 +116,16 @@ fn a_year_of_schedules_with_policies_of_their_own_goes_as_the_slow_model_says() 
     let days = simulate(&rules, now, &[], coming.into_iter(), 365);
     assert!(days[364].backups.abs_diff(present.len() as u64) <= 2, "{:?} {}", days[364], present.len());
 }
+
+#[test]
+fn a_hundred_thousand_that_all_stay_are_no_work() {
+    let now = at("2025-01-01T00:00:00Z");
+    let first = now + SignedDuration::from_secs(1);
+    let coming = (0..100_000).map(|number| Coming {
+        at: first + SignedDuration::from_secs(number),
+        size_bytes: 1,
+        schedule: None,
+    });
+    let days = simulate(&Rules::one(Policy::KEEP_ALL, berlin()), now, &[], coming, 3);
+    assert_eq!(days[2].backups, 100_000);
+}
