@@ -69,3 +69,18 @@ pub(crate) fn manifest_is_missing() -> Error {
         "put its manifest, ….meta.json, beside it; or decrypt it with `openssl enc -d -aes-256-cbc -pbkdf2 -iter 600000 -in <file>`, and give what comes out to --file",
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cipher_of_a_later_version_is_told() {
+        for known in ["aes-256-gcm", "age", "openssl"] {
+            known_cipher(known).unwrap();
+        }
+        let error = known_cipher("kyber\n").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(error.to_string().contains("cipher: kyber\\n"), "{error}");
+    }
+}

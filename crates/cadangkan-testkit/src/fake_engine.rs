@@ -37,7 +37,7 @@ struct State {
     notes: Option<Vec<u8>>,
 }
 
-/// Something that goes wrong once, while a dump reads rows.
+/// Something that goes wrong once, while a dump reads rows or what was loaded is read back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The dump fails with this kind at the row of this number, counted over one unit from 0.
@@ -48,6 +48,8 @@ pub enum Fault {
     FailAtEnd(ErrorKind),
     /// Connecting fails with this kind, marked retryable.
     FailToConnect(ErrorKind),
+    /// What was loaded has lost a row by the time it is read back.
+    LoseLoadedRow,
 }
 
 impl FakeServer {

@@ -137,6 +137,32 @@ fn a_wrong_passphrase_is_told_from_damage() {
 }
 
 #[test]
+fn nothing_secret_is_shown() {
+    let (key_file, pair) = (KeyFile::generate().unwrap(), PrivateKey::generate().unwrap());
+    let file_text = key_file.to_text();
+    let pair_text = pair.to_text().unwrap();
+    let all = [
+        passphrase("correct horse"),
+        Recipient::KeyFile(key_file.clone()),
+        Recipient::PublicKey(pair.public()),
+    ];
+    let data_key = DataKey::generate().unwrap();
+    let prepared = Recipients::new(&all).unwrap();
+    let wraps = prepared.wrap(&data_key).unwrap();
+    let mut identities = knowing("correct horse");
+    identities.add_file(&pair_text).unwrap();
+    let shown = format!("{all:?} {prepared:?} {identities:?} {key_file:?} {pair:?} {data_key:?}");
+    for secret in ["correct", "horse", file_text.trim(), pair_text.trim()] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+    let kinds: Vec<_> = wraps.iter().map(|wrap| wrap.kind.describe()).collect();
+    let public = format!("the private key to {}", pair.public());
+    assert!(kinds[0] == "a passphrase" && kinds[2] == public, "{kinds:?}");
+    assert!(prepared.are_those_of(&wraps).unwrap() && !prepared.are_those_of(&wraps[1..]).unwrap());
+    assert_eq!(Recipients::new(&[]).unwrap_err().kind(), ErrorKind::Configuration);
+}
+
+#[test]
 fn nobody_is_kept_busy_by_a_thousand_passphrases() {
     let many: Vec<_> = (0..17).map(|number| passphrase(&format!("passphrase number {number}"))).collect();
     assert_eq!(Recipients::new(&many).unwrap_err().kind(), ErrorKind::Configuration);

@@ -168,6 +168,27 @@ fn one_table_is_restored_by_reading_only_its_bytes() {
 }
 
 #[test]
+fn a_target_that_lost_a_row_is_not_equal_and_is_not_left() {
+    let farm = Farm::new(1000);
+    farm.back_up(&NoReporter).unwrap();
+    let restored = FakeServer::new();
+    restored.inject(Fault::LoseLoadedRow);
+    let error = farm.restore(&[], &restored).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotEqual, "{error:?}");
+    assert!(
+        error.to_string().contains("expected: 1000") && error.to_string().contains("found: 999"),
+        "{error}"
+    );
+    assert!(restored.pending_faults().is_empty() && restored.databases().is_empty());
+    let report = farm.restore(&[], &restored).unwrap();
+    assert!(
+        report.proofs.iter().any(|proof| proof.contains("as many as were backed up")),
+        "{:?}",
+        report.proofs
+    );
+}
+
+#[test]
 fn whatever_fails_in_one_connection_fails_the_backup_and_stops_the_others() {
     for (fault, kind) in [
         (Fault::FailAtRow(20_000, ErrorKind::Unreachable), ErrorKind::Unreachable),

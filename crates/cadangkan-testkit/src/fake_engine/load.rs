@@ -1,12 +1,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cadangkan_core::{Control, Error, ErrorKind, ObjectKind, ObjectName, Result};
+use cadangkan_core::{Control, Error, ErrorKind, ObjectKind, ObjectName, ObjectReport, Result};
 use cadangkan_engine::{Load, LoadMode, LoadPlan, LoadReport, LoadRequest, Piece};
 
 use super::engine::refuse_unknown;
 use super::text::{Parser, damaged};
-use super::{FakeServer, Tables, object};
+use super::{FakeServer, Fault, Rows, Tables, object};
 
 pub(super) fn plan(server: &FakeServer, request: &LoadRequest) -> Result<LoadPlan> {
     let present = server.lock().databases.values().map(BTreeMap::len).sum::<usize>();
@@ -112,10 +112,25 @@ impl Load for FakeLoad {
         }
         staged.databases.retain(|_, tables| !tables.is_empty());
         self.refuse_missing(&staged)?;
+        if self.server.take_fault(|fault| *fault == Fault::LoseLoadedRow).is_some() {
+            let mut tables = staged.databases.values_mut().flat_map(BTreeMap::values_mut);
+            tables.find(|rows| !rows.is_empty()).map(Vec::pop);
+        }
+        let counted = |(database, tables): (&String, &Tables)| {
+            let report = |(table, rows): (&String, &Rows)| ObjectReport {
+                rows: Some(rows.len() as u64),
+                ..ObjectReport::new(ObjectKind::TABLE, object(database, table))
+            };
+            tables.iter().map(report).collect::<Vec<_>>()
+        };
+        let objects = match self.request.selection.schema_only {
+            true => Vec::new(),
+            false => staged.databases.iter().flat_map(counted).collect(),
+        };
         let tables = staged.databases.values().map(|tables| tables.len() as u64).sum();
         let check = self.request.check.then(|| "fake check".to_owned());
         *self.staged.get_mut().unwrap_or_else(PoisonError::into_inner) = staged;
-        Ok(LoadReport { tables, image: None, check, ..LoadReport::default() })
+        Ok(LoadReport { tables, objects, image: None, check })
     }
 
     fn commit(self: Box<Self>) -> Result<Vec<String>> {
