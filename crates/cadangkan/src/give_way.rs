@@ -1,12 +1,13 @@
 //! A run that gives way to other processes, with all threads and processes that it begins from here on.
 
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use cadangkan_core::{Error, Result};
+use cadangkan_core::{Cancel, Error, Result};
 use cadangkan_scheduler::{Io, Schedule};
 
 use crate::app::App;
+use crate::program::{self, How};
 
 /// How long the program may take that changes the class of reads and writes.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -41,29 +42,12 @@ fn set_class(io: Io) -> Result<(), String> {
         Io::Low => &["-c", "2", "-n", "7"],
     };
     let mut command = Command::new("ionice");
-    command.args(class).arg("-p").arg(std::process::id().to_string());
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut child = command.spawn().map_err(|error| format!("`ionice` cannot be started ({error})"))?;
-    match ends_within(&mut child, LIMIT) {
-        Ok(Some(status)) if status.success() => Ok(()),
-        Ok(Some(status)) => Err(format!("`ionice` ended with {status}")),
-        Ok(None) => Err("`ionice` does not end".to_owned()),
-        Err(error) => Err(error.to_string()),
-    }
-}
-
-/// Waits for a child; one that takes longer is killed.
-fn ends_within(child: &mut Child, limit: Duration) -> std::io::Result<Option<std::process::ExitStatus>> {
-    let began = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        if began.elapsed() > limit {
-            child.kill()?;
-            child.wait()?;
-            return Ok(None);
-        }
-        std::thread::sleep(Duration::from_millis(5));
+    command.args(class).arg("-p").arg(std::process::id().to_string()).stdin(Stdio::null());
+    let (how, _) = program::run(&mut command, LIMIT, &Cancel::default())
+        .map_err(|error| format!("`ionice` cannot be run ({error})"))?;
+    match how {
+        How::Ended(status) if status.success() => Ok(()),
+        How::Ended(status) => Err(format!("`ionice` ended with {status}")),
+        How::TookTooLong | How::Stopped => Err("`ionice` does not end".to_owned()),
     }
 }

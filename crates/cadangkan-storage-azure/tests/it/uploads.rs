@@ -1,4 +1,5 @@
 use cadangkan_core::ErrorKind;
+use cadangkan_storage::conformance::world;
 use cadangkan_storage::{Storage, WriteOptions};
 use cadangkan_testkit::azure::TestContainer;
 use cadangkan_testkit::proxy::Proxy;
@@ -144,21 +145,9 @@ fn lists_of_many_pages_are_whole() {
     assert!(names == expected, "{} of {}", names.len(), expected.len());
 }
 
-/// Writes what a writer that was killed had begun, and returns how many bytes went to the server for it.
+/// Goes on with what a writer that was killed had begun; returns how many bytes went to the server for it.
 fn go_on(storage: &dyn Storage, proxy: &Proxy, begun: &[u8], whole: &[u8], resume: bool) -> u64 {
-    let expected_size = Some(whole.len() as u64);
-    let options = WriteOptions { resume: true, expected_size, ..create() };
-    let mut writer = storage.begin_write(&key("object"), options.clone()).unwrap();
-    writer.write(begun).unwrap();
-    // As a process that is killed leaves it, once its threads have sent what is full.
-    std::mem::forget(writer);
-    let sent = (begun.len() - 1) / PART * PART;
-    while storage.leftovers("").unwrap().iter().map(|left| left.size_bytes).sum::<u64>() != sent as u64 {}
-    let before = proxy.passed();
-    put(storage, "object", whole, WriteOptions { resume, ..options }).unwrap();
-    let passed = proxy.passed() - before;
-    assert!(get(storage, "object") == whole);
-    passed
+    world::go_on(storage, PART, (begun, whole), resume, &|| proxy.passed())
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What tests of providers have in common besides the suite.
 
 use std::io::Read;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cadangkan_core::{Error, Result, Timestamp};
 
@@ -51,6 +51,35 @@ pub fn try_get(storage: &dyn Storage, name: &str) -> Result<Vec<u8>> {
     let (mut reader, mut bytes) = (storage.read(&key(name), None)?, Vec::new());
     reader.read_to_end(&mut bytes).map_err(|error| Error::io("cannot read", error))?;
     Ok(bytes)
+}
+
+/// Writes the begin of an object as a process that is killed leaves it, then the whole of it, going on with that or not; `part` is
+/// the size of its parts, `passed` says how many bytes went to the server so far. Returns how many went for the whole.
+pub fn go_on(
+    storage: &dyn Storage,
+    part: usize,
+    (begun, whole): (&[u8], &[u8]),
+    resume: bool,
+    passed: &dyn Fn() -> u64,
+) -> u64 {
+    let expected_size = Some(whole.len() as u64);
+    let options = WriteOptions { resume: true, expected_size, ..WriteOptions::default() };
+    let mut writer = storage.begin_write(&key("object"), options.clone()).expect("a writer");
+    writer.write(begun).expect("room for a part");
+    std::mem::forget(writer);
+    // Its threads send what is full.
+    let sent = ((begun.len() - 1) / part * part) as u64;
+    let there = || storage.leftovers("").expect("leftovers").iter().map(|left| left.size_bytes).sum::<u64>();
+    let began = Instant::now();
+    while there() != sent {
+        assert!(began.elapsed() < Duration::from_secs(60), "the parts do not arrive");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let before = passed();
+    put(storage, "object", whole, WriteOptions { resume, ..options }).expect("an object");
+    let passed = passed() - before;
+    assert!(get(storage, "object") == whole, "other bytes than were written");
+    passed
 }
 
 /// The names of all objects.

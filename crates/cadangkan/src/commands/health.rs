@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use crate::app::{App, CatalogNeed, Session};
 use crate::commands::labels::LabelArgs;
-use crate::commands::status::{look_at_all, low, verdict};
+use crate::commands::status::{is_scheduled, look_at_all, low, verdict};
 use crate::daemon::is_running;
 use crate::health::{Grade, Health, Problem, Room};
 use crate::registry;
@@ -189,8 +189,7 @@ fn check(app: &App, args: &HealthArgs) -> Result<()> {
 
 /// What nothing runs will be overdue: that is seen before.
 fn no_scheduler(session: &Session, healths: &[Health<'_>]) -> Result<Option<Problem>> {
-    let is_scheduled = healths.iter().any(|health| health.planned.next_run.is_some());
-    if !is_scheduled || is_running(session)? {
+    if !is_scheduled(healths) || is_running(session)? {
         return Ok(None);
     }
     Ok(Some(Problem {

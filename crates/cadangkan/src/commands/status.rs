@@ -76,13 +76,11 @@ fn of_all(app: &App, session: &Session, labels: &LabelArgs) -> Result<()> {
     let unheard = notify::problems(app, session)? + &traces::problem(app, session)?;
     let active = healths.iter().filter(|health| health.entry.enabled).count();
     let scheduler = is_running(session)?;
-    let scheduled = healths.iter().any(|health| health.planned.next_run.is_some());
+    let scheduled = is_scheduled(&healths);
+    let verdict = verdict(&healths, &low);
     let said = match scheduled && !scheduler {
-        true => {
-            let so_far = verdict(&healths, &low).replacen("All is well: the", "The", 1);
-            format!("{so_far} But the scheduler does not run: no backup follows by itself.")
-        }
-        false => verdict(&healths, &low),
+        true => but(&verdict, "But the scheduler does not run: no backup follows by itself."),
+        false => verdict,
     };
     let (found, bytes) =
         healths.iter().fold((0, 0), |sum, health| (sum.0 + health.stored.0, sum.1 + health.stored.1));
@@ -307,12 +305,19 @@ pub(crate) fn verdict(healths: &[Health<'_>], low: &[Problem]) -> String {
     let so_far = verdict_of_backups(healths);
     match low.len() as u64 {
         0 => so_far,
-        full => {
-            let so_far = so_far.replacen("All is well: the", "The", 1);
-            let full = if full == 1 { "A storage is".to_owned() } else { format!("{full} storages are") };
-            format!("{so_far} {full} nearly full.")
-        }
+        1 => but(&so_far, "A storage is nearly full."),
+        full => but(&so_far, &format!("{full} storages are nearly full.")),
     }
+}
+
+/// A verdict with something more, so that not all is well.
+fn but(so_far: &str, more: &str) -> String {
+    format!("{} {more}", so_far.replacen("All is well: the", "The", 1))
+}
+
+/// Tells whether one of these databases is backed up by a schedule, if a scheduler runs.
+pub(crate) fn is_scheduled(healths: &[Health<'_>]) -> bool {
+    healths.iter().any(|health| health.planned.next_run.is_some())
 }
 
 fn verdict_of_backups(healths: &[Health<'_>]) -> String {

@@ -1,5 +1,6 @@
 //! What logs say, and from which level on.
 
+use crate::scheduler::{make_due, state_of, until};
 use crate::support::{Daemon, Home, Ran};
 
 #[test]
@@ -56,25 +57,9 @@ fn scheduled(logs: &str) -> (String, Home) {
     crate::support::make_shop(&home.path("shop.db"));
     home.good(&["add", "sqlite", "shop", "--path", "shop.db"]);
     home.good(&["schedule", "set", "shop", "--cron", "0 0 29 2 *"]);
-    let catalog = rusqlite::Connection::open(home.path(".cadangkan/catalog.db")).unwrap();
-    catalog
-        .execute(
-            "UPDATE schedule_states SET next_due = (unixepoch() - 7200) * 1000000 WHERE name = 'main'",
-            [],
-        )
-        .unwrap();
+    make_due(&home);
     let daemon = Daemon::spawn(home.command(&["daemon"]));
-    let began = std::time::Instant::now();
-    while home
-        .json(&["schedule", "history"])
-        .as_array()
-        .unwrap()
-        .iter()
-        .all(|job| job["state"] != "completed")
-    {
-        assert!(began.elapsed().as_secs() < 60, "the backup is not made");
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
+    until("the backup is made", || state_of(&home, "shop") == "completed");
     (daemon.end(), home)
 }
 

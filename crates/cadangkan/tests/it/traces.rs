@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use cadangkan_testkit::scripted::Scripted;
 use serde_json::{Map, Value, json};
 
+use crate::scheduler::make_due;
 use crate::support::{Daemon, Home, make_shop};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -235,13 +236,7 @@ fn what_the_scheduler_does_belongs_to_its_job() {
     let collector = collector(1);
     let home = home(&collector.url, "");
     home.good(&["schedule", "set", "shop", "--cron", "0 0 29 2 *"]);
-    let catalog = rusqlite::Connection::open(home.path(".cadangkan/catalog.db")).unwrap();
-    catalog
-        .execute(
-            "UPDATE schedule_states SET next_due = (unixepoch() - 7200) * 1000000 WHERE name = 'main'",
-            [],
-        )
-        .unwrap();
+    make_due(&home);
     let mut command = home.command(&["daemon"]);
     command.env("TRACEPARENT", format!("00-{TRACE}-{SPAN}-01"));
     let daemon = Daemon::spawn(command);
