@@ -100,18 +100,19 @@ impl Home {
         Self { path, front }
     }
 
-    /// Makes the folders, with one for the socket.
+    /// Makes the folders, with one for the socket and one for temporary files.
     pub(super) fn make(&self, installation: &Installation) -> Result<()> {
         let folder = |path: &Path| DirBuilder::new().mode(0o755).recursive(true).create(path);
         folder(&self.front)?;
         let home = installation.outside(&self.path);
         folder(&home)?;
         folder(&home.join("socket"))?;
+        folder(&home.join("tmp"))?;
         if installation.root.is_some() {
             // A path of a socket has at most 107 bytes, which a path into the cache may exceed.
             symlink(home.join("socket"), self.front.join("socket"))?;
         }
-        installation.give(&[&self.path, &self.path.join("socket")])
+        installation.give(&[&self.path, &self.path.join("socket"), &self.path.join("tmp")])
     }
 
     /// Removes what a server kept.

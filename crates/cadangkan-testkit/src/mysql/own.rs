@@ -46,15 +46,19 @@ impl MysqlServer {
         };
         let inside = Path::new("/tmp").join(random_name());
         let folder = under(&root, &inside);
-        fs::create_dir_all(&folder).unwrap();
         let as_others = fs::metadata(&process).unwrap();
-        chown(&folder, Some(as_others.uid()), Some(as_others.gid())).unwrap();
+        for made in [folder.clone(), folder.join("tmp")] {
+            fs::create_dir_all(&made).unwrap();
+            chown(&made, Some(as_others.uid()), Some(as_others.gid())).unwrap();
+        }
         let program = Path::new("/").join(program.strip_prefix(&root).unwrap_or(&program));
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let data = format!("--datadir={}", inside.join("data").display());
+        // A server that starts takes away what others have in the same folder for temporary tables.
+        let temporary = format!("--tmpdir={}", inside.join("tmp").display());
         let make = |program: &Path| {
             let mut command = Command::new("chroot");
-            command.arg(&root).arg(program).args(["--no-defaults", "--user=mysql", &data]);
+            command.arg(&root).arg(program).args(["--no-defaults", "--user=mysql", &data, &temporary]);
             command.stdin(Stdio::null()).stdout(Stdio::null());
             command
         };

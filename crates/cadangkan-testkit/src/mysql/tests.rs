@@ -1,3 +1,4 @@
+use std::io::Write as _;
 use std::process::Stdio;
 
 use super::*;
@@ -41,6 +42,24 @@ fn servers_are_set_up_as_promised() {
         command.args(["--protocol=socket", "--host=localhost", &socket]);
         command.args(["-N", "--execute", "SELECT CURRENT_USER()"]);
         assert_eq!(command.output().unwrap().stdout, b"root@localhost\n", "{server}");
+    }
+}
+
+/// A server that starts removes every temporary table that it finds in its folder for them, those of others too.
+#[test]
+fn temporary_tables_stay_when_another_server_starts() {
+    for server in servers() {
+        let database = server.database();
+        let mut session = server.client().arg(&database.name).stdin(Stdio::piped()).spawn().unwrap();
+        let mut statements = session.stdin.take().unwrap();
+        let make = "CREATE TABLE made (a int); CREATE TEMPORARY TABLE t (a int) ENGINE = MyISAM; INSERT INTO made VALUES (1);\n";
+        statements.write_all(make.as_bytes()).unwrap();
+        while database.try_run("SELECT * FROM made").as_deref() != Ok("1\n") {}
+        let another = server.another();
+        statements.write_all(b"FLUSH TABLES; INSERT INTO t VALUES (1); DROP TABLE t;\n").unwrap();
+        drop(statements);
+        assert!(session.wait().unwrap().success(), "{server}");
+        drop(another);
     }
 }
 

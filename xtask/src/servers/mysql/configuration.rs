@@ -6,6 +6,8 @@ use super::Flavor;
 use crate::servers::{PASSWORD, Settings};
 
 /// Returns the option file of a server whose home, as seen in its root, is `home`.
+///
+/// Temporary tables have a folder of their own: a server that starts takes away those of all others in the same.
 pub(super) fn option_file(flavor: Flavor, home: &Path, settings: Settings) -> String {
     let home = home.display();
     // As in `128MB`, where MySQL writes `128M`.
@@ -13,6 +15,7 @@ pub(super) fn option_file(flavor: Flavor, home: &Path, settings: Settings) -> St
     let mut text = format!(
         "[mysqld]
 datadir = {home}/data
+tmpdir = {home}/tmp
 socket = {home}/socket/mysqld.sock
 pid-file = {home}/mysqld.pid
 log-error = {home}/log
