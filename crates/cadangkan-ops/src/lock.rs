@@ -62,7 +62,10 @@ impl DatabaseLock {
     pub fn is_held(folder: &Path, database: &Name) -> Result<bool> {
         let (file, path) = open(folder, &format!("{database}.lock"))?;
         match file.try_lock() {
-            Ok(()) => Ok(false),
+            Ok(()) => {
+                let_go(&file);
+                Ok(false)
+            }
             Err(TryLockError::WouldBlock) => Ok(true),
             Err(TryLockError::Error(error)) => {
                 Err(Error::io("cannot look at the lock", error).context("path", path.display()))
@@ -73,8 +76,9 @@ impl DatabaseLock {
 
 impl Drop for DatabaseLock {
     fn drop(&mut self) {
-        // Closing the file lets go of the lock anyway; the name of the holder is only for people.
+        // The name of the holder is only for people.
         let _ = self.file.set_len(0);
+        let_go(&self.file);
     }
 }
 
@@ -84,7 +88,7 @@ impl Drop for DatabaseLock {
 /// machine; the system lets go of it when the process dies.
 #[derive(Debug)]
 pub struct ReadingLock {
-    _file: File,
+    file: File,
 }
 
 impl ReadingLock {
@@ -118,7 +122,7 @@ impl ReadingLock {
     ) -> Result<Self> {
         let (file, path) = open(folder, &format!("{database}.lock.reading"))?;
         match lock(&file) {
-            Ok(()) => Ok(ReadingLock { _file: file }),
+            Ok(()) => Ok(ReadingLock { file }),
             Err(TryLockError::WouldBlock) => {
                 Err(Error::new(ErrorKind::Locked, format!("backups of \"{database}\" are in use")))
             }
@@ -127,6 +131,17 @@ impl ReadingLock {
             }
         }
     }
+}
+
+impl Drop for ReadingLock {
+    fn drop(&mut self) {
+        let_go(&self.file);
+    }
+}
+
+/// Closing alone does not let go while a program that is being started has the file too, between `fork` and `exec`.
+fn let_go(file: &File) {
+    let _ = file.unlock();
 }
 
 fn open(folder: &Path, name: &str) -> Result<(File, PathBuf)> {
@@ -191,6 +206,24 @@ mod tests {
         drop(first);
         assert!(!DatabaseLock::is_held(folder.path(), &name).unwrap());
         take(folder.path(), "pid 8 on here", Duration::ZERO).unwrap();
+    }
+
+    #[test]
+    fn a_lock_is_let_go_of_while_a_program_that_begins_still_has_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = Name::new("shop").unwrap();
+        let lock = take(folder.path(), "first", Duration::ZERO).unwrap();
+        // What a program has between fork and exec.
+        let inherited = lock.file.try_clone().unwrap();
+        drop(lock);
+        take(folder.path(), "second", Duration::ZERO).unwrap();
+        drop(inherited);
+
+        let reading = ReadingLock::shared(folder.path(), &name).unwrap().unwrap();
+        let inherited = reading.file.try_clone().unwrap();
+        drop(reading);
+        ReadingLock::alone(folder.path(), &name).unwrap();
+        drop(inherited);
     }
 
     #[test]
