@@ -88,7 +88,13 @@ impl<'a> Health<'a> {
         let tried: Vec<_> = tries.into_iter().filter(|run| run.started_at >= since).collect();
         let filter = RunFilter { database, limit: Some(20), ..RunFilter::default() };
         let last_run = catalog.runs(&filter)?.into_iter().find(|run| run.status != RunStatus::Running);
-        let planned = Planned::of(schedules, inventory, entry, now)?;
+        let planned = Planned::of(
+            schedules,
+            inventory,
+            entry,
+            last_good.as_ref().map(|backup| backup.created_at),
+            now,
+        )?;
         let intervals = intervals(&known, since);
         let mut health = Health {
             entry,

@@ -16,6 +16,8 @@ pub(crate) struct Planned {
     pub(crate) interval: Option<Duration>,
     /// When the next one begins.
     pub(crate) next_run: Option<Timestamp>,
+    /// When the one after the last good one was to begin at the latest, with what is left to chance and the hours that it waits for.
+    pub(crate) expected: Option<Timestamp>,
 }
 
 impl Planned {
@@ -24,6 +26,7 @@ impl Planned {
         known: &Known,
         inventory: &Inventory,
         entry: &DatabaseEntry,
+        last_good: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<Self> {
         let mut schedules = schedules::of_backups(known, inventory, entry)?;
@@ -32,8 +35,16 @@ impl Planned {
         Ok(Planned {
             interval: schedules.iter().filter_map(|schedule| longest_gap(schedule, now)).min(),
             next_run: schedules.iter().filter_map(|schedule| schedule.next_after(now)).min(),
+            expected: last_good
+                .and_then(|last| schedules.iter().filter_map(|schedule| begins_after(schedule, last)).min()),
         })
     }
+}
+
+/// When the next run after a moment begins at the latest.
+fn begins_after(schedule: &Schedule, after: Timestamp) -> Option<Timestamp> {
+    let due = schedule.next_after(after)?;
+    schedule.may_begin(due.checked_add(schedule.jitter).unwrap_or(due))
 }
 
 /// The longest time between two of the next runs: over a weekend, where there are none.

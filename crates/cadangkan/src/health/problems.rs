@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use cadangkan_catalog::RunKind;
 use cadangkan_core::{Timestamp, format_duration};
 use serde::Serialize;
 
@@ -94,20 +95,34 @@ pub(super) fn problems(health: &Health<'_>, now: Timestamp) -> Vec<Problem> {
 /// What is late, in words.
 fn late(health: &Health<'_>, now: Timestamp) -> Option<String> {
     let last = health.last_good.as_ref()?;
-    let age = now.duration_since(last.created_at);
-    let age = Duration::try_from(age).unwrap_or_default();
-    let (interval, most) = match (health.planned.interval, health.usual_interval) {
-        (Some(planned), _) => (planned, planned.saturating_add(planned / 10)),
-        (None, usual) => {
-            let usual = usual?.max(LEAST_INTERVAL);
-            (usual, usual.saturating_mul(LATE))
+    let (interval, until) = match (health.planned.interval, health.planned.expected) {
+        (Some(planned), Some(expected)) => (planned, due_by(health, planned, expected)),
+        _ => {
+            let usual = health.usual_interval?.max(LEAST_INTERVAL);
+            (usual, later(last.created_at, usual.saturating_mul(LATE)))
         }
     };
     let ago = format_age(last.created_at, now);
-    (age > most).then(|| {
+    (now > until).then(|| {
         format!(
             "the last good backup was made {ago}, usually there is one every {}",
             format_duration(interval)
         )
     })
+}
+
+/// When a backup that was to begin is to be there: a tenth of its interval later, and as long after as the last one took. One that
+/// is being made has its whole interval.
+fn due_by(health: &Health<'_>, interval: Duration, expected: Timestamp) -> Timestamp {
+    let took = health.last_good.as_ref().map(|last| last.completed_at.duration_since(last.created_at));
+    let took = took.and_then(|took| Duration::try_from(took).ok()).unwrap_or_default();
+    let until = later(expected, (interval / 10).saturating_add(took));
+    match health.running.as_ref().filter(|run| run.kind == RunKind::Backup && run.started_at <= until) {
+        Some(run) => until.max(later(run.started_at, interval)),
+        None => until,
+    }
+}
+
+fn later(time: Timestamp, by: Duration) -> Timestamp {
+    time.checked_add(by).unwrap_or(Timestamp::MAX)
 }

@@ -135,6 +135,74 @@ fn what_comes_usually_and_does_not_come_is_overdue() {
     assert!(other.good(&["status"]).contains("✓ good"));
 }
 
+/// A moment so far from now, in UTC, as SQLite writes it.
+fn moment(format: &str, from_now: &str) -> String {
+    let database = rusqlite::Connection::open_in_memory().unwrap();
+    database.query_row("SELECT strftime(?1, 'now', ?2)", [format, from_now], |row| row.get(0)).unwrap()
+}
+
+/// A line of cron for each hour, due last ten minutes ago.
+fn hourly_since_ten_minutes() -> String {
+    format!("{} * * * *", moment("%M", "-10 minutes"))
+}
+
+#[test]
+fn what_is_planned_is_overdue_only_when_it_should_be_there() {
+    let home = Home::with_shop();
+    made_ago(&home, &[0]);
+    catalog(&home, &format!("UPDATE backups SET created_at = created_at - {}", HOUR * 65 / 60));
+    let cron = hourly_since_ten_minutes();
+    let state = |more: &[&str]| {
+        home.good(&[&["schedule", "set", "shop", "--timezone", "UTC", "--cron", &cron], more].concat());
+        home.json(&["status"])["databases"][0]["problems"].to_string()
+    };
+    catalog(&home, &format!("UPDATE backups SET completed_at = created_at + {}", HOUR / 60));
+    assert!(state(&[]).contains("\"overdue\""));
+    // It may wait by chance, or for its hours; and the last one took longer.
+    assert!(!state(&["--jitter", "15m"]).contains("\"overdue\""));
+    let days = format!("{}..{}", moment("%F", "-2 hours"), moment("%F", "+20 hours"));
+    assert!(!state(&["--blackout", &days]).contains("\"overdue\""));
+    catalog(&home, &format!("UPDATE backups SET completed_at = created_at + {}", HOUR * 20 / 60));
+    assert!(!state(&[]).contains("\"overdue\""));
+}
+
+#[test]
+fn what_is_being_made_is_not_overdue() {
+    let home = Home::configured(&format!(
+        "databases:\n  shop:\n    sqlite: {{ path: shop.db }}\n    schedule: {{ cron: \"{}\", timezone: UTC }}\n    hooks: {{ before: ['test ! -p wait || cat wait'] }}\n",
+        hourly_since_ten_minutes()
+    ));
+    make_shop(&home.path(".cadangkan/shop.db"));
+    made_ago(&home, &[0]);
+    catalog(
+        &home,
+        &format!(
+            "UPDATE backups SET created_at = created_at - {0}, completed_at = created_at - {0}",
+            HOUR * 65 / 60
+        ),
+    );
+    let is_overdue =
+        || home.json(&["status"])["databases"][0]["problems"].to_string().contains("\"overdue\"");
+    assert!(is_overdue());
+    let pipe = home.path("wait");
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0)
+        .unwrap();
+    let mut backup = home.command(&["backup", "shop", "--quiet"]);
+    let mut backup = backup.stdout(std::process::Stdio::null()).spawn().unwrap();
+    // Opened once the hook reads.
+    let held = std::fs::File::create(&pipe).unwrap();
+    catalog(
+        &home,
+        &format!("UPDATE runs SET started_at = started_at - {} WHERE status = 'running'", HOUR / 6),
+    );
+    assert!(!is_overdue());
+    // One that hangs for longer than the interval is.
+    catalog(&home, &format!("UPDATE runs SET started_at = started_at - {} WHERE status = 'running'", HOUR));
+    assert!(is_overdue());
+    drop(held);
+    assert!(backup.wait().unwrap().success());
+}
+
 #[test]
 fn notes_of_many_are_one_line() {
     let home = Home::configured(
