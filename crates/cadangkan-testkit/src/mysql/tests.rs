@@ -1,5 +1,6 @@
 use std::io::Write as _;
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use super::*;
 
@@ -54,7 +55,10 @@ fn temporary_tables_stay_when_another_server_starts() {
         let mut statements = session.stdin.take().unwrap();
         let make = "CREATE TABLE made (a int); CREATE TEMPORARY TABLE t (a int) ENGINE = MyISAM; INSERT INTO made VALUES (1);\n";
         statements.write_all(make.as_bytes()).unwrap();
-        while database.try_run("SELECT * FROM made").as_deref() != Ok("1\n") {}
+        let begun = Instant::now();
+        while database.try_run("SELECT * FROM made").as_deref() != Ok("1\n") {
+            assert!(begun.elapsed() < Duration::from_secs(60), "{server}: {:?}", session.try_wait());
+        }
         let another = server.another();
         statements.write_all(b"FLUSH TABLES; INSERT INTO t VALUES (1); DROP TABLE t;\n").unwrap();
         drop(statements);

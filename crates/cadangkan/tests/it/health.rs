@@ -1,5 +1,11 @@
 //! How databases are: in words, in one number, and as monitoring asks for it.
 
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::process::Child;
+use std::time::{Duration, Instant};
+
 use crate::support::{Home, make_shop};
 
 const HOUR: i64 = 3_600_000_000;
@@ -189,8 +195,7 @@ fn what_is_being_made_is_not_overdue() {
         .unwrap();
     let mut backup = home.command(&["backup", "shop", "--quiet"]);
     let mut backup = backup.stdout(std::process::Stdio::null()).spawn().unwrap();
-    // Opened once the hook reads.
-    let held = std::fs::File::create(&pipe).unwrap();
+    let held = opened_once_read(&pipe, &mut backup);
     catalog(
         &home,
         &format!("UPDATE runs SET started_at = started_at - {} WHERE status = 'running'", HOUR / 6),
@@ -201,6 +206,22 @@ fn what_is_being_made_is_not_overdue() {
     assert!(is_overdue());
     drop(held);
     assert!(backup.wait().unwrap().success());
+}
+
+/// Opens a pipe for writing as soon as a program reads from it.
+fn opened_once_read(pipe: &Path, reader: &mut Child) -> File {
+    let begun = Instant::now();
+    let nonblock = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    loop {
+        match OpenOptions::new().write(true).custom_flags(nonblock).open(pipe) {
+            Ok(file) => return file,
+            Err(error) => {
+                let ended = reader.try_wait().unwrap();
+                assert!(ended.is_none() && begun.elapsed() < Duration::from_secs(60), "{error}, {ended:?}");
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+    }
 }
 
 #[test]
