@@ -49,8 +49,9 @@ impl std::str::FromStr for Task {
 
     fn from_str(text: &str) -> Result<Self> {
         Task::ALL.into_iter().find(|task| task.as_str() == text).ok_or_else(|| {
-            let message = format!("\"{}\" is no task of a schedule", text.escape_debug());
-            Error::new(ErrorKind::Usage, message).hint("one of: backup, verify, cleanup, sync")
+            let tasks = Task::ALL.map(Task::as_str).join(", ");
+            let message = format!("\"{}\" is no task of a schedule; there are {tasks}", text.escape_debug());
+            Error::new(ErrorKind::Usage, message)
         })
     }
 }

@@ -112,6 +112,12 @@ impl Schedule {
         }
     }
 
+    /// The next time after a moment at which a run begins that is due by the clock: in its window, what is left to chance
+    /// aside.
+    pub fn begins_after(&self, after: Timestamp) -> Option<Timestamp> {
+        self.may_begin(self.next_after(after)?)
+    }
+
     /// The zone by whose clocks it goes.
     pub fn zone(&self) -> TimeZone {
         match &self.timing {
@@ -134,17 +140,7 @@ impl Schedule {
     /// How often it is due, as backups are marked: `hourly`, `daily`, `weekly`, `monthly` or `yearly`; `daily` for what
     /// follows another database.
     pub fn rhythm(&self) -> &'static str {
-        let mut after = Timestamp::UNIX_EPOCH;
-        let mut shortest = None;
-        for round in 0..6 {
-            let Some(next) = self.next_after(after) else { break };
-            if round > 0 {
-                let hours = next.duration_since(after).as_hours();
-                shortest = Some(shortest.map_or(hours, |shortest: i64| shortest.min(hours)));
-            }
-            after = next;
-        }
-        match shortest {
+        match self.shortest_gap().map(|gap| gap.as_secs() / 3600) {
             Some(hours) if hours <= 18 => "hourly",
             Some(hours) if hours <= 5 * 24 => "daily",
             Some(hours) if hours <= 20 * 24 => "weekly",
@@ -152,6 +148,17 @@ impl Schedule {
             Some(_) => "yearly",
             None => "daily",
         }
+    }
+
+    /// The shortest time between two of its first runs.
+    fn shortest_gap(&self) -> Option<Duration> {
+        let first = self.next_after(Timestamp::UNIX_EPOCH);
+        let times = std::iter::successors(first, |time| self.next_after(*time)).take(6).collect::<Vec<_>>();
+        let gaps = times.windows(2).filter_map(|pair| match pair {
+            [earlier, later] => Some(later.duration_since(*earlier).unsigned_abs()),
+            _ => None,
+        });
+        gaps.min()
     }
 
     /// The first moment from a time on at which a run may begin.
@@ -167,6 +174,9 @@ impl Schedule {
         let wrong = |message: &str| Err(Error::new(ErrorKind::Configuration, message));
         if self.timeout.is_zero() {
             return wrong("`timeout` is longer than nothing");
+        }
+        if self.shortest_gap().is_some_and(|gap| self.jitter >= gap) {
+            return wrong("`jitter` is shorter than the time from one run to the next");
         }
         // Dates pass; hours that leave nothing open do not.
         let hours: Vec<_> =
@@ -186,6 +196,19 @@ impl Schedule {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_run_begins_when_its_window_does() {
+        let pattern = Pattern::parse("*/30 7-9 * * *").unwrap();
+        let mut schedule = Schedule::usual(Timing::Cron { pattern, zone: TimeZone::UTC });
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let (night, next) = (at("2026-01-05T00:00:00Z"), at("2026-01-05T09:00:00Z"));
+        assert_eq!(schedule.begins_after(night), Some(at("2026-01-05T07:00:00Z")));
+        schedule.window = vec![Hours::parse("09:00-10:00").unwrap()];
+        // Those that are due before nine are one.
+        assert_eq!(schedule.begins_after(night), Some(next));
+        assert_eq!(schedule.begins_after(next), Some(at("2026-01-05T09:30:00Z")));
+    }
 
     #[test]
     fn how_often_is_seen_in_the_pattern() {

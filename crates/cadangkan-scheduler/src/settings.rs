@@ -236,7 +236,12 @@ impl ScheduleSettings {
         Ok(match every {
             Every::Hourly => {
                 no_day("hourly")?;
-                format!("{} * * * *", time.unwrap_or(0) % 60)
+                if time.is_some_and(|time| time >= 60) {
+                    return Err(wrong(
+                        "`time` of an hourly schedule is the minute of each hour, such as 00:15",
+                    ));
+                }
+                format!("{} * * * *", time.unwrap_or(0))
             }
             Every::Daily => {
                 no_day("daily")?;
@@ -337,6 +342,9 @@ mod tests {
             json!({ "every": "daily", "time": "24:00" }),
             json!({ "every": "daily", "timezone": "Europe/Nowhere" }),
             json!({ "every": "daily", "jitter": "soon" }),
+            json!({ "every": "hourly", "jitter": "60m" }),
+            json!({ "cron": "*/5 * * * *", "jitter": "5m" }),
+            json!({ "every": "hourly", "time": "05:15" }),
             json!({ "every": "daily", "window": ["midnight"] }),
             json!({ "every": "daily", "window": ["01:00-02:00"], "blackout": ["00:00-06:00"] }),
             json!({ "every": "daily", "retry": { "attempts": 0 } }),

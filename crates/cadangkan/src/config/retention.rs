@@ -82,9 +82,16 @@ impl RetentionSettings {
         "storages",
     ];
 
+    /// Those of them that are a number of backups.
+    pub(crate) const COUNTS: &[&str] = &["hourly", "daily", "weekly", "monthly", "yearly", "min_backups"];
+
     /// Reads what the catalog or a schedule holds.
     pub(crate) fn read(value: &Value) -> Result<Self> {
-        settings::parse(value).map_err(|error| Error::new(ErrorKind::Configuration, error.message))
+        settings::parse(value).map_err(|error| {
+            let key = error.path.join(": ");
+            let message = if key.is_empty() { error.message } else { format!("`{key}`: {}", error.message) };
+            Error::new(ErrorKind::Configuration, message)
+        })
     }
 
     /// What counts for a database that has a schedule where nobody said what stays; those of each hour

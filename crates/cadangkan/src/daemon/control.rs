@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cadangkan_core::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
@@ -17,8 +17,10 @@ use super::not_running;
 const MOST: u64 = 1024 * 1024;
 /// How long either side waits for the other.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How many are answered before the loop looks at its other business.
-const AT_ONCE: usize = 16;
+/// How long one who connected has for a question: all of it is written at once.
+const QUESTION: Duration = Duration::from_secs(1);
+/// How long those who ask keep the scheduler from its other business.
+const AT_MOST: Duration = Duration::from_secs(4);
 
 /// What can be asked.
 #[derive(Debug, Serialize, Deserialize)]
@@ -90,7 +92,8 @@ impl Listener {
 
     /// Answers those who wait. Who does not ask properly, or not in time, goes without.
     pub(super) fn answer(&self, mut answer: impl FnMut(Question) -> Result<Answer>) {
-        for _ in 0..AT_ONCE {
+        let began = Instant::now();
+        while began.elapsed() < AT_MOST {
             let Ok((stream, _)) = self.socket.accept() else { return };
             // Nothing is lost with one who went away meanwhile.
             let _ = converse(&stream, &mut answer);
@@ -111,6 +114,7 @@ fn converse(
 ) -> std::io::Result<()> {
     stream.set_nonblocking(false)?;
     patient(stream)?;
+    stream.set_read_timeout(Some(QUESTION))?;
     let mut line = String::new();
     BufReader::new(stream).take(MOST).read_line(&mut line)?;
     let answered = serde_json::from_str::<Question>(&line)

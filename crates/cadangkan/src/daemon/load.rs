@@ -14,7 +14,7 @@ use crate::schedules;
 pub(super) struct Loaded {
     pub(super) plans: Vec<Plan>,
     pub(super) limits: Limits,
-    /// Where monitoring asks; only what is there at the start counts.
+    /// Where monitoring asks.
     pub(super) listen: Option<SocketAddr>,
     pub(super) logs: LogSettings,
 }

@@ -14,6 +14,7 @@ mod sessions;
 mod tell;
 mod web;
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -71,6 +72,7 @@ pub(crate) fn run(app: &App, home: &Path) -> Result<()> {
         web: listen.map(Web::open).transpose()?,
         untold: Vec::new(),
         failing_since: None,
+        pruned: None,
         seen,
     };
     let notes = daemon.scheduler.load(plans, now)?;
@@ -95,6 +97,8 @@ struct Daemon<'a> {
     untold: Vec<Event>,
     /// Since when the catalog cannot be used.
     failing_since: Option<Instant>,
+    /// When old history was removed last.
+    pruned: Option<Instant>,
     /// What there was to be read when the configuration was read last.
     seen: Seen,
 }
@@ -102,12 +106,12 @@ struct Daemon<'a> {
 impl Daemon<'_> {
     /// Works until a signal comes, or the catalog cannot be used for long.
     fn go_on(&mut self, log: &mut Log, listener: &Listener, reload: &AtomicBool) -> Result<()> {
-        let mut pruned: Option<Instant> = None;
         while !self.app.cancel.is_cancelled() {
             let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
             let now = self.app.clock.now();
             let asked = reload.swap(false, Ordering::SeqCst);
-            let worked = self.reload(log, asked).and_then(|()| self.tick(log, now));
+            let worked =
+                self.reload(log, asked).and_then(|()| self.prune(now)).and_then(|()| self.tick(log, now));
             let wake = match worked {
                 Ok(wake) => {
                     self.failing_since = None;
@@ -122,14 +126,20 @@ impl Daemon<'_> {
                     LOOK
                 }
             };
-            if pruned.is_none_or(|pruned| pruned.elapsed() > PRUNE_EVERY) {
-                pruned = Some(Instant::now());
-                if let Ok(before) = now.checked_sub(HISTORY) {
-                    self.catalog.prune_jobs(before)?;
-                }
-            }
             self.wait(log, listener, wake)?;
         }
+        Ok(())
+    }
+
+    /// Removes what is older than history is kept, once a day.
+    fn prune(&mut self, now: Timestamp) -> Result<()> {
+        if self.pruned.is_some_and(|pruned| pruned.elapsed() <= PRUNE_EVERY) {
+            return Ok(());
+        }
+        if let Ok(before) = now.checked_sub(HISTORY) {
+            self.catalog.prune_jobs(before)?;
+        }
+        self.pruned = Some(Instant::now());
         Ok(())
     }
 
@@ -155,8 +165,9 @@ impl Daemon<'_> {
         }
         let now = self.app.clock.now();
         match load(self.app) {
-            Ok(Loaded { plans, limits, logs, .. }) => {
+            Ok(Loaded { plans, limits, listen, logs }) => {
                 log.configure(self.app, &logs)?;
+                self.listen(log, now, listen);
                 let count = plans.len().to_string();
                 let notes = self.scheduler.load(plans, now)?;
                 self.scheduler.limit(limits);
@@ -177,6 +188,23 @@ impl Daemon<'_> {
         // Only now: what the catalog could not take is read again.
         self.seen = seen;
         Ok(())
+    }
+
+    /// Lets monitoring ask at another address, where it is one. Where that fails it goes on at the one before.
+    fn listen(&mut self, log: &mut Log, now: Timestamp, address: Option<SocketAddr>) {
+        let before = self.web.as_ref().map(|web| web.address);
+        if before == address {
+            return;
+        }
+        // The two may be in each other's way.
+        self.web = None;
+        match address.map(Web::open).transpose() {
+            Ok(web) => self.web = web,
+            Err(error) => {
+                log.say(now, Level::Error, "http", &error.chain().join(": "), &[]);
+                self.web = before.and_then(|before| Web::open(before).ok());
+            }
+        }
     }
 
     /// Waits until something happens, at most so long; answers who asks.

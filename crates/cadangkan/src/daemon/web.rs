@@ -24,7 +24,11 @@ pub(super) struct Page {
 }
 
 /// The address that is listened on.
-pub(super) struct Web(TcpListener);
+pub(super) struct Web {
+    listener: TcpListener,
+    /// As it is configured.
+    pub(super) address: SocketAddr,
+}
 
 impl Web {
     /// Listens at an address.
@@ -36,19 +40,19 @@ impl Web {
         };
         let listener = TcpListener::bind(address).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
-        Ok(Web(listener))
+        Ok(Web { listener, address })
     }
 
     /// To be waited for.
     pub(super) fn socket(&self) -> &impl AsFd {
-        &self.0
+        &self.listener
     }
 
     /// Answers those who wait, each with what `page` makes of a path; `None` where there is none.
     pub(super) fn answer(&self, mut page: impl FnMut(&str) -> Option<Page>) {
         let began = Instant::now();
         while began.elapsed() < AT_MOST {
-            let Ok((stream, _)) = self.0.accept() else { return };
+            let Ok((stream, _)) = self.listener.accept() else { return };
             // Nothing is lost with one who went away, or did not ask in time.
             let _ = converse(stream, &mut page);
         }
@@ -134,7 +138,7 @@ mod tests {
     #[test]
     fn each_gets_an_answer_and_who_is_silent_holds_nobody_up() {
         let web = Web::open("127.0.0.1:0".parse().unwrap()).unwrap();
-        let address = web.0.local_addr().unwrap();
+        let address = web.listener.local_addr().unwrap();
         let silent = TcpStream::connect(address).unwrap();
         let ask = |text: &str| {
             let mut stream = TcpStream::connect(address).unwrap();

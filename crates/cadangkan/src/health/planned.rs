@@ -34,15 +34,15 @@ impl Planned {
         let schedules: Vec<_> = schedules.into_iter().map(|entry| entry.plan.schedule).collect();
         Ok(Planned {
             interval: schedules.iter().filter_map(|schedule| longest_gap(schedule, now)).min(),
-            next_run: schedules.iter().filter_map(|schedule| schedule.next_after(now)).min(),
+            next_run: schedules.iter().filter_map(|schedule| schedule.begins_after(now)).min(),
             expected: last_good
-                .and_then(|last| schedules.iter().filter_map(|schedule| begins_after(schedule, last)).min()),
+                .and_then(|last| schedules.iter().filter_map(|schedule| latest_after(schedule, last)).min()),
         })
     }
 }
 
 /// When the next run after a moment begins at the latest.
-fn begins_after(schedule: &Schedule, after: Timestamp) -> Option<Timestamp> {
+fn latest_after(schedule: &Schedule, after: Timestamp) -> Option<Timestamp> {
     let due = schedule.next_after(after)?;
     schedule.may_begin(due.checked_add(schedule.jitter).unwrap_or(due))
 }

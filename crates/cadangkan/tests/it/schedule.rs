@@ -74,6 +74,30 @@ fn what_the_file_declares_is_shown_and_can_be_paused() {
 }
 
 #[test]
+fn what_waits_for_its_window_is_shown_when_it_begins() {
+    let home = Home::with_shop();
+    home.good(&[
+        "schedule",
+        "set",
+        "shop",
+        "--daily",
+        "--time",
+        "12:00",
+        "--window",
+        "22:00-06:00",
+        "--timezone",
+        "UTC",
+    ]);
+    let next = home.json(&["schedule", "next", "shop"])[0]["next_due"].clone();
+    assert_eq!(next.as_array().unwrap().len(), 10);
+    assert!(
+        next.as_array().unwrap().iter().all(|time| time.as_str().unwrap().ends_with("T22:00:00Z")),
+        "{next}"
+    );
+    assert_eq!(home.json(&["schedule", "list", "shop"])[0]["next_due"], next[0]);
+}
+
+#[test]
 fn what_cannot_be_meant_is_refused() {
     let home = Home::with_shop();
     for (arguments, said) in [
@@ -87,7 +111,11 @@ fn what_cannot_be_meant_is_refused() {
         (vec!["--daily", "--weekly"], "cannot be used with"),
         (vec!["--daily", "--keep", "dayly=7"], "there are keep_all, hourly, daily"),
         (vec!["--daily", "--keep", "daily"], "write it as daily=7"),
-        (vec!["--daily", "--keep", "daily=many"], "invalid type"),
+        (vec!["--daily", "--keep", "daily=many"], "`daily` is a whole number"),
+        (vec!["--daily", "--keep", "week_start=someday"], "`week_start`"),
+        (vec!["--daily", "--task", "bakcup"], "there are backup, verify, cleanup, sync"),
+        (vec!["--hourly", "--time", "05:15"], "the minute of each hour"),
+        (vec!["--hourly", "--jitter", "2h"], "shorter than the time from one run to the next"),
         (vec!["--daily", "--keep", "keep_all=true,daily=7"], "keeps everything"),
         (
             vec!["--daily", "--keep", "daily=7", "--task", "verify"],

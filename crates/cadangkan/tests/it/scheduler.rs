@@ -379,7 +379,25 @@ fn monitoring_can_ask_the_scheduler() {
     let metrics = ask("/metrics");
     assert!(metrics.contains("cadangkan_backup_next_timestamp_seconds{database=\"shop\""), "{metrics}");
     assert!(ask("/").starts_with("HTTP/1.1 404"));
-    daemon.end();
+    // Another address is taken up; one that cannot be is told, and the one before stays.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let second = free.local_addr().unwrap();
+    let configure = |address| home.configure(&format!("scheduler: {{ listen: \"{address}\" }}\n"));
+    configure(second);
+    let said = || {
+        let logs = home.files(".cadangkan/logs");
+        logs.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect::<String>()
+    };
+    until("a taken port is told", || said().contains("cannot listen for monitoring"));
+    assert!(ask("/livez").ends_with("ok\n"), "the address before does not serve");
+    drop(free);
+    configure(std::net::SocketAddr::from(([127, 0, 0, 2], second.port())));
+    until("it listens elsewhere", || {
+        std::net::TcpStream::connect((std::net::Ipv4Addr::new(127, 0, 0, 2), second.port())).is_ok()
+    });
+    assert!(std::net::TcpStream::connect(address).is_err());
+    let said = daemon.end();
+    assert!(said.contains("cannot listen for monitoring"), "{said}");
 }
 
 #[test]

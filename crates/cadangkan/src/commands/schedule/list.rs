@@ -38,7 +38,7 @@ pub(super) fn run(app: &App, args: &ListArgs) -> Result<()> {
         .iter()
         .map(|schedule| {
             let key = (schedule.plan.database.clone(), schedule.plan.name.clone());
-            let next = schedule.is_active().then(|| schedule.plan.schedule.next_after(now)).flatten();
+            let next = schedule.is_active().then(|| schedule.plan.schedule.begins_after(now)).flatten();
             Row { schedule, next, last: last.get(&key), open: open.get(&key) }
         })
         .collect();

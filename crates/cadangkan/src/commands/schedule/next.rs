@@ -56,7 +56,9 @@ pub(super) fn run(app: &App, args: &NextArgs) -> Result<()> {
 
 fn next_runs(entry: &ScheduleEntry, now: Timestamp) -> Vec<Timestamp> {
     let schedule = &entry.plan.schedule;
-    std::iter::successors(schedule.next_after(now), |time| schedule.next_after(*time)).take(SHOWN).collect()
+    std::iter::successors(schedule.begins_after(now), |time| schedule.begins_after(*time))
+        .take(SHOWN)
+        .collect()
 }
 
 fn text(app: &App, ScheduleEntry { plan, .. }: &ScheduleEntry, times: &[Timestamp]) -> String {

@@ -55,7 +55,7 @@ pub(super) struct SetArgs {
     #[arg(long, value_name = "TASK")]
     task: Option<Task>,
     /// A storage, where not those of the database; may be given more than once
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     storage: Vec<Name>,
     /// Which of the backups that it makes stay, where not as for the database: daily=7,weekly=4; may be given more than once
     #[arg(long, value_name = "KEY=VALUE", value_delimiter = ',', value_parser = parse_keep)]
@@ -168,7 +168,7 @@ pub(super) fn run(app: &App, args: &SetArgs) -> Result<()> {
         catalog.define_schedule(&plan.database, &plan.name, &value, now)?;
         catalog.step_schedules(&[plan.first_step(now)])?;
     }
-    let next = plan.schedule.next_after(now);
+    let next = plan.schedule.begins_after(now);
     let runs = daemon::is_running(&session)?;
     // One of this command would be the first.
     let keeps = match app.global.dry_run {
@@ -200,7 +200,7 @@ fn text(app: &App, entry: &DatabaseEntry, plan: &Plan, keeps: Option<&str>, runs
         plan.name
     );
     text.push_str(&format!("  When       {}\n", plan.schedule.words()));
-    if let Some(next) = plan.schedule.next_after(now) {
+    if let Some(next) = plan.schedule.begins_after(now) {
         let when = format_moment(next, &plan.schedule.zone());
         text.push_str(&format!("  Next run   {when}, {}\n", format_age(next, now)));
     }
@@ -228,7 +228,14 @@ fn parse_keep(text: &str) -> Result<(String, Value), String> {
     if !known.contains(&key) {
         return Err(format!("there are {}", known.join(", ")));
     }
-    Ok((key.to_owned(), value.parse().unwrap_or_else(|_| Value::from(value))))
+    let meant: Value = value.parse().unwrap_or_else(|_| Value::from(value));
+    match RetentionSettings::read(&json!({ key: meant })) {
+        Ok(_) => Ok((key.to_owned(), meant)),
+        Err(_) if RetentionSettings::COUNTS.contains(&key) => {
+            Err(format!("`{key}` is a whole number, such as {key}=7"))
+        }
+        Err(error) => Err(error.message().to_owned()),
+    }
 }
 
 /// What was typed cannot be meant: not the configuration's mistake.
