@@ -15,6 +15,7 @@ struct Inner {
     operation: Option<&'static str>,
     context: Vec<(&'static str, String)>,
     retryable: bool,
+    at_login: bool,
     hint: Option<String>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -95,6 +96,7 @@ impl Error {
             operation: None,
             context: Vec::new(),
             retryable: false,
+            at_login: false,
             hint: None,
             source: None,
         }))
@@ -160,6 +162,14 @@ impl Error {
         self
     }
 
+    /// Marks a failure of the login: who asks was not let in. Whatever else is asked will be refused as well, and a
+    /// server may block an address that goes on.
+    #[must_use]
+    pub fn at_login(mut self) -> Self {
+        self.0.at_login = true;
+        self
+    }
+
     /// Returns the same error under another kind.
     #[must_use]
     pub fn with_kind(mut self, kind: ErrorKind) -> Self {
@@ -195,6 +205,11 @@ impl Error {
     /// Whether trying again may help.
     pub fn is_retryable(&self) -> bool {
         self.0.retryable
+    }
+
+    /// Whether who asked was not let in.
+    pub fn is_at_login(&self) -> bool {
+        self.0.at_login
     }
 
     /// The nearest of its sources that is of this type.

@@ -1,6 +1,7 @@
 //! What storages and notifications share behind TLS and HTTP: whom they trust, and agents whose every wait is bounded.
 
 mod post;
+mod silence;
 pub mod tls;
 
 use std::path::Path;
@@ -13,6 +14,7 @@ use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 pub use post::{Said, post};
+pub use silence::{Silence, TlsTrouble};
 
 /// Longest wait for a connection.
 const CONNECT: Duration = Duration::from_secs(15);
@@ -51,17 +53,6 @@ pub fn agent(stall: Duration, with_tls: bool, authorities: Option<&Path>) -> Res
 pub fn is_loopback(host: &str) -> bool {
     let Ok(authority) = host.parse::<Authority>() else { return false };
     tls::is_this_machine(authority.host().trim_matches(['[', ']']))
-}
-
-/// Tells whether a request failed since the server's certificate is not trusted.
-pub fn is_of_certificate(error: &ureq::Error) -> bool {
-    match error {
-        ureq::Error::Rustls(_) | ureq::Error::Tls(_) => true,
-        ureq::Error::Io(error) => {
-            error.get_ref().is_some_and(|inner| inner.downcast_ref::<rustls::Error>().is_some())
-        }
-        _ => false,
-    }
 }
 
 /// The text of a header.

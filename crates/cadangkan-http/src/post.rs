@@ -5,7 +5,7 @@ use std::time::Duration;
 use cadangkan_core::{Error, ErrorKind, Result};
 use http::{HeaderName, HeaderValue, Uri};
 
-use crate::{agent, is_of_certificate};
+use crate::{Silence, agent};
 
 /// As much of an answer as is read: enough for the words of a refusal.
 const LONGEST_ANSWER: u64 = 16 << 10;
@@ -38,22 +38,10 @@ pub fn post(
     let unusable = |_| Error::new(ErrorKind::Configuration, "a request cannot be written");
     let request = agent.configure_request(request.body(body).map_err(unusable)?);
     let answered = agent.run(request.timeout_global(Some(limit)).build());
-    let (parts, body) = answered.map_err(|error| unanswered(&error))?.into_parts();
+    let (parts, body) =
+        answered.map_err(|error| Silence::of(&error).error("the address", None))?.into_parts();
     let mut said = Vec::new();
     // What cannot be read does not change what the status says.
     let _ = body.into_with_config().limit(LONGEST_ANSWER).reader().read_to_end(&mut said);
     Ok(Said { status: parts.status.as_u16(), body: said })
-}
-
-/// The words of the library are left out: they may have the address in them.
-fn unanswered(error: &ureq::Error) -> Error {
-    let (kind, message) = match error {
-        ureq::Error::Timeout(_) => (ErrorKind::Timeout, "the server does not answer in time"),
-        ureq::Error::HostNotFound => (ErrorKind::Unreachable, "the host's name is not known"),
-        error if is_of_certificate(error) => {
-            (ErrorKind::Unreachable, "the server's certificate is not trusted")
-        }
-        _ => (ErrorKind::Unreachable, "the connection to the server was lost or not made"),
-    };
-    Error::new(kind, message)
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use cadangkan_core::settings::{Field, FieldKind, SettingsError, mistake};
 use cadangkan_core::{Error, ErrorKind};
-use cadangkan_http::{agent, header, is_loopback, is_of_certificate};
+use cadangkan_http::{Silence, agent, header, is_loopback};
 use http::{HeaderMap, Uri};
 use serde_json::Value;
 use ureq::Agent;
@@ -135,27 +135,7 @@ impl Line {
 
     /// The words of the library are left out: they may have the URL in them.
     fn unanswered(&self, error: &ureq::Error) -> Error {
-        let (kind, message, hint) = match error {
-            ureq::Error::Timeout(_) => {
-                (ErrorKind::Timeout, "the server does not answer in time", "check the network")
-            }
-            ureq::Error::HostNotFound => (
-                ErrorKind::Unreachable,
-                "the host's name is not known",
-                "check the URL and the machine's DNS",
-            ),
-            error if is_of_certificate(error) => (
-                ErrorKind::Unreachable,
-                "the server's certificate is not trusted",
-                "name the file with the authority's certificate as `ca_file`",
-            ),
-            _ => (
-                ErrorKind::Unreachable,
-                "the connection to the server was lost or not made",
-                "check the network, and a firewall or proxy in between",
-            ),
-        };
-        Error::new(kind, message).context("host", &self.host).hint(hint).retryable()
+        Silence::of(error).error("the URL", None).context("host", &self.host).retryable()
     }
 
     fn agent(&self, limit: Duration) -> cadangkan_core::Result<&Agent> {

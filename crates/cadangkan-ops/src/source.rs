@@ -174,9 +174,7 @@ impl<'a> Source<'a> {
         }
         good.retain(|(_, manifest)| database.is_none_or(|name| *name == manifest.database_name));
         let newest = good.into_iter().max_by_key(|(_, manifest)| manifest.backup_id);
-        let (key, manifest) = newest.ok_or_else(|| {
-            Error::new(ErrorKind::NotFound, "there is no such backup").context("in", place.storage.location())
-        })?;
+        let (key, manifest) = newest.ok_or_else(|| none_in(place, database, &names))?;
         Source::open_stored(place, key, manifest, context)
     }
 
@@ -355,7 +353,7 @@ impl<'a> Source<'a> {
     /// Where it is, for people.
     pub fn location(&self) -> String {
         match &self.bytes {
-            Bytes::Stored { place, key } => format!("{} in storage {}", key, place.name),
+            Bytes::Stored { place, key } => format!("{key} in {}", place.storage.location()),
             Bytes::File(path) => path.display().to_string(),
         }
     }
@@ -528,6 +526,19 @@ impl<'a> Source<'a> {
             }
         };
         read_limited(reader, limit)
+    }
+}
+
+/// The error of a storage that has no backup of this database, or none at all.
+fn none_in(place: Place<'_>, database: Option<&Name>, there: &BTreeSet<Name>) -> Error {
+    let error =
+        Error::new(ErrorKind::NotFound, "there is no such backup").context("in", place.storage.location());
+    let names = there.iter().map(Name::as_str).collect::<Vec<_>>().join(", ");
+    match database {
+        Some(database) if !there.is_empty() => {
+            error.context("database", database).hint(format!("there are backups of: {names}"))
+        }
+        _ => error.hint("no backup lies there: correct the address"),
     }
 }
 

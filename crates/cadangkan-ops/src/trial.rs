@@ -31,7 +31,7 @@ pub struct TrialCheck {
 }
 
 /// Writes, looks at, reads, lists and deletes an object in a storage. All is tried, also when something fails, so that
-/// everything that is missing is known at once.
+/// everything that is missing is known at once; only a storage that is not there, or does not let us in, is left alone.
 pub fn try_out(context: &Context<'_>, place: Place<'_>) -> Result<Vec<TrialCheck>> {
     let now = context.control.clock.now().as_microsecond();
     let process: String = context.holder.chars().filter(char::is_ascii_digit).take(12).collect();
@@ -57,8 +57,7 @@ pub fn try_out(context: &Context<'_>, place: Place<'_>) -> Result<Vec<TrialCheck
         let began = Instant::now();
         let outcome = step(&trial);
         trial.is_written |= check == "write" && outcome.is_ok();
-        // What the others would say of a place that is not there is noise.
-        let is_over = check == "reach" && outcome.as_ref().err().is_some_and(is_away);
+        let is_over = check == "reach" && outcome.as_ref().err().is_some_and(is_closed);
         checks.push(TrialCheck { check, outcome, duration_seconds: began.elapsed().as_secs_f64() });
         if is_over {
             break;
@@ -67,8 +66,11 @@ pub fn try_out(context: &Context<'_>, place: Place<'_>) -> Result<Vec<TrialCheck
     Ok(checks)
 }
 
-fn is_away(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Unreachable | ErrorKind::Timeout)
+/// Whether what the other steps would say is noise: the place is not there, or who asks is not let in. There each of
+/// them would be one more refused login, for which servers block an address.
+fn is_closed(error: &Error) -> bool {
+    error.is_at_login()
+        || matches!(error.kind(), ErrorKind::Unreachable | ErrorKind::Timeout | ErrorKind::Configuration)
 }
 
 type Step<'a> = fn(&Trial<'a>) -> Result<String>;
@@ -157,4 +159,16 @@ impl Trial<'_> {
 fn wrong(message: &str) -> Error {
     Error::new(ErrorKind::Io, message)
         .hint("do not trust this storage with backups before the cause is found; its own log may tell")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_login_closes_a_storage_and_a_missing_permission_does_not() {
+        let denied = || Error::new(ErrorKind::Denied, "x");
+        assert!(is_closed(&denied().at_login()) && !is_closed(&denied()));
+        assert!(is_closed(&Error::new(ErrorKind::Configuration, "there are no credentials")));
+    }
 }

@@ -31,6 +31,9 @@ pub(crate) fn refused(
     if !hint.is_empty() {
         error = error.hint(hint);
     }
+    if is_at_login(&code) {
+        error = error.at_login();
+    }
     // Its first line; the others are numbers of the request.
     let said = refusal.message.lines().next().unwrap_or_default();
     let said = format!("{code} {said}");
@@ -44,6 +47,20 @@ pub(crate) fn is_permission(failure: &Failure) -> bool {
         "AuthorizationPermissionMismatch"
             | "AuthorizationResourceTypeMismatch"
             | "InsufficientAccountPermissions"
+    )
+}
+
+/// Whether a refusal is of who asks, whatever is asked.
+fn is_at_login(code: &str) -> bool {
+    matches!(
+        code,
+        "AuthenticationFailed"
+            | "InvalidAuthenticationInfo"
+            | "NoAuthenticationInformation"
+            | "KeyBasedAuthenticationNotPermitted"
+            | "AuthorizationFailure"
+            | "AuthorizationSourceIPMismatch"
+            | "AccountIsDisabled"
     )
 }
 

@@ -3,6 +3,7 @@
 use std::io;
 
 use cadangkan_core::{Error, ErrorKind};
+use cadangkan_storage::http::TlsTrouble;
 
 use crate::reply::Reply;
 
@@ -76,7 +77,9 @@ fn is_about_room(text: &str) -> bool {
 /// The connection has failed.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        let tls = error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
+        if let Some(trouble) = TlsTrouble::of_io(&error) {
+            return Failure::Broken(trouble.error("`host`, `port` and `tls`").source(error));
+        }
         let (kind, message, hint) = match error.kind() {
             io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => (
                 ErrorKind::Timeout,
@@ -84,19 +87,13 @@ impl From<io::Error> for Failure {
                 "check the network, and that a firewall lets passive connections through; `timeout` says how long is \
                  waited",
             ),
-            _ if tls => (
-                ErrorKind::Unreachable,
-                "TLS with the server failed, or its certificate is not trusted",
-                "name the file with the authority's certificate as `ca_file`, or correct `host` and `tls`",
-            ),
             _ => (
                 ErrorKind::Unreachable,
                 "the connection to the server was lost or not made",
                 "check the network, a firewall in between, `host`, `port` and `tls`",
             ),
         };
-        let error = Error::new(kind, message).hint(hint).source(error);
-        Failure::Broken(if tls { error } else { error.retryable() })
+        Failure::Broken(Error::new(kind, message).hint(hint).source(error).retryable())
     }
 }
 

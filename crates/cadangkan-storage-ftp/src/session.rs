@@ -55,13 +55,36 @@ impl Session {
             broken: false,
             used: Instant::now(),
         };
-        session.receive(2)?;
+        session.greeted()?;
         if let Some(config) = tls.filter(|_| settings.tls == Tls::Explicit) {
             session = session.secure(config)?;
         }
         session.log_in()?;
         session.look_around()?;
         Ok(session)
+    }
+
+    /// Waits until the server speaks, which it does first.
+    fn greeted(&mut self) -> Result<(), Failure> {
+        match self.receive(2) {
+            Err(Failure::Broken(error)) if error.kind() == ErrorKind::Timeout => {
+                let hint = match self.settings.tls {
+                    Tls::Implicit => "correct `host` and `port`; `timeout` says how long is waited",
+                    _ => {
+                        "correct `host` and `port`; where TLS comes before all else, set `tls: implicit`; `timeout` says \
+                         how long is waited"
+                    }
+                };
+                Err(Failure::Broken(
+                    Error::new(ErrorKind::Timeout, "the server says nothing, and one of FTP speaks first")
+                        .context("host", &self.settings.host)
+                        .context("port", self.settings.port())
+                        .hint(hint)
+                        .retryable(),
+                ))
+            }
+            greeting => greeting.map(drop),
+        }
     }
 
     /// Asks for TLS. Nothing that was said before counts, so that nobody can have put it there.
@@ -88,6 +111,7 @@ impl Session {
         let refused = |failure| match failure {
             Failure::Refused(reply) => {
                 let error = Error::new(ErrorKind::Denied, "the server refuses the login")
+                    .at_login()
                     .context("host", &settings.host)
                     .context("user", &settings.user)
                     .source(format!("the server says: {reply}"));

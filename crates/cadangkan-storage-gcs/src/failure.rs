@@ -28,6 +28,9 @@ pub(crate) fn refused(
     if !hint.is_empty() {
         error = error.hint(hint);
     }
+    if status == 401 {
+        error = error.at_login();
+    }
     let said = format!("{code} {message}");
     Failure::refused(status, code, headers, said.trim(), error)
 }

@@ -34,6 +34,7 @@ impl Ended {
                 "unauthorized",
                 "forbidden",
                 "login incorrect",
+                "unable to authenticate",
             ]) {
                 ErrorKind::Denied
             } else if has(&["didn't find section in config file", "didn't find backend"]) {
@@ -51,6 +52,8 @@ impl Ended {
             self.said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
         let error =
             Error::new(kind, what).context("place", place).source(format!("rclone says: {}", plain(reason)));
+        let refused = has(&["unauthorized", "login incorrect", "unable to authenticate"]);
+        let error = if refused { error.at_login() } else { error };
         match kind {
             ErrorKind::Denied => error.hint("see with `rclone config` whether the credentials of the remote still count"),
             ErrorKind::Configuration => error.hint("`rclone listremotes` shows the remotes there are; `rclone config` adds one"),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cadangkan_core::{Error, ErrorKind, Timestamp};
-use cadangkan_storage::http::is_of_certificate;
+use cadangkan_storage::http::Silence;
 use jiff::fmt::rfc2822::DateTimeParser;
 
 use crate::answers::{Refusal, parse};
@@ -78,6 +78,9 @@ pub(crate) fn refused(
     if let Some(hint) = hint {
         error = error.hint(hint);
     }
+    if is_at_login(&code) {
+        error = error.at_login();
+    }
     let passing = matches!(
         code.as_str(),
         "SlowDown"
@@ -94,6 +97,19 @@ pub(crate) fn refused(
     }
     let date = header("date").and_then(|text| DateTimeParser::new().parse_timestamp(&text).ok());
     Failure { error, code, status, wait, region, date }
+}
+
+/// Whether a refusal is of who asks, whatever is asked.
+fn is_at_login(code: &str) -> bool {
+    matches!(
+        code,
+        "InvalidAccessKeyId"
+            | "SignatureDoesNotMatch"
+            | "ExpiredToken"
+            | "InvalidToken"
+            | "TokenRefreshRequired"
+            | "RequestTimeTooSkewed"
+    )
 }
 
 type Meaning = (ErrorKind, String, Option<String>);
@@ -189,20 +205,6 @@ fn meaning(code: &str, status: u16, request: &Request<'_>, at: &Where<'_>, regio
 
 /// Makes a failure of a request that had no answer.
 pub(crate) fn unanswered(error: ureq::Error, at: &Where<'_>) -> Failure {
-    let certificate = is_of_certificate(&error);
-    let (kind, message) = match &error {
-        ureq::Error::Timeout(_) => (ErrorKind::Timeout, "the server does not answer in time"),
-        ureq::Error::HostNotFound => (ErrorKind::Unreachable, "the endpoint's name is not known"),
-        _ if certificate => (ErrorKind::Unreachable, "the server's certificate is not trusted"),
-        _ => (ErrorKind::Unreachable, "the connection to the server was lost or not made"),
-    };
-    let hint = match &error {
-        _ if certificate => {
-            "name the file with the authority's certificate as `ca_file`, or correct `endpoint`"
-        }
-        ureq::Error::HostNotFound => "correct `endpoint` or `region`; check the machine's DNS",
-        _ => "check the network, a firewall or proxy in between, and `endpoint`",
-    };
-    let error = Error::new(kind, message).context("endpoint", at.endpoint).hint(hint).source(error);
-    (if certificate { error } else { error.retryable() }).into()
+    let silence = Silence::of(&error).error("`endpoint` or `region`", Some("`timeout`"));
+    silence.context("endpoint", at.endpoint).source(error).into()
 }

@@ -20,12 +20,14 @@ pub(crate) fn read(said: &str, settings: &Settings) -> Error {
     let place = |error: Error| error.context("host", &settings.host);
     if has("REMOTE HOST IDENTIFICATION HAS CHANGED") {
         return place(Error::new(ErrorKind::Denied, "the host shows another key than the one it is known by"))
+            .at_login()
             .context("its key", fingerprint(said))
             .hint("somebody may stand between you and it: ask whoever runs it whether its key was changed, and only \
                    then remove the old one with `ssh-keygen -R`");
     }
     if has("Host key verification failed") {
         return place(Error::new(ErrorKind::Denied, "the host is not known"))
+            .at_login()
             .context("its key", fingerprint(said))
             .hint(format!(
                 "compare this with the fingerprint that whoever runs it gives you; then connect once with `{}` and accept it",
@@ -45,6 +47,7 @@ pub(crate) fn read(said: &str, settings: &Settings) -> Error {
             }
         };
         return place(Error::new(ErrorKind::Denied, "the server does not let this user in").source(last))
+            .at_login()
             .hint(hint);
     }
     let reason = if last.is_empty() { "ssh ended without a word".to_owned() } else { last };
@@ -108,7 +111,7 @@ mod tests {
         assert!(error.chain().concat().contains("Connection refused"), "{error:?}");
         assert!(told("").chain().concat().contains("without a word"));
         let denied = told("me@h: Permission denied (publickey).\r\n");
-        assert_eq!(denied.kind(), ErrorKind::Denied);
+        assert!(denied.kind() == ErrorKind::Denied && denied.is_at_login());
         assert!(denied.advice().unwrap().contains("ssh-copy-id"));
     }
 }

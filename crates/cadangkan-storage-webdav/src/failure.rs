@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cadangkan_core::{Error, ErrorKind};
-use cadangkan_storage::http::is_of_certificate;
+use cadangkan_storage::http::Silence;
 
 /// A request that failed.
 #[derive(Debug)]
@@ -39,6 +39,9 @@ pub(crate) fn refused(status: u16, headers: &http::HeaderMap, method: &str, url:
     }
     if !hint.is_empty() {
         error = error.hint(hint);
+    }
+    if status == 401 {
+        error = error.at_login();
     }
     if matches!(status, 408 | 423 | 425 | 429 | 500 | 502..=504) {
         error = error.retryable();
@@ -110,29 +113,5 @@ fn meaning(status: u16, challenge: &str) -> (ErrorKind, &'static str, &'static s
 
 /// Makes a failure of a request that had no answer.
 pub(crate) fn unanswered(error: ureq::Error, url: &str) -> Failure {
-    let certificate = is_of_certificate(&error);
-    let (kind, message, hint) = match &error {
-        ureq::Error::Timeout(_) => (
-            ErrorKind::Timeout,
-            "the server does not answer in time",
-            "check the network and the server; `timeout` says how long is waited",
-        ),
-        ureq::Error::HostNotFound => (
-            ErrorKind::Unreachable,
-            "the server's name is not known",
-            "correct `address`; check the machine's DNS",
-        ),
-        _ if certificate => (
-            ErrorKind::Unreachable,
-            "the server's certificate is not trusted",
-            "name the file with the authority's certificate as `ca_file`, or correct `address`",
-        ),
-        _ => (
-            ErrorKind::Unreachable,
-            "the connection to the server was lost or not made",
-            "check the network, a firewall or proxy in between, and `address`",
-        ),
-    };
-    let error = Error::new(kind, message).context("url", url).hint(hint).source(error);
-    (if certificate { error } else { error.retryable() }).into()
+    Silence::of(&error).error("`address`", Some("`timeout`")).context("url", url).source(error).into()
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cadangkan_core::{Error, ErrorKind, Result};
+use cadangkan_http::TlsTrouble;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
@@ -99,11 +100,8 @@ impl Stream {
 
 /// What a connection failed with.
 pub(super) fn failed(error: io::Error) -> Error {
-    if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
-        return Error::new(ErrorKind::Unreachable, "the mail server's certificate is not trusted")
-            .source(error)
-            .hint("name the file with the authority's certificate as `ca_file`; `host` must stand in the certificate")
-            .retryable();
+    if let Some(trouble) = TlsTrouble::of_io(&error) {
+        return trouble.error("`host`, `port` and `tls`").source(error).retryable();
     }
     // A wait that was too long is one or the other, by the system.
     let (kind, message) = match error.kind() {

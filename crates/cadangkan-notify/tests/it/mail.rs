@@ -91,11 +91,11 @@ fn nothing_secret_is_said_before_tls() {
     let server = MailServer::start(Behaviour::Good);
     let other = channel(server.port, &json!({ "ca_file": null }));
     let untrusted = other.send(&test_message(), LIMIT).unwrap_err().error;
-    assert_eq!(untrusted.message(), "the mail server's certificate is not trusted", "{untrusted:?}");
+    assert_eq!(untrusted.message(), "the server's certificate is not trusted", "{untrusted:?}");
     let server = MailServer::start(Behaviour::Good);
     let other = channel(server.port, &json!({ "host": "127.0.0.1" }));
     let wrong_name = other.send(&test_message(), LIMIT).unwrap_err().error;
-    assert_eq!(wrong_name.message(), "the mail server's certificate is not trusted", "{wrong_name:?}");
+    assert_eq!(wrong_name.message(), "the server's certificate is not trusted", "{wrong_name:?}");
 }
 
 #[test]

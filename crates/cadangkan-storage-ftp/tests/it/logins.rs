@@ -19,6 +19,7 @@ fn a_wrong_password_is_refused_and_not_shown() {
     ] {
         assert_eq!(error.kind(), ErrorKind::Denied, "{error:?}");
         assert!(error.advice().unwrap().contains("password") && !error.is_retryable(), "{error:?}");
+        assert!(error.is_at_login(), "{error:?}");
         let shown = format!("{error:?} {:?}", error.chain());
         assert!(!shown.contains("a wrong word"), "{shown}");
     }
@@ -60,11 +61,13 @@ fn what_the_server_does_not_speak_is_told() {
     let mut wrong = implicit(&server);
     wrong["tls"] = json!("none");
     wrong["timeout"] = json!("1s");
-    assert_eq!(open(&wrong).check().unwrap_err().kind(), ErrorKind::Timeout);
+    let error = open(&wrong).check().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert!(error.advice().unwrap().contains("`tls: implicit`"), "{error:?}");
     let mut wrong = settings(&server, server.port);
     wrong["tls"] = json!("implicit");
     let error = open(&wrong).check().unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unreachable, "{error:?}");
+    assert_eq!(error.message(), "the server does not speak TLS there", "{error:?}");
     assert!(error.advice().unwrap().contains("`tls`"), "{error:?}");
 }
 

@@ -1,9 +1,9 @@
 use std::time::Duration;
 
 use ::http::HeaderMap;
-use cadangkan_core::{Error, ErrorKind, Timestamp};
+use cadangkan_core::{Error, Timestamp};
 
-use super::{header, is_of_certificate};
+use super::{Silence, header};
 
 /// A request that failed.
 #[derive(Debug)]
@@ -38,31 +38,11 @@ impl Failure {
 
     /// Makes one of a request that had no answer from this endpoint.
     pub fn unanswered(error: ureq::Error, endpoint: &str) -> Self {
-        let certificate = is_of_certificate(&error);
-        let (kind, message, hint) = match &error {
-            ureq::Error::Timeout(_) => (
-                ErrorKind::Timeout,
-                "the server does not answer in time",
-                "check the network; `timeout` says how long is waited",
-            ),
-            ureq::Error::HostNotFound => (
-                ErrorKind::Unreachable,
-                "the endpoint's name is not known",
-                "correct `endpoint`; check the machine's DNS",
-            ),
-            _ if certificate => (
-                ErrorKind::Unreachable,
-                "the server's certificate is not trusted",
-                "name the file with the authority's certificate as `ca_file`, or correct `endpoint`",
-            ),
-            _ => (
-                ErrorKind::Unreachable,
-                "the connection to the server was lost or not made",
-                "check the network, a firewall or proxy in between, and `endpoint`",
-            ),
-        };
-        let error = Error::new(kind, message).context("endpoint", endpoint).hint(hint).source(error);
-        (if certificate { error } else { error.retryable() }).into()
+        Silence::of(&error)
+            .error("`endpoint`", Some("`timeout`"))
+            .context("endpoint", endpoint)
+            .source(error)
+            .into()
     }
 }
 

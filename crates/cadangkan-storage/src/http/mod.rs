@@ -13,7 +13,7 @@ mod workers;
 use std::time::Duration;
 
 pub use ahead::Ahead;
-pub use cadangkan_http::{agent, header, is_loopback, is_of_certificate};
+pub use cadangkan_http::{Silence, TlsTrouble, agent, header, is_loopback};
 pub use failure::{Failure, is_unconnected, parse_date};
 pub use line::{Answer, Line};
 pub use names::{names_begin, whole_name};

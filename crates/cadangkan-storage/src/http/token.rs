@@ -80,6 +80,7 @@ pub fn ask(what: &str, request: Request<String>, wait: Duration) -> Result<Value
     let words: Vec<_> = words.collect();
     let words: String = words.join(": ").chars().filter(|letter| !letter.is_control()).take(300).collect();
     let error = Error::new(ErrorKind::Denied, format!("{what} gives no token"))
+        .at_login()
         .source(std::io::Error::other(format!("it says {} {words}", parts.status.as_u16())))
         .hint("correct the credentials; look whether the account was disabled, or its key removed");
     Err(if parts.status.is_server_error() || parts.status.as_u16() == 429 {

@@ -190,7 +190,8 @@ fn option_args() -> [Arg; 6] {
     [
         Arg::new("storage")
             .long("storage")
-            .value_name("NAME")
+            .value_name("NAME,…")
+            .value_delimiter(',')
             .value_parser(clap::value_parser!(Name))
             .action(ArgAction::Append)
             .help("A storage for its backups; may be given more than once [default: as configured]"),

@@ -49,7 +49,7 @@ pub(crate) struct BackupArgs {
     #[arg(long, value_name = "NAME", requires = "url", conflicts_with = "database")]
     filename: Option<String>,
     /// A storage to back up to; may be given more than once [default: as configured]
-    #[arg(long, value_name = "NAME", conflicts_with = "url")]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', conflicts_with = "url")]
     storage: Vec<Name>,
     #[command(flatten)]
     how: How,

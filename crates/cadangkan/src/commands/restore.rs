@@ -49,7 +49,7 @@ pub(crate) struct RestoreArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["database", "from", "storage"])]
     file: Option<PathBuf>,
     /// Read it from this storage [default: the first that has it]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     storage: Vec<Name>,
     /// Copy the archive to this machine first, into the folder, and remove it afterwards [default folder: stage in CADANGKAN_HOME]
     #[arg(long, value_name = "FOLDER", num_args = 0..=1, require_equals = true, conflicts_with = "file")]

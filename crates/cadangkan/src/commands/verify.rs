@@ -30,7 +30,7 @@ pub(crate) struct VerifyArgs {
     #[arg(long, value_enum, default_value = "read")]
     level: Level,
     /// Only the copies in this storage; may be given more than once
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     storage: Vec<Name>,
     /// The newest backup of every configured database that is enabled
     #[arg(long, help_heading = "Many databases", conflicts_with_all = ["one_of", "chosen-label", "chosen-group"])]

@@ -18,6 +18,13 @@ fn a_database_is_backed_up_into_a_folder_and_forgotten() {
     // Neither a database nor a backup is remembered.
     assert_eq!(home.json(&["list"]), serde_json::json!([]));
     assert_eq!(home.json(&["backups", "list"]), serde_json::json!([]));
+    // Whose it is not is told with what there is, and an empty folder with nothing.
+    let other = home.run(&["restore", "other", "--from", "./usb", "--to", "back.db"]);
+    assert_eq!(other.code, 4, "{}", other.stderr);
+    assert!(other.stderr.contains("there are backups of: shop"), "{}", other.stderr);
+    std::fs::create_dir(home.path("empty")).unwrap();
+    let empty = home.run(&["restore", "--from", "./empty", "--to", "back.db"]);
+    assert!(empty.code == 4 && empty.stderr.contains("no backup lies there"), "{}", empty.stderr);
     home.good(&["restore", "--file", "usb/monday.sqlite.zst", "--to", "back.db"]);
     assert_eq!(std::fs::read(home.path("back.db")).unwrap(), std::fs::read(home.path("shop.db")).unwrap());
 }

@@ -19,7 +19,7 @@ fn a_storage_is_added_looked_at_and_removed() {
     assert_eq!(listed[0]["databases"], json!(["shop"]));
     assert_eq!((&listed[1]["location"], &listed[1]["backups"]), (&json!(at), &json!(0)));
 
-    home.good(&["backup", "shop", "--storage", "home", "--storage", "usb"]);
+    home.good(&["backup", "shop", "--storage", "home,usb"]);
     home.good(&["backup", "shop", "--storage", "usb"]);
     let usage = home.json(&["storage", "usage"]);
     assert_eq!((&usage[0]["backups"], &usage[1]["backups"]), (&json!(1), &json!(2)));

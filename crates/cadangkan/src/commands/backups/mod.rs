@@ -73,7 +73,7 @@ pub(super) struct Which {
     /// The backup; `cadangkan backups list <DATABASE>` shows them
     pub(super) id: BackupId,
     /// Only the copies in this storage; may be given more than once
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     pub(super) storage: Vec<Name>,
 }
 

@@ -45,7 +45,7 @@ pub(super) struct DownloadArgs {
     #[arg(long, value_name = "FOLDER", conflicts_with = "to")]
     to_dir: Option<PathBuf>,
     /// Read it from this storage [default: the first that has it]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     storage: Vec<Name>,
     #[command(flatten)]
     ticket: TicketArgs,

@@ -28,7 +28,7 @@ pub(crate) struct CleanupArgs {
     /// The database
     database: Name,
     /// Only in this storage; may be given more than once
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     storage: Vec<Name>,
     /// Show what there will be on each day of so long a time, and change nothing: 365d
     #[arg(long, value_name = "TIME", value_parser = parse_wait)]

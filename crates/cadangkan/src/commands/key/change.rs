@@ -56,7 +56,7 @@ struct Whose {
     /// The database
     database: Name,
     /// Only what is in this storage; may be given more than once
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     storage: Vec<Name>,
     #[command(flatten)]
     ticket: TicketArgs,

@@ -17,7 +17,7 @@ pub(super) struct ListArgs {
     /// The database
     database: Name,
     /// Only what is in this storage; may be given more than once
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     storage: Vec<Name>,
 }
 
