@@ -7,7 +7,7 @@ use cadangkan_core::{BackupId, Error, ErrorKind, Event, Level, Name, Progress, R
 use cadangkan_storage::{Key, WriteOptions};
 use serde::Serialize;
 
-use crate::manifests::manifests;
+use crate::manifests::{manifests, read_manifest};
 use crate::naming::{MANIFEST_SUFFIX, database_folder};
 use crate::stored::audit;
 use crate::{Context, Place};
@@ -35,6 +35,9 @@ pub struct RekeyReport {
     /// Copies that could not be changed, with the reason.
     #[serde(skip)]
     pub failed: Vec<(String, Error)>,
+    /// Storages whose backups could not be looked at, with the reason.
+    #[serde(skip)]
+    pub away: Vec<(Name, Error)>,
 }
 
 /// A copy of a backup whose manifest was written anew.
@@ -51,6 +54,8 @@ pub struct Rekeyed {
 /// Changes for whom all backups of `database` in `places` open: each manifest gets new wraps of its data key, and is
 /// written in one step. What was done stays done, so that a change that was stopped goes on when it is asked for again.
 ///
+/// A storage that cannot be looked at does not keep the others from it; the report names it.
+///
 /// Whoever had a key that is taken away, and has the archive, can still open it by the wraps in the archive's own header.
 pub fn rekey(
     context: &Context<'_>,
@@ -62,22 +67,9 @@ pub fn rekey(
     let _lock = context.lock(database, Duration::ZERO)?;
     context.control.step("read the manifests");
     let mut report = RekeyReport::default();
-    for place in places {
-        let found = manifests(*place, &database_folder(database)).context("storage", place.name)?;
-        let mut progress = Progress { total_objects: Some(found.len() as u64), ..Progress::default() };
-        for (archive, manifest) in found {
-            context.control.check()?;
-            match manifest.and_then(|manifest| one(context, *place, &archive, manifest, change, dry_run)) {
-                Ok(Outcome::Plain) => report.plain += 1,
-                Ok(Outcome::Unchanged) => report.unchanged += 1,
-                Ok(Outcome::Changed(rekeyed)) => report.changed.push(rekeyed),
-                Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
-                Err(error) => report.failed.push((archive.to_string(), error.context("storage", place.name))),
-            }
-            progress.objects += 1;
-            context.control.reporter.report(&Event::Progress(progress));
-        }
-    }
+    let mut each = places.iter();
+    let done = each.try_for_each(|place| in_storage(context, database, *place, change, dry_run, &mut report));
+    // What was changed before somebody asked to stop is told, too.
     if !dry_run && !report.changed.is_empty() {
         let action = match change {
             Change::Rotate(_) => "rotate keys",
@@ -86,7 +78,41 @@ pub fn rekey(
         };
         audit(context, action, &format!("{database}, {} backups", report.changed.len()), places)?;
     }
-    Ok(report)
+    done.map(|()| report)
+}
+
+/// Changes all backups in one storage. Fails only when somebody asked to stop.
+fn in_storage(
+    context: &Context<'_>,
+    database: &Name,
+    place: Place<'_>,
+    change: Change<'_>,
+    dry_run: bool,
+    report: &mut RekeyReport,
+) -> Result<()> {
+    context.control.check()?;
+    let found = match manifests(place, &database_folder(database)) {
+        Ok(found) => found,
+        Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
+        Err(error) => {
+            report.away.push((place.name.clone(), error.context("storage", place.name)));
+            return Ok(());
+        }
+    };
+    let mut progress = Progress { total_objects: Some(found.len() as u64), ..Progress::default() };
+    for (archive, manifest) in found {
+        context.control.check()?;
+        match manifest.and_then(|manifest| one(context, place, &archive, manifest, change, dry_run)) {
+            Ok(Outcome::Plain) => report.plain += 1,
+            Ok(Outcome::Unchanged) => report.unchanged += 1,
+            Ok(Outcome::Changed(rekeyed)) => report.changed.push(rekeyed),
+            Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
+            Err(error) => report.failed.push((archive.to_string(), error.context("storage", place.name))),
+        }
+        progress.objects += 1;
+        context.control.reporter.report(&Event::Progress(progress));
+    }
+    Ok(())
 }
 
 /// Who opens a copy of a backup.
@@ -98,11 +124,19 @@ pub struct Holder {
     pub backup_id: BackupId,
 }
 
-/// Lists who opens the backups of a database: one item for each key of each copy.
+/// Lists who opens the backups of a database: one item for each key of each copy. A storage that cannot be looked at is
+/// told by a message; fails when none can.
 pub fn holders(context: &Context<'_>, database: &Name, places: &[Place<'_>]) -> Result<Vec<Holder>> {
-    let mut holders = Vec::new();
+    let (mut holders, mut away) = (Vec::new(), Vec::new());
     for place in places {
-        let found = manifests(*place, &database_folder(database)).context("storage", place.name)?;
+        let found = match manifests(*place, &database_folder(database)).context("storage", place.name) {
+            Ok(found) => found,
+            Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
+            Err(error) => {
+                away.push(error);
+                continue;
+            }
+        };
         for (archive, manifest) in found {
             context.control.check()?;
             let Manifest { backup_id, encryption, .. } = match manifest {
@@ -118,6 +152,14 @@ pub fn holders(context: &Context<'_>, database: &Name, places: &[Place<'_>]) -> 
             }
             holders.extend(whom.into_iter().map(|opens_with| Holder { opens_with, backup_id }));
         }
+    }
+    if away.len() == places.len()
+        && let Some(error) = away.pop()
+    {
+        return Err(error);
+    }
+    for error in away {
+        context.control.message(Level::Warning, &format!("not listed: {error}"));
     }
     Ok(holders)
 }
@@ -149,8 +191,16 @@ fn one(
     if !dry_run {
         let options = WriteOptions { overwrite: true, ..WriteOptions::default() };
         let mut writer = place.storage.begin_write(&archive.with_suffix(MANIFEST_SUFFIX)?, options)?;
-        writer.write(&manifest.to_bytes()?)?;
+        let bytes = manifest.to_bytes()?;
+        writer.write(&bytes)?;
         writer.close()?;
+        if read_manifest(place, archive)?.to_bytes()? != bytes {
+            return Err(Error::new(
+                ErrorKind::DamagedBackup,
+                "the storage gave back another manifest than was written",
+            )
+            .hint("check the disk or the network of this storage, and run it again"));
+        }
     }
     Ok(Outcome::Changed(rekeyed))
 }

@@ -1,9 +1,11 @@
 //! Who may open backups changes; the archives do not.
 
 use cadangkan_archive::{Kdf, KeyFile, PrivateKey, Recipient, Recipients};
-use cadangkan_core::{ErrorKind, Event, Reporter};
-use cadangkan_ops::rekey::{Change, RekeyReport, rekey};
+use cadangkan_core::{ErrorKind, Event, Name, Reporter};
+use cadangkan_ops::Place;
+use cadangkan_ops::rekey::{Change, RekeyReport, holders, rekey};
 use cadangkan_ops::verify::VerifyLevel;
+use cadangkan_storage::Local;
 use zeroize::Zeroizing;
 
 use crate::encryption::{CHEAP, PASSPHRASE, encrypted, encrypted_for, knowing};
@@ -25,6 +27,15 @@ fn world() -> World {
     world.back_up_with(&encrypted(false)).unwrap();
     world.keys = knowing(PASSPHRASE);
     world
+}
+
+struct StopAfter<'a>(&'a World, u64);
+impl Reporter for StopAfter<'_> {
+    fn report(&self, event: &Event<'_>) {
+        if matches!(event, Event::Progress(progress) if progress.objects >= self.1) {
+            self.0.cancel.cancel();
+        }
+    }
 }
 
 fn change(world: &World, change: Change<'_>) -> cadangkan_core::Result<RekeyReport> {
@@ -69,14 +80,6 @@ fn a_rotation_is_of_all_backups_and_asks_nothing_twice() {
 
 #[test]
 fn a_rotation_that_was_stopped_goes_on() {
-    struct StopAfter<'a>(&'a World, u64);
-    impl Reporter for StopAfter<'_> {
-        fn report(&self, event: &Event<'_>) {
-            if matches!(event, Event::Progress(progress) if progress.objects >= self.1) {
-                self.0.cancel.cancel();
-            }
-        }
-    }
     let world = world();
     let new = passphrase("a newer and longer passphrase");
     let locks = world.folder.join("locks");
@@ -127,4 +130,34 @@ fn what_cannot_be_opened_is_named_and_the_rest_is_done() {
     let done = change(&world, Change::Rotate(&passphrase("a newer and longer passphrase"))).unwrap();
     assert_eq!((done.changed.len(), done.failed.len()), (1, 1));
     assert_eq!(done.failed[0].1.kind(), ErrorKind::WrongKey);
+}
+
+#[test]
+fn a_storage_that_is_away_does_not_keep_the_others_from_it() {
+    let world = world();
+    let away = Local::new(world.folder.join("away"));
+    let name = Name::new("away").unwrap();
+    let places = [Place { name: &name, storage: &away }, world.place()];
+    let new = passphrase("a newer and longer passphrase");
+    let done = world
+        .with_context(|context| rekey(context, &world.name, &places, Change::Rotate(&new), false))
+        .unwrap();
+    assert_eq!((done.changed.len(), done.failed.len(), done.away.len()), (4, 0, 1));
+    assert_eq!((done.away[0].0.as_str(), done.away[0].1.kind()), ("away", ErrorKind::Unreachable));
+    let listed = world.with_context(|context| holders(context, &world.name, &places)).unwrap();
+    assert_eq!(listed.len(), 5);
+    let none = world.with_context(|context| holders(context, &world.name, &places[..1]));
+    assert_eq!(failure(none).kind(), ErrorKind::Unreachable);
+}
+
+#[test]
+fn what_was_changed_before_a_stop_is_in_the_record_of_changes() {
+    let world = world();
+    let new = passphrase("a newer and longer passphrase");
+    let locks = world.folder.join("locks");
+    let reporter = StopAfter(&world, 2);
+    let context = world.context(&reporter, &locks);
+    failure(rekey(&context, &world.name, &[world.place()], Change::Rotate(&new), false));
+    let told = world.catalog.audit_entries(10).unwrap();
+    assert!(told.iter().any(|entry| entry.subject == "shop, 2 backups"), "{told:?}");
 }

@@ -135,14 +135,19 @@ fn change(
     let report = rekey(&context, database, &places, change(&recipients), app.global.dry_run)?;
     app.finish_progress();
     let failed: Vec<_> = report.failed.iter().map(|(_, error)| to_json(error)).collect();
+    let away: Vec<_> = report.away.iter().map(|(_, error)| to_json(error)).collect();
     let value = json!({ "changed": report.changed, "unchanged": report.unchanged,
-        "not_encrypted": report.plain, "failed": failed, "dry_run": app.global.dry_run });
+        "not_encrypted": report.plain, "failed": failed, "away": away, "dry_run": app.global.dry_run });
     app.print(&value, || text(app, &report))?;
     outcome(report)
 }
 
 fn text(app: &App, report: &RekeyReport) -> String {
-    let mark = if report.failed.is_empty() { app.style.good_mark() } else { app.style.warning_mark() };
+    let mark = if report.failed.is_empty() && report.away.is_empty() {
+        app.style.good_mark()
+    } else {
+        app.style.warning_mark()
+    };
     let would = if app.global.dry_run { "Would change" } else { "Changed" };
     let copies = |number: usize| count(number as u64, "stored backup");
     let mut text = format!("{mark} {would} {}", copies(report.changed.len()));
@@ -161,21 +166,36 @@ fn text(app: &App, report: &RekeyReport) -> String {
         let whom = rekeyed.opens_with.join(", ");
         text.push_str(&format!("  {} in {}: {}\n", rekeyed.backup_id, rekeyed.storage, escape(&whom)));
     }
+    for (archive, error) in &report.failed {
+        text.push_str(&format!("  as it was: {}: {}\n", escape(archive), escape(&error.to_string())));
+    }
+    for (storage, error) in &report.away {
+        text.push_str(&format!("  not looked at: {storage}: {}\n", escape(&error.to_string())));
+    }
     text
 }
 
 /// Fails with the first reason where something is left.
 fn outcome(mut report: RekeyReport) -> Result<()> {
-    let left = report.failed.len();
-    if left == 0 {
-        return Ok(());
-    }
-    let (archive, first) = report.failed.swap_remove(0);
+    let (left, away) = (report.failed.len(), std::mem::take(&mut report.away));
+    let storages: Vec<_> = away.iter().map(|(storage, _)| storage.to_string()).collect();
+    let failed = report.failed.into_iter().map(|(archive, error)| error.context("archive", archive));
+    let Some(first) = failed.chain(away.into_iter().map(|(_, error)| error)).next() else { return Ok(()) };
     if report.changed.is_empty() && report.unchanged == 0 {
-        return Err(first.context("archive", archive));
+        return Err(first);
     }
-    Err(Error::new(ErrorKind::Partial, format!("{left} of the stored backups were not changed"))
-        .context("first", archive)
-        .source(first)
-        .hint("give what opens them with --passphrase-file or --key-file, and run it again: what is done stays done"))
+    let mut error = match left {
+        0 => Error::new(ErrorKind::Partial, "not every storage could be looked at"),
+        left => Error::new(ErrorKind::Partial, format!("{left} of the stored backups were not changed")),
+    };
+    if !storages.is_empty() {
+        error = error.context("not looked at", storages.join(", "));
+    }
+    let advice = match left {
+        0 => "run it again when that is repaired: what is done stays done",
+        _ => {
+            "give what opens them with --passphrase-file or --key-file, and run it again: what is done stays done"
+        }
+    };
+    Err(error.source(first).hint(advice))
 }
