@@ -17,11 +17,16 @@ use crate::presets::{Provider, Rules};
 use crate::storage::{Bucket, Options};
 use crate::thaw::{Thaw, Tier};
 
-const fn field(name: &'static str, kind: FieldKind, help: &'static str) -> Field {
+pub(crate) const fn field(name: &'static str, kind: FieldKind, help: &'static str) -> Field {
     Field { name, kind, required: false, default: None, help }
 }
 
-const fn field_or(name: &'static str, kind: FieldKind, default: &'static str, help: &'static str) -> Field {
+pub(crate) const fn field_or(
+    name: &'static str,
+    kind: FieldKind,
+    default: &'static str,
+    help: &'static str,
+) -> Field {
     Field { name, kind, required: false, default: Some(default), help }
 }
 
@@ -271,8 +276,9 @@ fn parse_url(url: &str) -> Option<Result<Value, SettingsError>> {
     Some(read_place(url.strip_prefix("s3://")?, ["bucket", "prefix"], S3.fields).map(Value::Object))
 }
 
+/// The time of day.
 #[derive(Debug)]
-struct SystemClock;
+pub(crate) struct SystemClock;
 
 impl Clock for SystemClock {
     #[allow(clippy::disallowed_methods, reason = "servers refuse what is not signed with the time of day")]

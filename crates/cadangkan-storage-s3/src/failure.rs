@@ -128,12 +128,12 @@ fn meaning(code: &str, status: u16, request: &Request<'_>, at: &Where<'_>, regio
         "InvalidAccessKeyId" => say(
             ErrorKind::Denied,
             "the server does not know the access key",
-            "correct `access_key`; a key that was made just now may take a minute to be known",
+            "correct the access key; one that was made just now may take a minute to be known",
         ),
         "SignatureDoesNotMatch" => say(
             ErrorKind::Denied,
             "the secret key does not belong to the access key",
-            "correct `secret_key`: copy it once more, whole and without spaces",
+            "correct the secret key: copy it once more, whole and without spaces",
         ),
         "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired" => say(
             ErrorKind::Denied,

@@ -5,6 +5,7 @@
 //! corrected; where credentials come from is `reqsign`'s.
 
 mod answers;
+mod b2;
 mod check;
 mod client;
 mod config;
@@ -21,5 +22,6 @@ mod storage;
 mod thaw;
 mod upload;
 
+pub use b2::B2;
 pub use config::S3;
 pub use storage::Bucket;

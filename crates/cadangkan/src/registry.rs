@@ -24,6 +24,7 @@ pub(crate) static ENGINES: &[&Descriptor] = &[
 pub(crate) static STORAGES: &[&StorageDescriptor] = &[
     &cadangkan_storage::LOCAL,
     &cadangkan_storage_s3::S3,
+    &cadangkan_storage_s3::B2,
     &cadangkan_storage_gcs::GCS,
     &cadangkan_storage_azure::AZURE,
     &cadangkan_storage_sftp::SFTP,

@@ -8,6 +8,7 @@
     reason = "clippy.toml allows these in test functions, but not in what helps them"
 )]
 
+mod b2;
 mod conformance;
 mod copies;
 mod faults;
