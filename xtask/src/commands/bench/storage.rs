@@ -13,7 +13,8 @@ use crate::servers::{Choice, FOR_TESTS, Raised, State, services};
 use crate::{process, project, workplace};
 
 const FOLDER: &str = "cadangkan, to a folder";
-const SEALED: &str = "cadangkan, to a folder, encrypted";
+const SEALED: &str = "cadangkan, to a folder, encrypted for a passphrase";
+const KEYED: &str = "cadangkan, to a folder, encrypted for a public key";
 const S3: &str = "cadangkan, to S3";
 const THREE: &str = "cadangkan, to two folders and S3, encrypted";
 const RCLONE: &str = "rclone, the finished file to S3";
@@ -35,6 +36,8 @@ const SUBJECT: Subject = Subject {
         Bar::Time { ours: FINISHED, theirs: RCLONE_BACK, at_most: 1.0 },
         Bar::Time { ours: FINISHED, theirs: RCLONE, at_most: 1.0 },
         Bar::Time { ours: FINISHED, theirs: AWS, at_most: 1.0 },
+        // A passphrase is made dear to guess: some 0.17 s whatever the size.
+        Bar::Time { ours: KEYED, theirs: FOLDER, at_most: 1.05 },
         Bar::Time { ours: SEALED, theirs: FOLDER, at_most: 1.05 },
     ],
     peak_mb: 150.0,
@@ -76,16 +79,17 @@ pub(super) fn run(options: &Options, folder: &Path, work: PathBuf) -> Result<()>
 /// A bucket, one home for each of ours, and the file that others copy.
 const PREPARE: &str = r#"
 aws --endpoint-url $ENDPOINT s3 mb s3://bucket
-for home in folder sealed s3 three finished; do
+for home in folder sealed keyed s3 three finished; do
     mkdir -p $WORK/$home
     case $home in
-    folder | sealed) storage='[here]' ;;
+    folder | sealed | keyed) storage='[here]' ;;
     s3) storage='[cloud]' ;;
     finished) storage='[here, cloud]' ;;
     three) storage='[here, there, cloud]' ;;
     esac
     case $home in
     sealed | three) encryption='{ passphrase: "correct horse battery staple" }' ;;
+    keyed) encryption='{ recipients: [age1sy3pfza80d3uw627fdmp57hamqznn7zs8e5tdjwswkyzzq8fyp9qkamcjg] }' ;;
     *) encryption='{ enabled: false }' ;;
     esac
     cat > $WORK/$home/config.yaml <<END
@@ -132,6 +136,12 @@ fn backup() -> Vec<Contender> {
             "rm -rf $OUTPUT $WORK/sealed/catalog.db*",
             "CADANGKAN_HOME=$WORK/sealed cadangkan backup bench --quiet",
             "sealed/here",
+        ),
+        contender(
+            KEYED,
+            "rm -rf $OUTPUT $WORK/keyed/catalog.db*",
+            "CADANGKAN_HOME=$WORK/keyed cadangkan backup bench --quiet",
+            "keyed/here",
         ),
         contender(S3, EMPTY_BUCKET, "CADANGKAN_HOME=$WORK/s3 cadangkan backup bench --quiet", "nothing"),
         contender(
