@@ -136,6 +136,39 @@ pub fn candidates(
         .collect())
 }
 
+/// Those of `coming` that `rules` would let go as soon as they were in a storage.
+///
+/// What the configured name stands for is not looked at: where that changed, more is kept here than [`plan`] keeps.
+pub(crate) fn not_kept(
+    context: &Context<'_>,
+    place: Place<'_>,
+    rules: &Rules,
+    coming: &[BackupRecord],
+) -> Result<BTreeSet<BackupId>> {
+    let (Some(catalog), Some(first)) = (context.catalog, coming.first()) else { return Ok(BTreeSet::new()) };
+    let filter = BackupFilter {
+        database: Some(first.database.clone()),
+        storage: Some(place.name.clone()),
+        ..BackupFilter::default()
+    };
+    let ids: BTreeSet<_> = coming.iter().map(|record| record.id).collect();
+    let present = catalog.backups(&filter)?.into_iter();
+    let present =
+        present.filter(|record| record.status != BackupStatus::Missing && !ids.contains(&record.id));
+    let present: Vec<_> = present.collect();
+    let mut series: BTreeMap<Kind, Vec<Candidate>> = BTreeMap::new();
+    let locked = place.storage.locked_for();
+    let present = present.iter().map(|record| (record, locked));
+    // Nothing locks what is not there.
+    for (record, locked) in present.chain(coming.iter().map(|record| (record, None))) {
+        series.entry(Kind::of(record, true)).or_default().push(candidate(record, locked));
+    }
+    let plans = series.into_values();
+    let plans = plans.map(|all| cadangkan_retention::plan(rules, context.control.clock.now(), &all));
+    let gone = plans.flat_map(|plan| plan.removals().map(|decision| decision.id).collect::<Vec<_>>());
+    Ok(gone.filter(|id| ids.contains(id)).collect())
+}
+
 /// Deletes what [`plan`] says, the oldest first, manifest before archive: a stop at any moment leaves whole backups, and
 /// leftovers that `cleanup` names.
 ///

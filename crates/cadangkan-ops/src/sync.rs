@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use cadangkan_archive::Manifest;
-use cadangkan_catalog::{BackupFilter, BackupStatus, RunKind};
+use cadangkan_catalog::{BackupFilter, BackupRecord, BackupStatus, RunKind};
 use cadangkan_core::{BackupId, Error, ErrorKind, Level, Name, Result, ResultExt, Timestamp};
+use cadangkan_retention::Rules;
 use cadangkan_storage::Key;
 use serde::Serialize;
 use serde_json::json;
@@ -14,6 +15,7 @@ use crate::backup::FailedCopy;
 use crate::draft::check_place;
 use crate::manifests::read_manifest;
 use crate::naming::{MANIFEST_SUFFIX, database_folder};
+use crate::retention::not_kept;
 use crate::run::{Outcome, RunDescription, record};
 use crate::source::Wanted;
 use crate::transfer::{Fault, transfer};
@@ -27,6 +29,8 @@ pub struct Goal<'a> {
     pub place: Place<'a>,
     /// How old a backup has to be before it goes there.
     pub after: Option<Duration>,
+    /// What stays there: what that would let go at once is not copied.
+    pub rules: Option<&'a Rules>,
 }
 
 /// A copy that is to be made.
@@ -53,6 +57,8 @@ pub struct SyncPlan {
     pub missing: Vec<MissingCopy>,
     /// Those whose time has not come, with the moment when it will.
     pub waiting: Vec<WaitingCopy>,
+    /// Those that the policy of the storage would let go at once.
+    pub not_kept: Vec<MissingCopy>,
     /// Storages that cannot be asked, and why.
     pub failed: Vec<FailedCopy>,
 }
@@ -75,6 +81,8 @@ pub struct SyncReport {
     pub copied: Vec<MissingCopy>,
     /// How many wait for their time.
     pub waiting: usize,
+    /// How many the policy of their storage would let go at once.
+    pub not_kept: usize,
     /// The storages that failed, and why.
     pub failed: Vec<FailedCopy>,
 }
@@ -105,7 +113,7 @@ pub fn plan(
     let held = look(context, database, sources, goals, &mut plan)?;
     let known = known_keys(context, database, only)?;
     let keys: BTreeSet<&String> = held.values().flatten().filter(|key| is_meant(key, &known)).collect();
-    let mut found = only.is_none();
+    let (mut found, mut due) = (only.is_none(), Vec::new());
     for archive in keys {
         context.control.check()?;
         let holders: Vec<Place<'_>> =
@@ -126,8 +134,15 @@ pub fn plan(
         found = true;
         let from = in_order(context, &manifest, &holders)?;
         for goal in lacking {
-            add(&mut plan, context.control.clock.now(), goal, &manifest, archive, &from)?;
+            match waits(goal, &manifest, context.control.clock.now())? {
+                Some(waiting) => plan.waiting.push(waiting),
+                None => due.push(Due::new(goal, &manifest, &key, &from)),
+            }
         }
+    }
+    for goal in goals {
+        let its: Vec<_> = due.extract_if(.., |one| one.copy.to == goal.place.name.as_str()).collect();
+        keep(context, &mut plan, goal, its)?;
     }
     if let (Some(id), false) = (only, found) {
         return Err(not_found(database, Wanted::Id(id)));
@@ -222,33 +237,48 @@ fn in_order(context: &Context<'_>, manifest: &Manifest, holders: &[Place<'_>]) -
     Ok(ordered.into_iter().map(|place| place.name.to_string()).collect())
 }
 
-fn add(
-    plan: &mut SyncPlan,
-    now: Timestamp,
-    goal: &Goal<'_>,
-    manifest: &Manifest,
-    archive: &str,
-    from: &[String],
-) -> Result<()> {
-    let to = goal.place.name.to_string();
-    if let Some(after) = goal.after {
-        let due_at = manifest
-            .created_at
-            .checked_add(after)
-            .map_err(|source| Error::new(ErrorKind::Usage, "`upload_after` is too long").source(source))?;
-        if due_at > now {
-            plan.waiting.push(WaitingCopy { backup_id: manifest.backup_id, to, due_at });
-            return Ok(());
-        }
+/// A copy that is not to wait, with what the catalog will know of it.
+struct Due {
+    copy: MissingCopy,
+    record: BackupRecord,
+}
+
+impl Due {
+    fn new(goal: &Goal<'_>, manifest: &Manifest, archive: &Key, from: &[String]) -> Self {
+        let copy = MissingCopy {
+            backup_id: manifest.backup_id,
+            database: manifest.database.clone(),
+            archive_key: archive.to_string(),
+            from: from.to_vec(),
+            to: goal.place.name.to_string(),
+            size_bytes: manifest.archive.size_bytes,
+        };
+        Due { copy, record: index_backup::record(&goal.place, archive, manifest, None) }
     }
-    plan.missing.push(MissingCopy {
-        backup_id: manifest.backup_id,
-        database: manifest.database.clone(),
-        archive_key: archive.to_owned(),
-        from: from.to_vec(),
-        to,
-        size_bytes: manifest.archive.size_bytes,
-    });
+}
+
+/// Until when a copy waits, where it does.
+fn waits(goal: &Goal<'_>, manifest: &Manifest, now: Timestamp) -> Result<Option<WaitingCopy>> {
+    let Some(after) = goal.after else { return Ok(None) };
+    let due_at = manifest
+        .created_at
+        .checked_add(after)
+        .map_err(|source| Error::new(ErrorKind::Usage, "`upload_after` is too long").source(source))?;
+    let waiting = WaitingCopy { backup_id: manifest.backup_id, to: goal.place.name.to_string(), due_at };
+    Ok((due_at > now).then_some(waiting))
+}
+
+/// Takes up what stays in its storage, so that nothing is copied only to be deleted again.
+fn keep(context: &Context<'_>, plan: &mut SyncPlan, goal: &Goal<'_>, due: Vec<Due>) -> Result<()> {
+    let (copies, records): (Vec<_>, Vec<_>) = due.into_iter().map(|one| (one.copy, one.record)).unzip();
+    let gone = match goal.rules {
+        Some(rules) => not_kept(context, goal.place, rules, &records)?,
+        None => BTreeSet::new(),
+    };
+    let (not_kept, missing): (Vec<_>, Vec<_>) =
+        copies.into_iter().partition(|copy| gone.contains(&copy.backup_id));
+    plan.not_kept.extend(not_kept);
+    plan.missing.extend(missing);
     Ok(())
 }
 
@@ -279,7 +309,8 @@ pub fn sync(
         let goals: Vec<_> = goals.iter().filter(|goal| !is_away(&goal.place)).copied().collect();
         let sources: Vec<_> = sources.iter().filter(|place| !is_away(place)).copied().collect();
         let plan = plan(context, database, &sources, &goals, only)?;
-        let mut report = SyncReport { waiting: plan.waiting.len(), ..SyncReport::default() };
+        let (waiting, not_kept) = (plan.waiting.len(), plan.not_kept.len());
+        let mut report = SyncReport { waiting, not_kept, ..SyncReport::default() };
         report.failed.extend(away.into_iter().chain(plan.failed));
         let mut given_up = BTreeSet::new();
         for copy in plan.missing.into_iter() {

@@ -167,7 +167,7 @@ fn a_restore_killed_at_any_step() {
 /// Copies into the folder `usb` what it lacks.
 fn sync_to_usb(world: &World, context: &Context<'_>) {
     let (name, usb) = (Name::new("usb").unwrap(), Local::new(world.folder.join("usb")));
-    let goal = Goal { place: Place { name: &name, storage: &usb }, after: None };
+    let goal = Goal { place: Place { name: &name, storage: &usb }, after: None, rules: None };
     let report = sync(context, &world.name, &[world.place()], &[goal], None).unwrap();
     assert!(report.failed.is_empty(), "{report:?}");
 }

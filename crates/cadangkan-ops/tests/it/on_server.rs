@@ -87,7 +87,7 @@ fn copied(world: &World, to: &OfServer, script: Vec<Fault>) -> (SyncReport, Stri
     let from = OfServer::new(Faulty::new(folder, script), Does::Copy);
     let other = Name::new("other").unwrap();
     let sources = [Place { name: &world.storage_name, storage: &from }];
-    let goals = [Goal { place: Place { name: &other, storage: to }, after: None }];
+    let goals = [Goal { place: Place { name: &other, storage: to }, after: None, rules: None }];
     let told = Told::default();
     let context = world.context(&told, &world.folder);
     let report = sync(&context, &world.name, &sources, &goals, None).unwrap();
@@ -157,7 +157,7 @@ fn whoever_stops_a_copy_on_the_server_leaves_nothing() {
     let (home, other) = (world.place(), Name::new("other").unwrap());
     let from = OfServer::new(Local::new(world.folder.join("backups")), Does::Copy);
     let sources = [Place { storage: &from, ..home }];
-    let goals = [Goal { place: Place { name: &other, storage: &to }, after: None }];
+    let goals = [Goal { place: Place { name: &other, storage: &to }, after: None, rules: None }];
     let stop = StopAtProgress(&world.cancel);
     let context = world.context(&stop, &world.folder);
     let stopped = sync(&context, &world.name, &sources, &goals, None).map(drop).unwrap_err();

@@ -24,11 +24,11 @@ fn calendar() -> Calendar {
     Calendar { zone: TimeZone::UTC, week_start: Weekday::Monday }
 }
 
-fn daily(count: u32) -> Policy {
+pub(crate) fn daily(count: u32) -> Policy {
     Policy { daily: count, ..Policy::default() }
 }
 
-fn one(policy: &Policy) -> Rules {
+pub(crate) fn one(policy: &Policy) -> Rules {
     Rules::one(policy.clone(), calendar())
 }
 

@@ -11,6 +11,7 @@ use cadangkan_ops::{Context, Place};
 use cadangkan_storage::faulty::{Fault, Faulty, Operation};
 use cadangkan_storage::{Local, Storage};
 
+use crate::retention::{daily, one};
 use crate::support::{World, engine, failure, fingerprints, restore_source};
 
 /// Home with backups, and another storage.
@@ -36,7 +37,10 @@ impl Two {
     fn sync(&self, script: Vec<Fault>, after: Option<Duration>) -> Result<SyncReport> {
         let faulty = Faulty::new(Arc::clone(&self.usb), script);
         let usb = Place { name: &self.usb_name, storage: &faulty };
-        let goals = [Goal { place: self.world.place(), after: None }, Goal { place: usb, after }];
+        let goals = [
+            Goal { place: self.world.place(), after: None, rules: None },
+            Goal { place: usb, after, rules: None },
+        ];
         let sources = [self.world.place(), usb];
         let done = self.world.with_context(|context| sync(context, &self.world.name, &sources, &goals, None));
         faulty.assert_all_fired();
@@ -79,7 +83,7 @@ impl Two {
 fn what_is_missing_is_copied_once_and_restores_alone() {
     let (two, ids) = Two::with_backups(3);
     let places = [two.world.place(), Place { name: &two.usb_name, storage: two.usb.as_ref() }];
-    let goals = places.map(|place| Goal { place, after: None });
+    let goals = places.map(|place| Goal { place, after: None, rules: None });
     let planned =
         two.world.with_context(|context| plan(context, &two.world.name, &places, &goals, None)).unwrap();
     let missing: Vec<_> = planned.missing.iter().map(|copy| (copy.backup_id, copy.to.as_str())).collect();
@@ -154,7 +158,7 @@ fn an_archive_that_an_interrupted_copy_left_is_not_sent_again_unless_it_is_anoth
         [Fault::fail(Operation::BeginWrite, ErrorKind::Internal).on(".zst")],
     );
     let usb = Place { name: &two.usb_name, storage: &usb };
-    let (sources, goals) = ([two.world.place()], [Goal { place: usb, after: None }]);
+    let (sources, goals) = ([two.world.place()], [Goal { place: usb, after: None, rules: None }]);
     let report = two.world.with_context(|context| sync(context, &two.world.name, &sources, &goals, None));
     assert_eq!(report.unwrap().copied.len(), 1);
     assert!(two.are_equal());
@@ -192,12 +196,12 @@ fn a_damaged_copy_is_never_copied() {
     let third_name = Name::new("third").unwrap();
     let third = Local::new(two.world.folder.join("third"));
     let third = Place { name: &third_name, storage: &third };
-    let goal = [Goal { place: third, after: None }];
+    let goal = [Goal { place: third, after: None, rules: None }];
     let sources = [two.world.place()];
     two.world.with_context(|context| sync(context, &two.world.name, &sources, &goal, None)).unwrap();
     std::fs::write(&archive, &bytes).unwrap();
     let usb = Place { name: &two.usb_name, storage: two.usb.as_ref() };
-    let (sources, goal) = ([two.world.place(), third], [Goal { place: usb, after: None }]);
+    let (sources, goal) = ([two.world.place(), third], [Goal { place: usb, after: None, rules: None }]);
     let report =
         two.world.with_context(|context| sync(context, &two.world.name, &sources, &goal, None)).unwrap();
     assert_eq!((report.copied.len(), report.failed.len()), (1, 0), "{report:?}");
@@ -223,7 +227,7 @@ fn what_is_too_young_waits() {
 fn one_backup_is_copied_by_its_id_also_into_a_folder() {
     let (two, ids) = Two::with_backups(2);
     let usb = Place { name: &two.usb_name, storage: two.usb.as_ref() };
-    let (sources, goals) = ([two.world.place()], [Goal { place: usb, after: None }]);
+    let (sources, goals) = ([two.world.place()], [Goal { place: usb, after: None, rules: None }]);
     let copied =
         |id| two.world.with_context(|context| sync(context, &two.world.name, &sources, &goals, Some(id)));
     assert_eq!(copied(ids[1]).unwrap().copied.len(), 1);
@@ -249,4 +253,33 @@ fn one_backup_is_copied_by_its_id_also_into_a_folder() {
         restore_source(context, &source, &target).unwrap();
     });
     assert_eq!(fingerprints(engine(&target).as_ref()), two.world.fingerprints());
+}
+
+#[test]
+fn what_retention_would_let_go_at_once_is_not_copied() {
+    let (two, ids) = Two::with_backups(3);
+    let usb = Place { name: &two.usb_name, storage: &*two.usb };
+    let rules = one(&daily(1));
+    let goal = |after| [Goal { place: usb, after, rules: Some(&rules) }];
+    two.world.with_context(|context| {
+        let sources = [two.world.place(), usb];
+        let sync = |goals: &[Goal<'_>]| sync(context, &two.world.name, &sources, goals, None).unwrap();
+        let planned = plan(context, &two.world.name, &sources, &goal(None), None).unwrap();
+        let missing: Vec<_> = planned.missing.iter().map(|copy| copy.backup_id).collect();
+        assert_eq!((missing, planned.not_kept.len()), (vec![ids[2]], 2), "all three are of one day");
+        // What is not there yet takes nobody's place.
+        let waiting = sync(&goal(Some(Duration::from_secs(1800))));
+        assert_eq!((waiting.copied.len(), waiting.waiting, waiting.not_kept), (1, 1, 1));
+        assert_eq!(waiting.copied[0].backup_id, ids[1]);
+        let done = sync(&goal(None));
+        assert_eq!((done.copied.len(), done.not_kept), (1, 1));
+        // What is there counts.
+        let again = sync(&goal(None));
+        assert_eq!((again.copied.len(), again.not_kept), (0, 1));
+        // Who asks for one gets it.
+        let asked = [Goal { place: usb, after: None, rules: None }];
+        let upload =
+            cadangkan_ops::sync::sync(context, &two.world.name, &sources, &asked, Some(ids[0])).unwrap();
+        assert_eq!(upload.copied.len(), 1);
+    });
 }

@@ -5,6 +5,7 @@ use cadangkan_ops::{Context, Place};
 use serde_json::{Map, Value, json};
 
 use crate::app::{App, CatalogNeed, Places, Session};
+use crate::commands::retention::Retention;
 use crate::commands::ticket::TicketArgs;
 use crate::inventory::DatabaseEntry;
 use crate::ui::count::count;
@@ -87,7 +88,12 @@ fn one(
     let goals = session.places(entry, to)?;
     let (sources, goals) = (sources.list(), goals.list());
     let after = |place: &Place<'_>| session.inventory.waits_for(entry, place.name);
-    let goals: Vec<_> = goals.iter().map(|place| Goal { place: *place, after: after(place) }).collect();
+    let policies = Retention::of(session, entry, &goals)?;
+    let rules = policies.as_ref().map(|policies| policies.rules(&goals)).unwrap_or_default();
+    let rules =
+        |place: &Place<'_>| rules.iter().find(|one| one.place.name == place.name).map(|one| one.rules);
+    let goals: Vec<_> =
+        goals.iter().map(|place| Goal { place: *place, after: after(place), rules: rules(place) }).collect();
     if app.global.dry_run {
         let plan = plan(context, name, &sources, &goals, None)?;
         return Ok(Done { value: named(name, json!(plan)), text: plan_text(app, name, &plan), error: None });
@@ -121,7 +127,7 @@ fn plan_text(app: &App, name: &Name, plan: &SyncPlan) -> String {
             waiting.backup_id, waiting.to, waiting.due_at
         ));
     }
-    text + &failed_text(app, name, &plan.failed)
+    text + &not_kept_text(name, plan.not_kept.len()) + &failed_text(app, name, &plan.failed)
 }
 
 /// What a person wants to know of what was copied.
@@ -136,7 +142,16 @@ pub(super) fn report_text(app: &App, name: &Name, report: &SyncReport) -> String
     if report.waiting > 0 {
         text.push_str(&format!("{name}: {} not old enough yet\n", count(report.waiting as u64, "backup")));
     }
-    text + &failed_text(app, name, &report.failed)
+    text + &not_kept_text(name, report.not_kept) + &failed_text(app, name, &report.failed)
+}
+
+fn not_kept_text(name: &Name, not_kept: usize) -> String {
+    match not_kept {
+        0 => String::new(),
+        number => {
+            format!("{name}: {} not copied, which retention lets go there\n", count(number as u64, "backup"))
+        }
+    }
 }
 
 fn failed_text(app: &App, name: &Name, failed: &[FailedCopy]) -> String {
@@ -170,7 +185,7 @@ pub(super) fn copy_one(
     goals: &Places,
 ) -> Result<()> {
     let (sources, goals) = (sources.list(), goals.list());
-    let goals: Vec<_> = goals.iter().map(|place| Goal { place: *place, after: None }).collect();
+    let goals: Vec<_> = goals.iter().map(|place| Goal { place: *place, after: None, rules: None }).collect();
     if app.global.dry_run {
         let plan = plan(context, database, &sources, &goals, Some(id))?;
         return app.print(&plan, || match plan.missing.is_empty() {
