@@ -29,6 +29,9 @@ pub struct StoredBackup {
     pub manifest: Manifest,
 }
 
+/// Storages that did not do what they were asked, and why.
+type Away<'a> = Vec<(Place<'a>, Error)>;
+
 /// Finds the backup that is wanted in each of `places` that has it.
 ///
 /// Fails with `NotFound` when none has, and with the first storage's error when none could be asked.
@@ -38,8 +41,27 @@ pub fn locate(
     wanted: Wanted<'_>,
     places: &[Place<'_>],
 ) -> Result<Vec<StoredBackup>> {
-    let mut problem = None;
-    let mut copies = Vec::new();
+    let (copies, away) = look(context, database, wanted, places);
+    if copies.is_empty() {
+        return Err(none(database, wanted, away));
+    }
+    Ok(copies)
+}
+
+/// Why there is no copy.
+fn none(database: &Name, wanted: Wanted<'_>, away: Away<'_>) -> Error {
+    let first = away.into_iter().next().map(|(_, error)| error);
+    first.unwrap_or_else(|| crate::wanted::not_found(database, wanted))
+}
+
+/// The copies in each of `places`, and those places that could not be asked.
+fn look<'a>(
+    context: &Context<'_>,
+    database: &Name,
+    wanted: Wanted<'_>,
+    places: &[Place<'a>],
+) -> (Vec<StoredBackup>, Away<'a>) {
+    let (mut copies, mut away) = (Vec::new(), Vec::new());
     for place in places {
         match find(context, database, wanted, *place).context("storage", place.name) {
             Ok(Some((key, manifest))) => copies.push(StoredBackup {
@@ -49,28 +71,45 @@ pub fn locate(
                 manifest,
             }),
             Ok(None) => {}
-            Err(error) => problem = problem.or(Some(error)),
+            Err(error) => away.push((*place, error)),
         }
     }
-    match problem {
-        Some(error) if copies.is_empty() => Err(error),
-        None if copies.is_empty() => Err(crate::wanted::not_found(database, wanted)),
-        _ => Ok(copies),
+    (copies, away)
+}
+
+/// The copies as [`locate`] finds them, and why those could not be looked at that the catalog knows besides.
+fn locate_all<'a>(
+    context: &Context<'_>,
+    database: &Name,
+    id: BackupId,
+    places: &[Place<'a>],
+) -> Result<(Vec<StoredBackup>, Away<'a>)> {
+    let (copies, mut away) = look(context, database, Wanted::Id(id), places);
+    if copies.is_empty() {
+        return Err(none(database, Wanted::Id(id), away));
     }
+    if let Some(catalog) = context.catalog {
+        let known = catalog.backup_copies(database, id)?;
+        away.retain(|(place, _)| known.iter().any(|copy| copy.storage == *place.name));
+    }
+    Ok((copies, away))
 }
 
 /// Marks a backup as preserved, so that nothing deletes it, or takes the mark away.
 ///
 /// The mark stands in the manifest, so it survives the loss of the catalog. The audit trail says who changed it.
+///
+/// Returns the storages whose copies the catalog knows and whose manifests could not be reached: they are as they were.
 pub fn preserve(
     context: &Context<'_>,
     database: &Name,
     id: BackupId,
     places: &[Place<'_>],
     preserved: bool,
-) -> Result<()> {
+) -> Result<Vec<Name>> {
     let _lock = context.lock(database, Duration::ZERO)?;
-    for copy in locate(context, database, Wanted::Id(id), places)? {
+    let (copies, away) = locate_all(context, database, id, places)?;
+    for copy in copies {
         let place = place_of(places, &copy)?;
         rewrite(place, copy.archive_key, &Manifest { preserved, ..copy.manifest })?;
         if let Some(catalog) = context.catalog {
@@ -78,7 +117,8 @@ pub fn preserve(
         }
     }
     let action = if preserved { "preserve backup" } else { "stop preserving backup" };
-    audit(context, action, &format!("{database} {id}"), places)
+    audit(context, action, &format!("{database} {id}"), places)?;
+    Ok(away.into_iter().map(|(place, _)| place.name.clone()).collect())
 }
 
 /// Says that a backup which looked wrong is right: the mark goes, so that retention counts it and goes on.
@@ -185,22 +225,48 @@ fn delete_by(
     let description =
         RunDescription { kind: RunKind::Delete, database: Some(database), trigger: "manual", options };
     record(context, &description, |context, _| {
-        let copies = locate(context, database, Wanted::Id(id), places)?;
+        let (copies, mut left) = locate_all(context, database, id, places)?;
         if copies.iter().any(|copy| copy.manifest.preserved) {
             return Err(Error::new(ErrorKind::Conflict, format!("backup {id} is preserved")).hint(format!(
                 "take the mark away first: cadangkan backups preserve {database} {id} --off"
             )));
         }
-        for copy in &copies {
+        let mut deleted = Vec::new();
+        for copy in copies {
             context.control.check()?;
-            let place = place_of(places, copy)?;
-            remove_by(context, place, copy, &delete)
-                .context("storage", place.name)
-                .hint("run it again; what is left is named by `cadangkan cleanup --dry-run`")?;
+            let place = place_of(places, &copy)?;
+            match remove_by(context, place, &copy, &delete).context("storage", place.name) {
+                Ok(()) => deleted.push(copy),
+                Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
+                Err(error) => left.push((place, error)),
+            }
         }
-        audit(context, "delete backup", &format!("{database} {id}"), places)?;
-        Ok(Outcome::completed(copies, Some(id)))
+        if !deleted.is_empty() {
+            audit(context, "delete backup", &format!("{database} {id}"), places)?;
+        }
+        match still_there(id, deleted.len(), left) {
+            Some(error) => Err(error),
+            None => Ok(Outcome::completed(deleted, Some(id))),
+        }
     })
+}
+
+/// The error of those storages whose copies are not deleted.
+fn still_there(id: BackupId, deleted: usize, mut left: Away<'_>) -> Option<Error> {
+    let again = "run it again; what is left is named by `cadangkan cleanup --dry-run`";
+    if left.is_empty() {
+        return None;
+    }
+    if deleted == 0 {
+        return Some(left.swap_remove(0).1.hint(again));
+    }
+    let message = format!("backup {id} is still in {} of {} storages", left.len(), left.len() + deleted);
+    let failed = left.iter().fold(Error::new(ErrorKind::Partial, message), |error, (place, why)| {
+        error.context("failed", format!("{}: {}", place.name, why.chain().join(": ")))
+    });
+    Some(
+        failed.hint("run it again when that is repaired; until then `cadangkan backups sync` copies it back"),
+    )
 }
 
 pub(crate) fn audit(context: &Context<'_>, action: &str, subject: &str, places: &[Place<'_>]) -> Result<()> {

@@ -8,7 +8,7 @@ use cadangkan_ops::backup::{BackupRequest, backup, plan};
 use cadangkan_ops::source::Wanted;
 use cadangkan_ops::stored::{delete, locate, preserve};
 use cadangkan_ops::verify::VerifyLevel;
-use cadangkan_storage::Memory;
+use cadangkan_storage::{Local, Memory};
 
 use crate::support::{World, engine, failure, fingerprints, request};
 
@@ -150,4 +150,30 @@ fn preserved_ones_are_not_deleted() {
     assert!(world.catalog.newest_backup(&world.name, false).unwrap().is_none());
     let error = failure(world.restore_to(&world.folder.join("restored.db")));
     assert_eq!(error.kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn a_copy_that_cannot_be_reached_is_named_when_the_others_are_deleted_or_marked() {
+    let world = World::new();
+    let (folder, name) = (world.folder.join("usb"), Name::new("usb").unwrap());
+    let usb = Local::new(&folder);
+    let places = [Place { name: &name, storage: &usb }, world.place()];
+    let report =
+        world.with_context(|context| backup(context, world.database(), &places, &request())).unwrap();
+    let id = report.manifest.backup_id;
+    std::fs::rename(&folder, world.folder.join("away")).unwrap();
+    world.with_context(|context| {
+        assert_eq!(preserve(context, &world.name, id, &places, true).unwrap(), std::slice::from_ref(&name));
+        assert_eq!(preserve(context, &world.name, id, &places, false).unwrap(), std::slice::from_ref(&name));
+        let error = failure(delete(context, &world.name, id, &places));
+        assert_eq!(error.kind(), ErrorKind::Partial);
+        assert!(error.to_string().contains("is still in 1 of 2 storages"), "{error}");
+        assert!(error.facts().iter().any(|(_, value)| value.starts_with("usb: ")), "{error:?}");
+    });
+    assert!(world.files("backups").is_empty());
+    let left = world.catalog.backup_copies(&world.name, id).unwrap();
+    assert_eq!(left.iter().map(|copy| &copy.storage).collect::<Vec<_>>(), [&name]);
+    std::fs::rename(world.folder.join("away"), &folder).unwrap();
+    world.with_context(|context| delete(context, &world.name, id, &places)).unwrap();
+    assert!(world.files("usb").is_empty());
 }

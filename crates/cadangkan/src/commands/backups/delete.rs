@@ -44,10 +44,10 @@ pub(super) fn run(app: &App, args: &DeleteArgs) -> Result<()> {
     app.confirm(&about, &format!("Delete backup {id} of {database}?"))?;
     let done = format!("{} Deleted backup {id} of {database}\n", app.style.good_mark());
     if args.shred {
-        let shredded = shred(&context, database, *id, &places.list())?;
         if let Some(cache) = session.cache() {
-            shredded.iter().try_for_each(|gone| cache.shred(gone.copy.manifest.archive.checksum))?;
+            copies.iter().try_for_each(|copy| cache.shred(copy.manifest.archive.checksum))?;
         }
+        let shredded = shred(&context, database, *id, &places.list())?;
         return app.print(&shredded, || format!("{done}{}", what_stays(&shredded)));
     }
     let deleted = delete(&context, database, *id, &places.list())?;

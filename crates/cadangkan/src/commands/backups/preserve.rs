@@ -31,7 +31,11 @@ pub(super) fn run(app: &App, args: &PreserveArgs) -> Result<()> {
     let context = Context { ticket: ticket.as_ref(), ..session.context(app) };
     let preserved = !args.off;
     if !app.global.dry_run {
-        preserve(&context, database, *id, &places.list(), preserved)?;
+        for storage in preserve(&context, database, *id, &places.list(), preserved)? {
+            app.warn(&format!(
+                "{storage} was not reached: there backup {id} is as it was, which `adopt` would bring back; run it again"
+            ));
+        }
     }
     app.print(&json!({ "backup_id": id, "preserved": preserved, "dry_run": app.global.dry_run }), || {
         let mark = app.style.good_mark();
