@@ -2,7 +2,7 @@
 
 use cadangkan_archive::Manifest;
 use cadangkan_catalog::{BackupFilter, BackupStatus};
-use cadangkan_core::{BackupId, ErrorKind, Name, Result};
+use cadangkan_core::{BackupId, ErrorKind, Level, Name, Result};
 use cadangkan_storage::Key;
 
 use crate::manifests::{manifests, read_manifest};
@@ -25,7 +25,14 @@ pub(crate) fn find(
             Err(error) => return Err(error),
         }
     }
-    let found = manifests(place, &database_folder(database))?.into_iter().filter_map(|(key, manifest)| {
+    let all = manifests(place, &database_folder(database))?;
+    // It may be the newest one.
+    for error in
+        all.iter().filter(|_| wanted.id().is_none()).filter_map(|(_, manifest)| manifest.as_ref().err())
+    {
+        context.control.message(Level::Warning, &format!("a backup in {} is left out: {error}", place.name));
+    }
+    let found = all.into_iter().filter_map(|(key, manifest)| {
         manifest.ok().filter(|manifest| wanted.fits(manifest)).map(|manifest| (key, manifest))
     });
     Ok(found.max_by_key(|(_, manifest)| manifest.backup_id))

@@ -65,18 +65,39 @@ impl<'a> Source<'a> {
     /// Opens the backup of `database` that is wanted, the newest one that any of `places` has.
     ///
     /// Of several copies the first is taken that is not known to be damaged; when it cannot be opened, the next.
-    /// Where the catalog does not help, the storages themselves are searched.
+    /// Where the catalog does not help, the storages themselves are searched. An older one never stands in for the newest
+    /// that the catalog knows and that cannot be read: that is its error. Where that one is gone, a message says so.
     pub fn stored(
         context: &Context<'_>,
         database: &Name,
         wanted: Wanted<'_>,
         places: &[Place<'a>],
     ) -> Result<Self> {
-        let error = match Source::search(context, database, wanted, places) {
-            Err(error) if context.catalog.is_some() && may_be_elsewhere(&error) => error,
-            found => return found,
+        let newest = match wanted.id() {
+            Some(_) => None,
+            // A catalog that cannot be read keeps nobody from a restore.
+            None => newest_good(context, database, wanted, places).unwrap_or_default(),
         };
-        Source::search(&Context { catalog: None, ..*context }, database, wanted, places).map_err(|_| error)
+        let error =
+            match (Source::search(context, database, newest.map_or(wanted, Wanted::Id), places), newest) {
+                (Err(error), Some(newest))
+                    if may_be_elsewhere(&error) && error.kind() != ErrorKind::NotFound =>
+                {
+                    let older = format!("by --from <id>; `cadangkan backups list {database}` shows them");
+                    return Err(error.context("newest backup", newest).context("older ones", older));
+                }
+                (Err(error), _) if context.catalog.is_some() && may_be_elsewhere(&error) => error,
+                (found, _) => return found,
+            };
+        let found = Source::search(&Context { catalog: None, ..*context }, database, wanted, places);
+        let found = found.map_err(|_| error)?;
+        if let (Some(newest), Some(manifest)) = (newest, &found.manifest)
+            && manifest.backup_id != newest
+        {
+            let text = format!("backup {newest} is gone from its storage; {} is taken", manifest.backup_id);
+            context.control.message(Level::Warning, &text);
+        }
+        Ok(found)
     }
 
     fn search(
@@ -85,9 +106,6 @@ impl<'a> Source<'a> {
         wanted: Wanted<'_>,
         places: &[Place<'a>],
     ) -> Result<Self> {
-        let known =
-            if wanted.id().is_some() { None } else { newest_good(context, database, wanted, places)? };
-        let wanted = known.map_or(wanted, Wanted::Id);
         let (mut copies, mut problems) = (Vec::new(), Vec::new());
         for place in places {
             match find(context, database, wanted, *place) {

@@ -18,7 +18,7 @@ use crate::naming::{MANIFEST_SUFFIX, database_folder};
 use crate::retention::not_kept;
 use crate::run::{Outcome, RunDescription, record};
 use crate::source::Wanted;
-use crate::transfer::{Fault, transfer};
+use crate::transfer::{Fault, refuse_another, transfer};
 use crate::wanted::not_found;
 use crate::{Context, Place, index_backup};
 
@@ -389,7 +389,8 @@ fn note_damage(
     }
 }
 
-/// Copies one backup into a place that is not configured, a folder for example, as files beside each other.
+/// Copies one backup into a place that is not configured, a folder for example, as files beside each other. What is there
+/// under the archive's name and is something else is not touched.
 pub fn copy_out(
     context: &Context<'_>,
     database: &Name,
@@ -404,6 +405,7 @@ pub fn copy_out(
         let key = Key::new(copy.archive_key)?;
         let to_key = Key::new(key.file_name())?;
         to.storage.check()?;
+        refuse_another(to, &to_key, copy.manifest.archive.checksum, &context.control)?;
         match transfer((*place, &key), (to, &to_key), &context.control) {
             Ok(_) => return Ok(to_key),
             Err(Fault::Target(error)) => return Err(error),

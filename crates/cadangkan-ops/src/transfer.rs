@@ -184,6 +184,22 @@ fn is_there(place: Place<'_>, key: &Key, manifest: &Manifest, control: &Control<
     Ok(false)
 }
 
+/// Fails with `Conflict` where something else than an archive with this checksum has its name.
+pub(crate) fn refuse_another(
+    place: Place<'_>,
+    key: &Key,
+    checksum: Checksum,
+    control: &Control<'_>,
+) -> Result<()> {
+    if place.storage.stat(key)?.is_none() || checksum_of(place, key, control)? == checksum {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Conflict, "there is another file of this name already")
+        .context("file", key)
+        .context("folder", place.storage.location())
+        .hint("take it away, or name another folder"))
+}
+
 fn checksum_of(place: Place<'_>, key: &Key, control: &Control<'_>) -> Result<Checksum> {
     let mut hasher = ChecksumHasher::new();
     hash(place, key, &mut hasher, control)?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use cadangkan_catalog::{BackupStatus, RunFilter, RunStatus};
 use cadangkan_core::{BackupId, ErrorKind, Name, Result};
+use cadangkan_ops::backup::backup;
 use cadangkan_ops::source::{Source, Wanted};
 use cadangkan_ops::sync::{Goal, SyncReport, copy_out, plan, sync};
 use cadangkan_ops::{Context, Place};
@@ -12,7 +13,7 @@ use cadangkan_storage::faulty::{Fault, Faulty, Operation};
 use cadangkan_storage::{Local, Storage};
 
 use crate::retention::{daily, one};
-use crate::support::{World, engine, failure, fingerprints, restore_source};
+use crate::support::{World, engine, failure, fingerprints, request, restore_source};
 
 /// Home with backups, and another storage.
 struct Two {
@@ -253,6 +254,51 @@ fn one_backup_is_copied_by_its_id_also_into_a_folder() {
         restore_source(context, &source, &target).unwrap();
     });
     assert_eq!(fingerprints(engine(&target).as_ref()), two.world.fingerprints());
+
+    // What is somebody else's is not touched.
+    std::fs::write(&file, "mine").unwrap();
+    assert_eq!(failure(out()).kind(), ErrorKind::Conflict);
+    assert_eq!(std::fs::read(&file).unwrap(), b"mine");
+}
+
+#[test]
+fn an_older_backup_never_stands_in_for_one_that_is_away() {
+    let (two, ids) = Two::with_backups(1);
+    let usb = Place { name: &two.usb_name, storage: &*two.usb };
+    let places = [two.world.place(), usb];
+    two.world.clock.advance(3600);
+    let newest = two
+        .world
+        .with_context(|context| backup(context, two.world.database(), &[usb], &request()))
+        .unwrap()
+        .manifest
+        .backup_id;
+    let found = || {
+        two.world.with_context(|context| {
+            let source = Source::stored(context, &two.world.name, Wanted::Newest, &places)?;
+            Ok(source.manifest().unwrap().backup_id)
+        })
+    };
+    assert_eq!(found().unwrap(), newest);
+    let (folder, away) = (two.world.folder.join("usb"), two.world.folder.join("away"));
+    std::fs::rename(&folder, &away).unwrap();
+    let error = failure(found());
+    assert_eq!(error.kind(), ErrorKind::Unreachable);
+    assert!(error.to_string().contains(&newest.to_string()), "{error}");
+    std::fs::rename(&away, &folder).unwrap();
+    // Its manifest is damaged.
+    let manifest = two
+        .world
+        .files("usb")
+        .into_iter()
+        .find(|path| path.extension().is_some_and(|end| end == "json"))
+        .unwrap();
+    let bytes = std::fs::read(&manifest).unwrap();
+    std::fs::write(&manifest, &bytes[1..]).unwrap();
+    assert_eq!(failure(found()).kind(), ErrorKind::DamagedBackup);
+    // Somebody deleted it by other means: then the older one is the newest there is.
+    std::fs::remove_file(&manifest).unwrap();
+    assert_eq!(found().unwrap(), ids[0]);
 }
 
 #[test]
