@@ -66,21 +66,22 @@ impl<'a> Watch<'a> {
     /// Tells how it went. What a person mistyped or stopped is no event.
     fn end(self, error: Option<&Error>) {
         let error = error.filter(|error| error.message() != CANNOT_PRINT);
+        if !self.is_on {
+            return;
+        }
         let is_of_person = |error: &Error| matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::Usage);
-        if !self.is_on || error.is_some_and(is_of_person) {
-            return;
-        }
         // A scheduled run that is tried again soon has not failed yet.
-        if error.is_some_and(|error| self.app.is_tried_again(error.kind())) {
-            return;
-        }
-        match self.events(error) {
+        let is_told = !error.is_some_and(|error| is_of_person(error) || self.app.is_tried_again(error.kind()));
+        match self.events(error, is_told) {
+            Ok(events) if events.is_empty() => {}
             Ok(events) => self.say(events, LIMIT),
             Err(error) => self.app.warn(&format!("nobody could be notified: {error}")),
         }
     }
 
-    fn events(&self, error: Option<&Error>) -> Result<Vec<Event>> {
+    /// What is to be told: of the run itself where `is_told`, and always of those before it that were killed, since the next
+    /// run looks back to this one only.
+    fn events(&self, error: Option<&Error>, is_told: bool) -> Result<Vec<Event>> {
         let catalog = self.session.catalog()?;
         // The run of a restore is about its target.
         let database = self.database.clone().filter(|_| self.kind != RunKind::Restore);
@@ -88,10 +89,16 @@ impl<'a> Watch<'a> {
         let of_kind = catalog.runs(&RunFilter { database, kind, limit, ..RunFilter::default() })?;
         let is_new = |run: &&Run| self.before.is_none_or(|before| run.id > before);
         let own = of_kind.iter().find(|run| is_new(run) && run.holder == self.session.holder());
+        if own.is_none() && !is_told {
+            return Ok(Vec::new());
+        }
         // Those that were killed since the last one that had an end: nobody has told of them.
         let before = of_kind.iter().filter(|run| !is_new(run) && run.database.as_deref() == self.name());
         let killed = before.take_while(|run| was_killed(run));
         let mut events: Vec<Event> = killed.map(|run| self.interrupted(run)).collect();
+        if !is_told {
+            return Ok(events);
+        }
         let mut event = self.event(self.outcome(error));
         event.error = error.map(Problem::from);
         if let Some(run) = own {

@@ -302,6 +302,25 @@ fn a_run_that_was_killed_is_told_by_the_next_one() {
 }
 
 #[test]
+fn a_run_that_was_killed_is_told_also_when_the_next_one_is_stopped() {
+    let server = server(1);
+    let ops = format!("  ops: {{ webhook: {{ webhook_url: {} }} }}", server.url);
+    let home = home(&ops, "");
+    home.back_up();
+    let catalog = Connection::open(home.path(".cadangkan/catalog.db")).unwrap();
+    catalog.execute("UPDATE runs SET status = 'running', finished_at = NULL", []).unwrap();
+    // Ctrl-C, as the backup has just begun.
+    configure(&home, &ops, "    hooks: { before: [ 'kill -INT $PPID; sleep 600' ] }");
+    let stopped = home.run(&["backup", "shop"]);
+    assert_eq!(stopped.code, 130, "{}", stopped.stderr);
+    assert_eq!(body(&server.request())["event"], "interrupted");
+    configure(&home, &ops, "");
+    home.back_up();
+    let listed = home.json(&["notify", "list"]);
+    assert_eq!((&listed[0]["waiting"], &listed[0]["error"]), (&0.into(), &Value::Null), "it is told once");
+}
+
+#[test]
 fn a_backup_that_looks_wrong_is_told_and_so_is_its_end() {
     let server = server(2);
     let home = home(&format!("  ops: {{ webhook: {{ webhook_url: {} }} }}", server.url), "");
