@@ -99,6 +99,14 @@ impl Catalog {
         self.execute("cannot hold notifications", &sql, parameters).map(drop)
     }
 
+    /// Lets what was put off for one channel, and was not tried yet, be due now.
+    pub fn release_notifications(&self, channel: &Name, now: Timestamp) -> Result<()> {
+        let sql = "UPDATE notifications SET not_before = $1
+                   WHERE channel = $2 AND status = 'waiting' AND attempts = 0 AND not_before > $1";
+        let parameters = params![convert::micros(now), channel.as_str()];
+        self.execute("cannot release notifications", sql, parameters).map(drop)
+    }
+
     /// When the next notification is to be delivered; none where none waits.
     pub fn next_notification(&self) -> Result<Option<Timestamp>> {
         let sql = "SELECT min(not_before) FROM notifications WHERE status = 'waiting'";

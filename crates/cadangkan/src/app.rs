@@ -48,7 +48,7 @@ pub(crate) struct App {
     /// What signals do.
     pub(crate) signals: Signals,
     /// Whether results are left to whoever does several things.
-    is_part: bool,
+    pub(crate) is_part: bool,
     /// Whether that job is tried again when this attempt fails.
     pub(crate) tries_again: AtomicBool,
     /// What is traced, once that is known.

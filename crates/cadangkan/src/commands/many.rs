@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::app::{App, CatalogNeed, Session};
 use crate::commands::labels::LabelArgs;
 use crate::inventory::DatabaseEntry;
+use crate::notifications::end_of_many;
 use crate::ui::count::count;
 use crate::ui::table::{Align, Cell, Table};
 use crate::ui::{Paint, escape};
@@ -60,6 +61,7 @@ pub(crate) fn run(app: &App, session: &Session, args: &ManyArgs, each: &Each<'_>
             .hint("`cadangkan list` shows all, `cadangkan edit <database> --enable` lets one take part"));
     }
     let turns = in_turn(app, &names, args.jobs, each);
+    end_of_many(app, session);
     let mut report = ServerReport { done: Vec::new(), failed: Vec::new() };
     let (mut values, mut table) = (Vec::new(), Table::new(COLUMNS));
     let (catalog, is_dry) = (session.catalog()?, each.dry_run.is_some());

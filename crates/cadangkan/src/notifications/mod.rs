@@ -12,4 +12,4 @@ mod watch;
 pub(crate) use deliver::deliver_due;
 pub(crate) use open::{OpenChannel, message};
 pub(crate) use tell::{How, tell};
-pub(crate) use watch::Watch;
+pub(crate) use watch::{Watch, end_of_many};

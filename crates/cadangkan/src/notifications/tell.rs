@@ -60,6 +60,14 @@ pub(crate) fn tell(session: &Session, event: &Event, at: Timestamp, how: How) ->
     Ok(new.len())
 }
 
+/// Lets what was told together be due; summaries wait for their time.
+pub(super) fn release(session: &Session, now: Timestamp) -> Result<()> {
+    let catalog = session.catalog()?;
+    let channels = session.inventory.config().notifications.iter();
+    let mut at_once = channels.filter(|channel| channel.options.digest.is_none());
+    at_once.try_for_each(|channel| catalog.release_notifications(&channel.name, now))
+}
+
 /// What a channel hears of a database: what the database says, else what the defaults say, else what the channel does.
 pub(crate) fn hears(session: &Session, channel: &DeclaredChannel, database: Option<&Name>) -> Vec<EventKind> {
     let inventory = &session.inventory;

@@ -6,6 +6,7 @@ use cadangkan_core::{Clock as _, Error, ErrorKind, Name, Result, RunId, Timestam
 use cadangkan_notify::{Event, EventKind, Problem};
 
 use super::room::newly_low;
+use super::tell::release;
 use super::{How, deliver_due, tell};
 use crate::app::{App, Session};
 use crate::ui::CANNOT_PRINT;
@@ -71,11 +72,12 @@ impl<'a> Watch<'a> {
         }
         let is_of_person = |error: &Error| matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::Usage);
         // A scheduled run that is tried again soon has not failed yet.
-        let is_told = !error.is_some_and(|error| is_of_person(error) || self.app.is_tried_again(error.kind()));
+        let is_told =
+            !error.is_some_and(|error| is_of_person(error) || self.app.is_tried_again(error.kind()));
         match self.events(error, is_told) {
             Ok(events) if events.is_empty() => {}
             Ok(events) => self.say(events, LIMIT),
-            Err(error) => self.app.warn(&format!("nobody could be notified: {error}")),
+            Err(error) => cannot(self.app, &error),
         }
     }
 
@@ -203,28 +205,46 @@ impl<'a> Watch<'a> {
     }
 
     fn say(&self, events: Vec<Event>, limit: Duration) {
-        // Of scheduled runs the scheduler delivers what is due, and many that fail together make one message. That a run
-        // begins is of use at once, or not at all.
+        // Of scheduled runs the scheduler delivers what is due, of one of many their end, and many that fail together make one
+        // message. That a run begins is of use at once, or not at all.
         let begins = events.iter().all(|event| event.kind == EventKind::Started);
-        let how = if self.app.job.is_some() && !begins { How::Together } else { How::AtOnce };
+        let is_scheduled = self.app.job.is_some();
+        let how = if (is_scheduled || self.app.is_part) && !begins { How::Together } else { How::AtOnce };
         let told = events.iter().map(|event| tell(self.session, event, self.app.clock.now(), how));
         let told = told.collect::<Result<Vec<_>>>();
-        if how == How::Together {
-            if let Err(error) = told {
-                self.app.warn(&format!("nobody could be notified: {error}"));
-            }
-            return;
-        }
-        let told = told.and_then(|_| deliver_due(self.app, self.session, limit));
         match told {
-            Ok(delivery) => {
-                for (channel, error) in &delivery.failed {
-                    self.app.warn(&format!("{channel} could not be notified, and will be again: {error}"));
-                }
-            }
-            Err(error) => self.app.warn(&format!("nobody could be notified: {error}")),
+            Ok(_) if how == How::Together && is_scheduled => {}
+            Ok(_) => deliver(self.app, self.session, limit),
+            Err(error) => cannot(self.app, &error),
         }
     }
+}
+
+/// Delivers at the end of many runs what was held to be told together.
+pub(crate) fn end_of_many(app: &App, session: &Session) {
+    // What a scheduled job has to tell is held until the scheduler delivers it, with what others have.
+    if app.job.is_some() || app.global.dry_run {
+        return;
+    }
+    match release(session, app.clock.now()) {
+        Ok(()) => deliver(app, session, LIMIT),
+        Err(error) => cannot(app, &error),
+    }
+}
+
+fn deliver(app: &App, session: &Session, limit: Duration) {
+    match deliver_due(app, session, limit) {
+        Ok(delivery) => {
+            for (channel, error) in &delivery.failed {
+                app.warn(&format!("{channel} could not be notified, and will be again: {error}"));
+            }
+        }
+        Err(error) => cannot(app, &error),
+    }
+}
+
+fn cannot(app: &App, error: &Error) {
+    app.warn(&format!("nobody could be notified: {error}"));
 }
 
 /// Tells whether a run ended with its process: only then it failed, and was stopped.

@@ -288,6 +288,24 @@ fn checks_hear_when_a_backup_begins_and_how_it_ended() {
 }
 
 #[test]
+fn many_that_fail_together_are_told_in_one_message() {
+    let server = server(1);
+    let home = home(
+        &format!("  ops: {{ webhook: {{ webhook_url: {} }} }}", server.url),
+        "  wiki: { sqlite: { path: /nowhere/wiki.db } }\n  blog: { sqlite: { path: /nowhere/blog.db } }",
+    );
+    let ran = home.run(&["backup", "--all", "--jobs", "2"]);
+    assert_eq!(ran.code, 15, "{}", ran.stderr);
+    let told = body(&server.request());
+    let mut databases: Vec<_> =
+        told["events"].as_array().unwrap().iter().map(|event| event["database"].as_str().unwrap()).collect();
+    databases.sort_unstable();
+    assert_eq!((&told["event"], databases), (&"several".into(), vec!["blog", "wiki"]), "{told}");
+    let listed = home.json(&["notify", "list"]);
+    assert_eq!((&listed[0]["waiting"], &listed[0]["error"]), (&0.into(), &Value::Null), "{listed}");
+}
+
+#[test]
 fn a_run_that_was_killed_is_told_by_the_next_one() {
     let server = server(1);
     let home = home(&format!("  ops: {{ webhook: {{ webhook_url: {} }} }}", server.url), "");
