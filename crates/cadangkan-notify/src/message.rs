@@ -86,17 +86,23 @@ impl Message {
     }
 }
 
-/// What several events have in common, and whom they are about.
-fn joined(events: &[Event]) -> String {
-    let mut headlines: Vec<String> = events.iter().map(Event::headline).collect();
+/// What several events have in common, and whom they are about; of what is wrong only, where something is.
+fn joined(all: &[Event]) -> String {
+    let mut events: Vec<&Event> = all.iter().filter(|event| event.kind.is_trouble()).collect();
+    if events.is_empty() {
+        events = all.iter().collect();
+    }
+    let mut headlines: Vec<String> = events.iter().map(|event| event.headline()).collect();
+    headlines.sort_unstable();
     headlines.dedup();
-    let mut subjects: Vec<&str> = events.iter().map(Event::subject).collect();
+    let mut subjects: Vec<&str> = events.iter().map(|event| event.subject()).collect();
     subjects.sort_unstable();
     subjects.dedup();
     let named: Vec<_> = subjects.iter().take(5).map(|subject| cut(subject, 64)).collect();
     let more = subjects.len().saturating_sub(named.len());
     let more = if more == 0 { String::new() } else { format!(" and {more} more") };
     match headlines.as_slice() {
+        [one] if subjects.len() == 1 => format!("{}: {one}", named.join(", ")),
         [one] => format!("{one} of {} databases: {}{more}", subjects.len(), named.join(", ")),
         _ => format!("{} events: {}{more}", events.len(), named.join(", ")),
     }

@@ -1,7 +1,7 @@
-use cadangkan_core::Result;
 use cadangkan_core::settings::{SettingsError, mistake};
 
-use crate::text::whole_lines;
+use crate::message::LONGEST_FACT;
+use crate::text::{cut, whole_lines};
 use crate::{Message, Template};
 
 /// How a channel writes text.
@@ -28,25 +28,30 @@ impl Speech {
     }
 
     /// Says a message, its title first.
-    pub(crate) fn say(&self, message: &Message) -> Result<String> {
-        let text = match &self.template {
-            Some(template) => template.render(message)?,
-            None => {
-                let (open, close) = self.words.bold;
-                let title = format!("{open}{}{close}", (self.words.escape)(&message.title()));
-                self.lines(message).into_iter().fold(title, |text, line| text + "\n" + &line)
-            }
-        };
-        Ok(whole_lines(&text, self.words.most))
+    pub(crate) fn say(&self, message: &Message) -> String {
+        let (open, close) = self.words.bold;
+        let title = format!("{open}{}{close}", (self.words.escape)(&message.title()));
+        self.in_own_words(message, |lines| lines.into_iter().fold(title, |text, line| text + "\n" + &line))
     }
 
     /// Says a message without its title.
-    pub(crate) fn say_below_title(&self, message: &Message) -> Result<String> {
-        let text = match &self.template {
-            Some(template) => template.render(message)?,
-            None => self.lines(message).join("\n"),
+    pub(crate) fn say_below_title(&self, message: &Message) -> String {
+        self.in_own_words(message, |lines| lines.join("\n"))
+    }
+
+    /// Says a message by the template; in the usual words where there is none, or where it does not work for this message: what
+    /// happened is told all the same.
+    fn in_own_words(&self, message: &Message, usual: impl FnOnce(Vec<String>) -> String) -> String {
+        let mut lines = self.lines(message);
+        let text = match self.template.as_ref().map(|template| template.render(message)) {
+            Some(Ok(text)) => text,
+            Some(Err(error)) => {
+                lines.push((self.words.escape)(&cut(error.message(), LONGEST_FACT)));
+                usual(lines)
+            }
+            None => usual(lines),
         };
-        Ok(whole_lines(&text, self.words.most))
+        whole_lines(&text, self.words.most)
     }
 
     fn lines(&self, message: &Message) -> Vec<String> {

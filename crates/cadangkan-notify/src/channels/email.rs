@@ -164,7 +164,7 @@ impl Email {
     fn content(&self, message: &Message) -> Result<Vec<u8>> {
         let date = jiff::fmt::rfc2822::to_string(&message.at.to_zoned(TimeZone::UTC));
         let date = date.map_err(|error| Error::new(ErrorKind::Internal, "no date").source(error))?;
-        let text = self.speech.say_below_title(message)?;
+        let text = self.speech.say_below_title(message);
         let body = BASE64.encode(text.replace('\n', "\r\n") + "\r\n");
         // The same message has the same name, so that one that came twice is shown once.
         let what = serde_json::to_vec(&message.events).unwrap_or_default();

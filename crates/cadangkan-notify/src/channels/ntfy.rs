@@ -114,7 +114,7 @@ impl Channel for Ntfy {
         let body = json!({
             "topic": self.topic,
             "title": cut(&message.title(), 250),
-            "message": self.speech.say_below_title(message)?,
+            "message": self.speech.say_below_title(message),
             "priority": priority,
             "tags": [tag],
         });

@@ -89,7 +89,7 @@ impl Channel for Telegram {
     fn send(&self, message: &Message, limit: Duration) -> Result<(), Undelivered> {
         let body = json!({
             "chat_id": self.chat,
-            "text": self.speech.say(message)?,
+            "text": self.speech.say(message),
             "parse_mode": "HTML",
             "link_preview_options": { "is_disabled": true },
             "disable_notification": !message.is_trouble(),

@@ -170,6 +170,42 @@ fn a_template_with_a_mistake_is_refused_when_it_is_read() {
 }
 
 #[test]
+fn a_template_that_does_not_work_for_an_event_hides_nothing() {
+    let template = "{% if backup_id %}{{ backup_id / 2 }}{% endif %}all is {{ event }}";
+    let messages = [message(vec![hostile()]), message(vec![good()])];
+    let requests = sent("slack", hook, Some(template), &messages, 2);
+    assert_eq!(json_body(&requests[0])["text"], "all is failure");
+    let text = json_body(&requests[1])["text"].as_str().unwrap().to_owned();
+    assert!(text.contains("shop: Backup works again") && text.contains("2026-01-16-020000"), "{text}");
+    assert!(text.contains("the template does not work: "), "{text}");
+}
+
+#[test]
+fn a_template_may_go_through_many_events() {
+    let template =
+        r#"{"all": [{% for one in events %}{{ one.database }}, {{ one.error.message }}, {% endfor %}0]}"#;
+    let many = message(vec![hostile(); 5000]);
+    let settings = |url: &str| json!({ "webhook_url": url });
+    let requests = sent("webhook", settings, Some(template), &[many], 1);
+    assert_eq!(json_body(&requests[0])["all"].as_array().unwrap().len(), 10_001);
+}
+
+#[test]
+fn of_several_events_the_title_has_those_that_are_wrong() {
+    let mut other = hostile();
+    (other.database, other.failures) = (Some("wiki".to_owned()), 2);
+    let title = |events: Vec<Event>| message(events).title();
+    let wiki = Event { failures: 0, ..other.clone() };
+    assert_eq!(
+        title(vec![good(), hostile(), wiki.clone(), hostile()]),
+        "✗ Backup failed of 2 databases: shop, wiki"
+    );
+    assert_eq!(title(vec![good(), wiki.clone(), wiki]), "✗ wiki: Backup failed");
+    assert_eq!(title(vec![good(), hostile(), other, good()]), "✗ 2 events: shop, wiki");
+    assert_eq!(title(vec![good(), good()]), "✓ shop: Backup works again");
+}
+
+#[test]
 fn no_message_is_longer_than_its_channel_takes() {
     let mut event = hostile();
     event.error.as_mut().unwrap().message = "& <日本> ".repeat(4000);
