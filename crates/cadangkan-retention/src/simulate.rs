@@ -33,7 +33,7 @@ pub struct Coming {
     pub schedule: Option<String>,
 }
 
-/// Plays `days` days from `now` on: backups come as `coming` says, and after each one the rules are applied.
+/// Plays `days` days from `now` on: backups come as `coming` says, and at the end of each day the rules have been applied.
 ///
 /// The times of `coming` must rise; what lies before `now` is left out. It is asked for no more than the days need. Days are those of the usual rule.
 pub fn simulate(
@@ -49,11 +49,17 @@ pub fn simulate(
     let mut coming = coming.skip_while(|next| next.at <= now).peekable();
     let today = now.to_zoned(calendar.zone.clone()).date();
     let mut removed = apply(rules, now, &mut present);
+    let is_of_room = rules.all().any(|(_, rule)| rule.policy.max_size.is_some());
     let mut seen = Vec::new();
     for offset in 0..days {
         let Ok(date) = today.checked_add(i64::from(offset).days()) else { break };
         let Some(end) = end_of(date, calendar) else { break };
+        let mut last = None::<Timestamp>;
         while let Some(Coming { at, size_bytes, schedule }) = coming.next_if(|next| next.at < end) {
+            // What takes room for an hour may be what an old one has to go for.
+            if let Some(before) = last.replace(at).filter(|_| is_of_room) {
+                removed += apply(rules, before, &mut present);
+            }
             present.push(Candidate {
                 id: free_id(&mut taken, at),
                 created_at: at,
@@ -65,8 +71,9 @@ pub fn simulate(
                 keep_until: None,
                 schedule,
             });
-            removed += apply(rules, at, &mut present);
         }
+        // By counts and ages, what each backup of the day would have removed goes with the last of them, and no more does.
+        removed += last.map_or(0, |at| apply(rules, at, &mut present));
         seen.push(Day {
             date,
             backups: present.len() as u64,
@@ -83,7 +90,8 @@ fn apply(rules: &Rules, now: Timestamp, present: &mut Vec<Candidate>) -> u64 {
     if !rules.all().any(|(_, rule)| rule.policy.removes()) {
         return 0;
     }
-    let going: Vec<BackupId> = plan(rules, now, present).removals().map(|decision| decision.id).collect();
+    let going: BTreeSet<BackupId> =
+        plan(rules, now, present).removals().map(|decision| decision.id).collect();
     present.retain(|candidate| !going.contains(&candidate.id));
     going.len() as u64
 }

@@ -19,7 +19,7 @@ fn berlin() -> Calendar {
     Calendar { zone: TimeZone::get("Europe/Berlin").unwrap(), week_start: Weekday::Monday }
 }
 
-fn backup(created_at: Timestamp) -> Candidate {
+pub(crate) fn backup(created_at: Timestamp) -> Candidate {
     Candidate {
         id: BackupId::new(created_at),
         created_at,
@@ -327,7 +327,7 @@ pub(crate) fn stays(rules: &Rules, now: Timestamp, all: &[Candidate], one: &Cand
     (kept || no_counts) && !beyond(policy.max_age)
 }
 
-fn policies() -> impl Strategy<Value = Policy> {
+pub(crate) fn policies() -> impl Strategy<Value = Policy> {
     let count = || prop_oneof![3 => Just(0u32), 2 => 1..5u32, 1 => 5..40u32];
     let days =
         |most: u64| prop_oneof![2 => Just(None), 1 => (1..most).prop_map(|days| Some(DAY * days as u32))];
@@ -352,7 +352,7 @@ fn policies() -> impl Strategy<Value = Policy> {
     )
 }
 
-fn series() -> impl Strategy<Value = Vec<Candidate>> {
+pub(crate) fn series() -> impl Strategy<Value = Vec<Candidate>> {
     // Around both changes of the clocks of a year, dense and sparse.
     let time = prop_oneof![
         (0..400i64 * 24).prop_map(|hours| hours * 3600),

@@ -4,9 +4,10 @@ use cadangkan_core::{BackupId, Timestamp};
 use jiff::SignedDuration;
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
+use proptest::prelude::*;
 
 use super::*;
-use crate::plan::tests::stays;
+use crate::plan::tests::{backup, policies, series, stays};
 use crate::{Policy, Rule};
 
 fn at(text: &str) -> Timestamp {
@@ -128,4 +129,58 @@ fn a_hundred_thousand_that_all_stay_are_no_work() {
     });
     let days = simulate(&Rules::one(Policy::KEEP_ALL, berlin()), now, &[], coming, 3);
     assert_eq!(days[2].backups, 100_000);
+}
+
+/// The same with the rules applied after each backup, as it happens in truth.
+fn after_each(
+    rules: &Rules,
+    now: Timestamp,
+    existing: &[Candidate],
+    coming: &[Coming],
+    days: u32,
+) -> Vec<Day> {
+    let mut seen = simulate(rules, now, &[], std::iter::empty(), days);
+    let mut present = existing.to_vec();
+    let mut removed = apply(rules, now, &mut present);
+    let mut taken: BTreeSet<BackupId> = existing.iter().map(|one| one.id).collect();
+    let mut coming = coming.iter().filter(|one| one.at > now).peekable();
+    for day in &mut seen {
+        let end = end_of(day.date, &rules.usual.calendar).unwrap();
+        while let Some(one) = coming.next_if(|one| one.at < end) {
+            let (id, schedule) = (free_id(&mut taken, one.at), one.schedule.clone());
+            present.push(Candidate { id, size_bytes: one.size_bytes, schedule, ..backup(one.at) });
+            removed += apply(rules, one.at, &mut present);
+        }
+        day.backups = present.len() as u64;
+        day.size_bytes = present.iter().map(|one| one.size_bytes).sum();
+        day.oldest_at = present.iter().map(|one| one.created_at).min();
+        day.removed = std::mem::take(&mut removed);
+    }
+    seen
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn once_a_day_is_as_after_each_backup(
+        policy in policies(), often in policies(), nightly in prop::option::of(policies()), most in prop::option::of(1..4000u64),
+        existing in series(), hours in 0..500i64 * 24, pace in 1..40i64, sizes in prop::collection::vec(1..300u64, 1..9),
+    ) {
+        let now = at("2025-01-01T00:00:00Z") + SignedDuration::from_hours(hours);
+        let policy = Policy { max_size: most.filter(|_| !policy.keep_all), ..policy };
+        let own = [("often", Some(often)), ("nightly", nightly)].into_iter();
+        let own = own.filter_map(|(name, policy)| Some((name.to_owned(), Rule { policy: policy?, calendar: berlin() })));
+        let rules = Rules { usual: Rule { policy, calendar: berlin() }, of_schedules: own.collect() };
+        let coming: Vec<_> = (0..200i64)
+            .zip(sizes.iter().cycle())
+            .map(|(number, size)| Coming {
+                at: now + SignedDuration::from_mins(number * pace * 17),
+                size_bytes: *size,
+                schedule: [None, Some("often"), Some("nightly")][(number * pace % 3) as usize].map(str::to_owned),
+            })
+            .collect();
+        let expected = after_each(&rules, now, &existing, &coming, 60);
+        prop_assert_eq!(simulate(&rules, now, &existing, coming.into_iter(), 60), expected);
+    }
 }
