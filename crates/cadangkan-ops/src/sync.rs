@@ -101,7 +101,8 @@ impl SyncReport {
     }
 }
 
-/// Looks what is missing, of one backup or of all. Writes nothing.
+/// Looks what is missing, of one backup or of all; a copy that was found damaged is missing where there is a whole one.
+/// Writes nothing.
 pub fn plan(
     context: &Context<'_>,
     database: &Name,
@@ -113,6 +114,7 @@ pub fn plan(
     let held = look(context, database, sources, goals, &mut plan)?;
     let known = known_keys(context, database, only)?;
     let keys: BTreeSet<&String> = held.values().flatten().filter(|key| is_meant(key, &known)).collect();
+    let damaged = known_damaged(context, database)?;
     let (mut found, mut due) = (only.is_none(), Vec::new());
     for archive in keys {
         context.control.check()?;
@@ -121,7 +123,10 @@ pub fn plan(
         let lacking: Vec<&Goal<'_>> = goals
             .iter()
             .filter(|goal| held.contains_key(goal.place.name))
-            .filter(|goal| !holds(&held, goal.place.name, archive))
+            .filter(|goal| {
+                !holds(&held, goal.place.name, archive)
+                    || is_replaced(&damaged, goal.place.name, &holders, archive)
+            })
             .collect();
         if lacking.is_empty() && found {
             continue;
@@ -211,6 +216,22 @@ fn is_meant(key: &String, known: &[String]) -> bool {
     known.is_empty() || known.contains(key)
 }
 
+/// The copies that were found damaged, each by its storage and its archive's key.
+type Damaged = BTreeSet<(Name, String)>;
+
+fn known_damaged(context: &Context<'_>, database: &Name) -> Result<Damaged> {
+    let Some(catalog) = context.catalog else { return Ok(Damaged::new()) };
+    let status = Some(BackupStatus::Damaged);
+    let filter = BackupFilter { database: Some(database.clone()), status, ..BackupFilter::default() };
+    Ok(catalog.backups(&filter)?.into_iter().map(|copy| (copy.storage, copy.archive_key)).collect())
+}
+
+/// Tells whether a copy was found damaged, and another one was not.
+fn is_replaced(damaged: &Damaged, storage: &Name, holders: &[Place<'_>], archive: &str) -> bool {
+    let is_damaged = |name: &Name| damaged.contains(&(name.clone(), archive.to_owned()));
+    is_damaged(storage) && holders.iter().any(|place| place.name != storage && !is_damaged(place.name))
+}
+
 /// The manifest of the first storage that gives it.
 fn first_manifest(context: &Context<'_>, holders: &[Place<'_>], key: &Key) -> Result<Option<Manifest>> {
     for place in holders {
@@ -249,7 +270,7 @@ impl Due {
             backup_id: manifest.backup_id,
             database: manifest.database.clone(),
             archive_key: archive.to_string(),
-            from: from.to_vec(),
+            from: from.iter().filter(|name| name.as_str() != goal.place.name.as_str()).cloned().collect(),
             to: goal.place.name.to_string(),
             size_bytes: manifest.archive.size_bytes,
         };

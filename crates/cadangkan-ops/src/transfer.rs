@@ -94,8 +94,16 @@ fn copy_archive(
     draft: &mut CopyDraft<'_>,
     control: &Control<'_>,
 ) -> Result<(), Fault> {
-    if is_there(draft.place(), to_key, manifest, control).map_err(Fault::Target)? {
-        return Ok(());
+    match find(draft.place(), to_key, manifest, control).map_err(Fault::Target)? {
+        Found::Whole => return Ok(()),
+        Found::Nothing => {}
+        Found::Another => {
+            // Two damaged copies may still be one whole backup: neither goes for the other.
+            if checksum_of(from, key, control).map_err(Fault::Source)? != manifest.archive.checksum {
+                return Err(Fault::Source(damaged(key)));
+            }
+            remove(draft.place(), to_key).map_err(Fault::Target)?;
+        }
     }
     let tags = copy::tags(&manifest.database_name, manifest.trigger.as_str(), manifest.created_at);
     let expected_size = Some(manifest.archive.size_bytes);
@@ -170,18 +178,26 @@ fn report(control: &Control<'_>, bytes: u64, manifest: &Manifest) {
     control.reporter.report(&Event::Progress(Progress { bytes, total_bytes, ..Progress::default() }));
 }
 
-/// Tells whether the archive is there, whole, and without a manifest only because a copy was interrupted. Another one
-/// is removed, since it is no backup.
-fn is_there(place: Place<'_>, key: &Key, manifest: &Manifest, control: &Control<'_>) -> Result<bool> {
-    let Some(found) = place.storage.stat(key)? else { return Ok(false) };
-    if found.size == manifest.archive.size_bytes
-        && checksum_of(place, key, control)? == manifest.archive.checksum
-    {
-        return Ok(true);
-    }
+/// What has the archive's name already.
+enum Found {
+    Nothing,
+    /// The archive, whole: of a copy that was interrupted.
+    Whole,
+    /// No backup, or a damaged one.
+    Another,
+}
+
+fn find(place: Place<'_>, key: &Key, manifest: &Manifest, control: &Control<'_>) -> Result<Found> {
+    let Some(found) = place.storage.stat(key)? else { return Ok(Found::Nothing) };
+    let is_whole = found.size == manifest.archive.size_bytes
+        && checksum_of(place, key, control)? == manifest.archive.checksum;
+    Ok(if is_whole { Found::Whole } else { Found::Another })
+}
+
+/// Removes what is to be replaced, the manifest first.
+fn remove(place: Place<'_>, key: &Key) -> Result<()> {
     place.storage.delete(&key.with_suffix(MANIFEST_SUFFIX)?)?;
-    place.storage.delete(key)?;
-    Ok(false)
+    place.storage.delete(key)
 }
 
 /// Fails with `Conflict` where something else than an archive with this checksum has its name.

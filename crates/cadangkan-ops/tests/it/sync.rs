@@ -8,6 +8,7 @@ use cadangkan_core::{BackupId, ErrorKind, Name, Result};
 use cadangkan_ops::backup::backup;
 use cadangkan_ops::source::{Source, Wanted};
 use cadangkan_ops::sync::{Goal, SyncReport, copy_out, plan, sync};
+use cadangkan_ops::verify::{VerifyLevel, verify};
 use cadangkan_ops::{Context, Place};
 use cadangkan_storage::faulty::{Fault, Faulty, Operation};
 use cadangkan_storage::{Local, Storage};
@@ -328,4 +329,36 @@ fn what_retention_would_let_go_at_once_is_not_copied() {
             cadangkan_ops::sync::sync(context, &two.world.name, &sources, &asked, Some(ids[0])).unwrap();
         assert_eq!(upload.copied.len(), 1);
     });
+}
+
+#[test]
+fn a_copy_that_was_found_damaged_is_replaced_by_a_whole_one() {
+    let (two, ids) = Two::with_backups(1);
+    two.sync(Vec::new(), None).unwrap();
+    let damage = |folder: &str, at: usize| {
+        let archive = two.archive_of(folder, 0);
+        let mut bytes = std::fs::read(&archive).unwrap();
+        bytes[at] ^= 1;
+        std::fs::write(&archive, bytes).unwrap();
+    };
+    let verify = || {
+        let usb = Place { name: &two.usb_name, storage: &*two.usb };
+        two.world.with_context(|context| {
+            verify(context, &two.world.name, ids[0], usb, VerifyLevel::Checksum).map(drop)
+        })
+    };
+    damage("usb", 100);
+    assert!(two.sync(Vec::new(), None).unwrap().copied.is_empty(), "nobody knows of it yet");
+    assert_eq!(failure(verify()).kind(), ErrorKind::DamagedBackup);
+    // The other one is damaged, too, and nobody knows: nothing is lost for it.
+    damage("backups", 200);
+    let before = std::fs::read(two.archive_of("usb", 0)).unwrap();
+    assert_eq!(two.sync(Vec::new(), None).unwrap().failed.len(), 1);
+    assert_eq!(std::fs::read(two.archive_of("usb", 0)).unwrap(), before);
+    assert!(two.sync(Vec::new(), None).unwrap().failed.is_empty(), "both are known as damaged now");
+    damage("backups", 200);
+    two.world.verify(VerifyLevel::Checksum).unwrap();
+    assert_eq!(two.sync(Vec::new(), None).unwrap().copied.len(), 1);
+    assert!(two.are_equal());
+    assert_eq!(two.status_at("usb", ids[0]), Some(BackupStatus::Good));
 }
