@@ -64,6 +64,10 @@ pub(crate) fn refused(
     };
     let wait = header("retry-after").and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
     let region = header("x-amz-bucket-region").or(refusal.region);
+    let code = match is_lock(&code, &refusal.message) {
+        true => "ObjectLocked".to_owned(),
+        false => code,
+    };
     let (kind, message, hint) = meaning(&code, status, request, at, region.as_deref());
     let mut error = Error::new(kind, message).context("bucket", at.bucket);
     if !request.key.is_empty() {
@@ -97,6 +101,12 @@ pub(crate) fn refused(
     }
     let date = header("date").and_then(|text| DateTimeParser::new().parse_timestamp(&text).ok());
     Failure { error, code, status, wait, region, date }
+}
+
+/// Whether a refusal is of a lock, and no right would help: servers have no code for it, but words.
+fn is_lock(code: &str, message: &str) -> bool {
+    let message = message.to_lowercase();
+    code == "AccessDenied" && (message.contains("object lock") || message.contains("worm protected"))
 }
 
 /// Whether a refusal is of who asks, whatever is asked.
@@ -144,6 +154,16 @@ fn meaning(code: &str, status: u16, request: &Request<'_>, at: &Where<'_>, regio
             ErrorKind::Denied,
             "this machine's clock differs too much from the server's",
             "set the clock, best by NTP",
+        ),
+        "ObjectLocked" => say(
+            ErrorKind::Denied,
+            "the object is locked: the storage lets nobody remove or change it",
+            "wait until its lock ends, or lift its legal hold",
+        ),
+        "NoSuchUpload" => say(
+            ErrorKind::Io,
+            "the unfinished upload is gone",
+            "somebody removed it, such as `cleanup` on another machine or a rule of the bucket: run it again",
         ),
         "AccessDenied" | "AllAccessDisabled" | "AccountProblem" => (
             ErrorKind::Denied,
