@@ -13,6 +13,7 @@ use cadangkan_catalog::{
 };
 use cadangkan_core::{Name, Result, Timestamp};
 use jiff::SignedDuration;
+use serde_json::Value;
 
 use crate::inventory::{DatabaseEntry, Inventory};
 use crate::schedules::Known;
@@ -52,6 +53,8 @@ pub(crate) struct Health<'a> {
     pub(crate) tried: Vec<Run>,
     /// The last such one, however long ago.
     pub(crate) last_try: Option<Run>,
+    /// Whether that one had left storages out, and they have its backup by now.
+    made_up_for: bool,
     /// What is planned.
     pub(crate) planned: Planned,
     /// How far apart its backups are, half of them less and half of them more; none where there are fewer than three.
@@ -85,6 +88,7 @@ impl<'a> Health<'a> {
         let tries = backups_tried(catalog, entry)?;
         let since = now.checked_sub(SignedDuration::from_hours(24 * DAYS)).unwrap_or(Timestamp::MIN);
         let last_try = tries.first().cloned();
+        let made_up_for = last_try.as_ref().is_some_and(|run| is_made_up_for(run, &known));
         let tried: Vec<_> = tries.into_iter().filter(|run| run.started_at >= since).collect();
         let filter = RunFilter { database, limit: Some(20), ..RunFilter::default() };
         let last_run = catalog.runs(&filter)?.into_iter().find(|run| run.status != RunStatus::Running);
@@ -108,6 +112,7 @@ impl<'a> Health<'a> {
             score: Score::of(&tried, last_try.as_ref(), last_good.as_ref(), &planned, &intervals, now),
             tried,
             last_try,
+            made_up_for,
             last_good,
             planned,
             problems: Vec::new(),
@@ -116,9 +121,9 @@ impl<'a> Health<'a> {
         Ok(health)
     }
 
-    /// The last backup that was tried, when it came to nothing, or not to all.
+    /// The last backup that was tried, when it came to nothing, or not to all, and nobody made up for it.
     pub(crate) fn failed(&self) -> Option<&Run> {
-        self.last_try.as_ref().filter(|run| run.status != RunStatus::Completed)
+        self.last_try.as_ref().filter(|run| run.status != RunStatus::Completed && !self.made_up_for)
     }
 
     /// The newest backup, when it was found damaged or missing.
@@ -140,6 +145,22 @@ impl<'a> Health<'a> {
     pub(crate) fn is_overdue(&self) -> bool {
         self.problems.iter().any(|problem| problem.code == "overdue")
     }
+}
+
+/// Whether storages that a run had left out have its backup by now, from a sync.
+fn is_made_up_for(run: &Run, known: &[BackupRecord]) -> bool {
+    let (RunStatus::Partial, Some(id)) = (run.status, run.backup_id) else { return false };
+    let Some(storages) = run.options.get("storages").and_then(Value::as_array) else { return false };
+    let good: Vec<_> =
+        known.iter().filter(|copy| copy.id == id && copy.status == BackupStatus::Good).collect();
+    let in_all = |is_meant: &dyn Fn(&BackupRecord) -> bool| {
+        storages.iter().all(|storage| {
+            let is_there = |copy: &&BackupRecord| Some(copy.storage.as_str()) == storage.as_str();
+            good.iter().any(|copy| is_there(copy) && is_meant(copy))
+        })
+    };
+    // Where the run itself had reached them all, something else was wrong with it.
+    in_all(&|_| true) && !in_all(&|copy| copy.run == Some(run.id))
 }
 
 /// Backups that were tried and are over, the newest first. What a person stopped says nothing.

@@ -146,11 +146,18 @@ fn what_is_missing_is_copied_when_the_storage_is_back() {
     assert_eq!(ran.code, 15, "{}", ran.stderr);
     assert!(ran.stderr.contains("usb: ") && ran.stderr.contains("run it again"), "{}", ran.stderr);
     std::fs::rename(home.path("away"), home.path("usb")).unwrap();
+    let failed = || {
+        home.json(&["status", "other"])["databases"][0]["problems"]
+            .to_string()
+            .contains("is in 1 of 2 storages")
+    };
+    assert!(failed());
     let planned = home.json(&["backups", "sync", "--dry-run"]);
     let other = planned.as_array().unwrap().iter().find(|value| value["name"] == "other").unwrap();
     assert_eq!((&other["missing"][0]["to"], &other["missing"][0]["from"]), (&json!("usb"), &json!(["home"])));
     let synced = home.json(&["backups", "sync", "other"]);
     assert_eq!(synced[0]["copied"].as_array().unwrap().len(), 1);
+    assert!(!failed(), "it is in both by now");
     assert_eq!(home.json(&["backups", "list", "other", "--storage", "usb"]).as_array().unwrap().len(), 2);
     assert_eq!(home.files("usb").len(), 6);
     assert!(home.good(&["backups", "sync"]).contains("nothing to copy"));
