@@ -1,4 +1,4 @@
-//! Real servers of storages that `cargo xtask servers up` started.
+//! Real servers of storages, and one of mail, that `cargo xtask servers up` started.
 //!
 //! Without one a test prints a line and returns early; where CI is true it fails.
 #![allow(

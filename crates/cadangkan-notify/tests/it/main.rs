@@ -12,4 +12,5 @@ mod bodies;
 mod faults;
 mod mail;
 mod mail_server;
+mod real_mail;
 mod support;

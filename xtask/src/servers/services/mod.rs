@@ -1,5 +1,6 @@
-//! Servers of storages: each kind says what it needs and how it is started; starting and ending is the same for all.
+//! Servers of storages, and of mail: each kind says what it needs and how it is started; starting and ending is the same for all.
 
+mod aiosmtpd;
 mod azurite;
 mod ceph;
 mod fake_gcs;
@@ -15,7 +16,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::{Home, Installation};
+use super::{Certificates, Home, Installation};
 pub(super) use ceph::CEPH;
 pub(crate) use process::running;
 pub(super) use process::{end, planned, start};
@@ -30,6 +31,7 @@ pub(crate) const ALL: &[Kind] = &[
     moto::MOTO,
     azurite::AZURE,
     fake_gcs::GCS,
+    aiosmtpd::SMTP,
 ];
 
 /// Of the key to every server of S3.
@@ -39,7 +41,7 @@ const SECRET_KEY: &str = "cadangkan-secret";
 /// A kind of server.
 #[derive(Clone, Copy)]
 pub(crate) struct Kind {
-    /// The storage that it serves, such as `sftp`.
+    /// What it serves, such as `sftp`.
     pub(crate) name: &'static str,
     /// Finds its programs, or installs them.
     pub(super) obtain: fn() -> Result<Installation>,
@@ -72,6 +74,17 @@ fn make_files(place: &Place<'_>) -> Result<String> {
     std::fs::create_dir_all(place.outside("files"))?;
     place.installation.give(&[&place.inside("files")])?;
     Ok(place.inside("files").display().to_string())
+}
+
+/// Makes an authority and a certificate that it signed, once; returns the files of the authority's certificate, the server's
+/// and its key.
+fn make_certificates(place: &Place<'_>) -> Result<[String; 3]> {
+    let folder = place.outside("tls");
+    if !folder.exists() {
+        let made = Certificates::make(&folder)?;
+        place.installation.give(&[&folder, &made.server, &made.server_key])?;
+    }
+    Ok(["root.crt", "server.crt", "server.key"].map(|name| folder.join(name).display().to_string()))
 }
 
 /// How a server is started.

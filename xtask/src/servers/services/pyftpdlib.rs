@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use anyhow::Result;
 
 use super::{Kind, Launch, Place};
-use crate::servers::{Certificates, Installation, PASSWORD};
+use crate::servers::{Installation, PASSWORD};
 use crate::workplace;
 
 pub(super) const FTP: Kind = Kind { name: "ftp", obtain, prepare };
@@ -24,13 +24,7 @@ fn obtain() -> Result<Installation> {
 
 fn prepare(place: &Place<'_>) -> Result<Launch> {
     let files = super::make_files(place)?;
-    let folder = place.outside("tls");
-    if !folder.exists() {
-        let made = Certificates::make(&folder)?;
-        place.installation.give(&[&folder, &made.server, &made.server_key])?;
-    }
-    let [root, certificate, key] =
-        ["root.crt", "server.crt", "server.key"].map(|name| folder.join(name).display().to_string());
+    let [root, certificate, key] = super::make_certificates(place)?;
     // The last one of its ports is that which the start waits for.
     let free = || Ok::<_, std::io::Error>(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port());
     let [implicit, old, port] = [free()?, free()?, place.port].map(|port| port.to_string());
