@@ -65,7 +65,12 @@ impl Server {
     fn converse(&self, mail: &Mail<'_>, name: &str, deadline: Instant) -> Result<()> {
         let mut talk = self.connect(deadline)?;
         let name = if name.contains('.') && is_plain(name) { name.to_owned() } else { talk.stream.literal() };
-        talk.expect(2)?;
+        talk.expect(2).map_err(|error| match error.kind() {
+            ErrorKind::Timeout if self.security != Security::Tls => error.hint(
+                "check `port`; one that waits for TLS from the first byte, usually 465, needs `tls: tls`",
+            ),
+            _ => error,
+        })?;
         let mut offers = talk.command(&format!("EHLO {name}"), 2)?;
         if self.security == Security::StartTls {
             if !offers.has("STARTTLS") {

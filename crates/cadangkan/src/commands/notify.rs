@@ -173,16 +173,22 @@ fn test(app: &App, session: &Session, name: &str) -> Result<()> {
 }
 
 fn deliver(app: &App, session: &Session) -> Result<()> {
+    let waiting = || -> Result<u64> {
+        Ok(session.catalog()?.channel_states()?.iter().map(|state| state.waiting).sum())
+    };
     if app.global.dry_run {
-        let waiting: u64 = session.catalog()?.channel_states()?.iter().map(|state| state.waiting).sum();
+        let waiting = waiting()?;
         return app.print(&json!({ "waiting": waiting }), || {
             format!("{} waiting\nThis was a dry run: nothing was sent.\n", count(waiting, "event"))
         });
     }
     let delivery = deliver_due(app, session, LIMIT)?;
     let failed: Vec<&String> = delivery.failed.iter().map(|(channel, _)| channel).collect();
-    app.print(&json!({ "delivered": delivery.delivered, "failed": failed }), || {
-        format!("Delivered {}\n", count(delivery.delivered as u64, "event"))
+    let waiting = waiting()?;
+    app.print(&json!({ "delivered": delivery.delivered, "waiting": waiting, "failed": failed }), || {
+        // What has just failed is not due, and summaries have their time.
+        let waiting = if waiting > 0 { format!(", {waiting} waiting") } else { String::new() };
+        format!("Delivered {}{waiting}\n", count(delivery.delivered as u64, "event"))
     })?;
     match delivery.failed.into_iter().next() {
         Some((channel, error)) => Err(error.context("channel", channel)),

@@ -7,10 +7,7 @@ use serde_json::Value;
 
 use crate::app::{App, Session};
 use crate::config::DeclaredChannel;
-use crate::secrets::{Keyring, Owner};
-
-/// The shortest text that is taken for a secret: what is shorter stands anywhere by chance.
-const SHORTEST_SECRET: usize = 6;
+use crate::secrets::{Keyring, Owner, cut_out};
 
 /// A channel with its secrets.
 pub(crate) struct OpenChannel {
@@ -58,7 +55,6 @@ fn collect(value: Option<&Value>, secrets: &mut Vec<String>) {
                 text.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map(|(_, path)| path);
             let parts = text.split_whitespace();
             secrets.extend(path.into_iter().chain(parts).chain([text.as_str()]).map(str::to_owned));
-            secrets.retain(|secret| secret.len() >= SHORTEST_SECRET);
         }
         Some(Value::Object(map)) => map.values().for_each(|value| collect(Some(value), secrets)),
         _ => {}
@@ -67,11 +63,13 @@ fn collect(value: Option<&Value>, secrets: &mut Vec<String>) {
 
 fn without(secrets: &[String], error: Error) -> Error {
     let says = error.chain().join(": ");
-    if !secrets.iter().any(|secret| says.contains(secret.as_str())) {
+    let clean = cut_out(secrets, &says);
+    if clean == says {
         return error;
     }
-    let clean = secrets.iter().fold(says, |text, secret| text.replace(secret.as_str(), "***"));
+    // What to do about it is said by ourselves.
     let cleaned = Error::new(error.kind(), clean);
+    let cleaned = error.advice().map(str::to_owned).into_iter().fold(cleaned, Error::hint);
     if error.is_retryable() { cleaned.retryable() } else { cleaned }
 }
 
@@ -87,7 +85,8 @@ mod tests {
         collect(Some(&json!("https://elsewhere/services/T0/B0/abcdef")), &mut secrets);
         collect(Some(&json!({ "Authorization": "Bearer mArKeD", "X": "1" })), &mut secrets);
         let error = Error::new(ErrorKind::Denied, "no /services/T0/B0/abcdef for mArKeD").retryable();
-        let clean = without(&secrets, error);
+        let clean = without(&secrets, error.hint("check it"));
+        assert_eq!(clean.advice(), Some("check it"));
         assert_eq!(clean.message(), "no /*** for ***");
         assert!(clean.is_retryable());
         let other = Error::new(ErrorKind::Denied, "no").hint("look");

@@ -4,6 +4,7 @@
 //! `password_command`, `password_keyring`, or, in the catalog, the sealed secret: `{"sealed": "v1:…"}`. It is fetched
 //! when something connects, and not before.
 
+mod cut_out;
 mod key;
 mod private;
 mod program;
@@ -12,6 +13,7 @@ mod rotate;
 mod seal;
 mod system;
 
+pub(crate) use cut_out::cut_out;
 pub(crate) use key::Place;
 pub(crate) use private::read as read_file;
 pub(crate) use rotate::Rotation;

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::settings::Exporter;
+use crate::secrets::cut_out;
 use crate::ui::escape;
 
 /// As much of a refusal as is told.
@@ -18,7 +19,8 @@ pub(super) fn send_body(exporter: &Exporter, body: &Value, limit: Duration) -> R
     let body = body.to_string();
     let said = post(endpoint, headers, body.as_bytes(), ca_file.as_deref(), limit).map_err(about)?;
     if !(200..300).contains(&said.status) {
-        return Err(about(refused(said.status, &said.body)));
+        let words = cut_out(&exporter.secrets(), &String::from_utf8_lossy(&said.body));
+        return Err(about(refused(said.status, &words)));
     }
     match serde_json::from_slice::<Answer>(&said.body).unwrap_or_default().partial_success.rejected() {
         0 => Ok(()),
@@ -47,8 +49,8 @@ impl PartialSuccess {
     }
 }
 
-fn refused(status: u16, said: &[u8]) -> Error {
-    let words: String = String::from_utf8_lossy(said).trim().chars().take(LONGEST_WORDS).collect();
+fn refused(status: u16, said: &str) -> Error {
+    let words: String = said.trim().chars().take(LONGEST_WORDS).collect();
     let message = format!("the collector answered {status} {}", escape(&words));
     let error = Error::new(ErrorKind::Denied, message.trim_end());
     match status {

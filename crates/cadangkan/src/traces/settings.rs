@@ -5,6 +5,9 @@ use cadangkan_http::is_loopback;
 use http::{HeaderName, HeaderValue, Uri};
 use serde_json::Value;
 
+/// Where traces go below an address.
+const PATH: &str = "/v1/traces";
+
 /// Where traces go, as the configuration says.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct TraceSettings {
@@ -74,6 +77,14 @@ impl Exporter {
         Ok(Some(Exporter { endpoint, headers, ca_file }))
     }
 
+    /// What a collector may repeat, and nobody else is to read: values of headers, and the path.
+    pub(super) fn secrets(&self) -> Vec<String> {
+        let values = self.headers.iter().filter_map(|(_, value)| value.to_str().ok());
+        let values = values.flat_map(|value| value.split_whitespace().chain([value]));
+        let path = Some(self.endpoint.path()).filter(|path| *path != PATH);
+        values.chain(path).map(str::to_owned).collect()
+    }
+
     /// Where that is, for messages: the path may be a secret.
     pub(super) fn host(&self) -> String {
         self.endpoint.authority().map_or_else(String::new, ToString::to_string)
@@ -93,7 +104,6 @@ pub(crate) fn is_read_by_others(endpoint: &Uri) -> bool {
 
 /// Where traces go below the address of a collector; `None` where that is no address, or has a login.
 pub(crate) fn whole_endpoint(base: &Uri) -> Option<Uri> {
-    const PATH: &str = "/v1/traces";
     let path = base.path().trim_end_matches('/');
     let path = if path.ends_with(PATH) { path.to_owned() } else { format!("{path}{PATH}") };
     let mut parts = base.clone().into_parts();

@@ -326,6 +326,18 @@ fn headers_reach_the_collector_alone() {
 }
 
 #[test]
+fn what_a_collector_repeats_of_a_secret_is_not_told() {
+    let words = "Bearer mArKeD is no key: POST /SeCrEt-path/v1/traces";
+    let refuses = Scripted::start(vec![(403, String::new(), words.to_owned())]);
+    let home =
+        home(&format!("{}/SeCrEt-path", refuses.url), ", headers: { authorization: \"Bearer mArKeD\" }");
+    let ran = home.run(&["backup", "shop"]);
+    assert!(ran.stderr.contains("the collector answered 403 *** is no key: POST ***"), "{}", ran.stderr);
+    let log = home.good(&["logs", "shop"]);
+    assert!(log.contains("answered 403") && !log.contains("mArKeD") && !log.contains("SeCrEt"), "{log}");
+}
+
+#[test]
 fn mistakes_are_named_with_their_place() {
     let home = Home::configured("x: 1\n");
     for (written, mistake) in [
