@@ -1,4 +1,5 @@
 use cadangkan_core::{Error, ErrorKind};
+use rustls::CertificateError;
 
 /// Why a request had no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub enum Silence {
 pub enum TlsTrouble {
     /// The certificate is of no authority that is trusted, of another name, or past its time.
     Untrusted,
+    /// The certificate is an authority's, which is not taken for a server's own, whether it is trusted or not.
+    Authority,
     /// What the server says is no TLS: it waits for requests in clear.
     Plain,
     /// The two do not agree on how to speak.
@@ -71,6 +74,11 @@ impl TlsTrouble {
     /// Tells what went wrong.
     pub fn of(error: &rustls::Error) -> TlsTrouble {
         match error {
+            rustls::Error::InvalidCertificate(CertificateError::Other(other))
+                if format!("{other:?}").contains("CaUsedAsEndEntity") =>
+            {
+                TlsTrouble::Authority
+            }
             rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => {
                 TlsTrouble::Untrusted
             }
@@ -90,6 +98,13 @@ impl TlsTrouble {
             TlsTrouble::Untrusted => (
                 "the server's certificate is not trusted",
                 format!("name the file with the authority's certificate as `ca_file`, or correct {setting}"),
+            ),
+            // What `openssl req -x509` makes when it is asked for nothing else.
+            TlsTrouble::Authority => (
+                "the server's certificate is one of an authority, and none of a server",
+                "give the server one that is signed by it, or a self-signed one with `basicConstraints = CA:FALSE`, and \
+                 name that as `ca_file`"
+                    .to_owned(),
             ),
             TlsTrouble::Plain => (
                 "the server does not speak TLS there",
@@ -137,6 +152,8 @@ mod tests {
         assert_eq!(met(b""), Silence::Lost);
         // The alert handshake_failure (RFC 8446, section 6).
         assert_eq!(met(&[21, 3, 3, 0, 2, 2, 40]), Silence::Tls(TlsTrouble::Failed));
+        let authority = rustls::OtherError(std::sync::Arc::new(std::io::Error::other("CaUsedAsEndEntity")));
+        assert_eq!(TlsTrouble::of(&CertificateError::Other(authority).into()), TlsTrouble::Authority);
         let expired = rustls::CertificateError::Expired.into();
         assert_eq!(TlsTrouble::of(&expired), TlsTrouble::Untrusted);
     }
