@@ -55,6 +55,7 @@ impl Questions {
 
     /// Why something could not be told, since this was asked last.
     pub(super) fn take_said(&mut self) -> Vec<Line> {
+        self.of.retain(|_, question| !question.is_forgotten());
         std::mem::take(&mut self.said)
     }
 
@@ -63,6 +64,18 @@ impl Questions {
         let (task, database) = (job.task.clone(), job.database.clone());
         self.said.push(Line { task, database, level: Level::Warning, text });
         Sessions::Unknown
+    }
+}
+
+impl Question {
+    /// Whether nobody asks for the answer any more, since the job was cancelled; its process is ended then.
+    fn is_forgotten(&mut self) -> bool {
+        match self {
+            Question::Asked { child, since } => {
+                since.elapsed() > 2 * LIMIT && answer(child, *since).is_some()
+            }
+            Question::Answered { .. } => false,
+        }
     }
 }
 
@@ -100,4 +113,30 @@ fn read(mut output: impl Read + std::os::fd::AsFd) -> String {
     let count = rustix::io::ioctl_fionbio(&output, true).ok().and_then(|()| output.read(&mut bytes).ok());
     bytes.truncate(count.unwrap_or_default());
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_of_which_nobody_wants_the_answer_is_ended() {
+        let mut command = Command::new("sleep");
+        command.arg("600");
+        let child = ask(command).unwrap();
+        let pid = child.id();
+        let long_ago =
+            |limits: u32| Instant::now().checked_sub(limits * LIMIT + Duration::from_secs(1)).unwrap();
+        let name = Name::new("shop").unwrap();
+        let mut questions = Questions::default();
+        questions.of.insert(name.clone(), Question::Asked { child, since: Instant::now() });
+        questions.take_said();
+        let Some(Question::Asked { since, .. }) = questions.of.get_mut(&name) else {
+            panic!("it is still asked")
+        };
+        *since = long_ago(2);
+        questions.take_said();
+        assert!(questions.of.is_empty());
+        assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists(), "its process is left");
+    }
 }
