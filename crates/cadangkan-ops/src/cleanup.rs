@@ -146,10 +146,18 @@ fn dotted(extension: &str) -> String {
 fn remove(database: Database<'_>, places: &[Place<'_>], item: &CleanupItem) -> Result<()> {
     let place = places.iter().find(|place| Some(place.name.as_str()) == item.storage.as_deref());
     match (place, &item.object) {
+        // By now it may be a backup of another machine.
+        (Some(place), Some(key)) if has_manifest(*place, key)? => Ok(()),
         (Some(place), Some(key)) => place.storage.delete(key),
         (Some(place), None) => place.storage.discard(&item.leftover),
         (None, _) => database.engine.discard(&item.leftover),
     }
+}
+
+/// Tells whether an archive or index has a manifest.
+fn has_manifest(place: Place<'_>, key: &Key) -> Result<bool> {
+    let archive = Key::new(key.as_str().strip_suffix(INDEX_SUFFIX).unwrap_or(key.as_str()))?;
+    Ok(place.storage.stat(&archive.with_suffix(MANIFEST_SUFFIX)?)?.is_some())
 }
 
 #[cfg(test)]

@@ -109,6 +109,12 @@ impl<'a> Draft<'a> {
         let (key, bytes) = (archive.with_suffix(MANIFEST_SUFFIX)?, manifest.to_bytes()?);
         self.each(control, |copy| {
             copy.put(&key, &bytes, WriteOptions::default())?;
+            // Without its manifest another machine took it for a leftover.
+            if copy.place().storage.stat(archive)?.is_none() {
+                return Err(Error::new(ErrorKind::Conflict, "the archive was removed while the backup was made")
+                    .context("archive", archive)
+                    .hint("let no other machine clean up the backups of this name: its `cleanup` takes what is under way for a leftover"));
+            }
             copy.committed();
             Ok(())
         })
