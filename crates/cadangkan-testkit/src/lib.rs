@@ -3,6 +3,7 @@
 pub mod azure;
 mod certificate;
 mod clock;
+pub mod cut;
 pub mod fake_engine;
 pub mod fronts;
 pub mod gcs;

@@ -1,7 +1,5 @@
-use std::io::Read as _;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use cadangkan_core::ErrorKind;
 use cadangkan_storage::{Storage as _, WriteOptions};
@@ -22,6 +20,12 @@ struct Cut {
     straight: Bucket,
 }
 
+impl Cut {
+    fn common(&self) -> cadangkan_testkit::cut::Cut<'_> {
+        cadangkan_testkit::cut::Cut { proxy: &self.proxy, storage: &self.storage, straight: &self.straight }
+    }
+}
+
 fn cut(more: Value) -> Option<Cut> {
     let server = S3Server::find("ceph")?;
     let (proxy, bucket) = (Proxy::start(server.port()), server.bucket());
@@ -38,19 +42,7 @@ fn new() -> WriteOptions {
 #[test]
 fn small_objects_survive_a_cut_at_any_byte() {
     let Some(cut) = cut(json!({})) else { return };
-    let content = bytes(700);
-    for (number, at) in (0..1600).step_by(97).enumerate() {
-        for fault in [Fault::CutSending(at), Fault::CutReceiving(at)] {
-            let name = format!("{number}-{}", matches!(fault, Fault::CutSending(_)));
-            cut.proxy.set(fault.clone(), 3);
-            let info = put(&cut.storage, &name, &content, new()).unwrap();
-            assert_eq!(info.size, 700, "{fault:?}");
-            cut.proxy.set(fault.clone(), 2);
-            assert_eq!(get(&cut.storage, &name), content, "{fault:?}");
-        }
-    }
-    cut.proxy.heal();
-    assert!(cut.straight.leftovers("").unwrap().is_empty());
+    cut.common().small_objects_survive_a_cut_at_any_byte();
 }
 
 #[test]
@@ -114,56 +106,25 @@ fn a_fault_that_lasts_fails_and_leaves_no_object() {
 #[test]
 fn the_server_is_given_the_time_it_asks_for() {
     let Some(cut) = cut(json!({})) else { return };
-    cut.proxy.set(Fault::refuse(503, "SlowDown", "retry-after: 1\r\n"), 1);
-    let begun = Instant::now();
-    put(&cut.storage, "object", b"x", new()).unwrap();
-    assert!(begun.elapsed() >= Duration::from_secs(1) && cut.proxy.happened() == 1);
+    cut.common().the_server_is_given_the_time_it_asks_for("SlowDown");
 }
 
 #[test]
 fn a_lost_answer_is_no_conflict() {
     let Some(cut) = cut(json!({})) else { return };
-    for (name, length) in [("small", 10), ("parts", PART + 1)] {
-        let mut writer = cut.storage.begin_write(&key(name), new()).unwrap();
-        writer.write(&bytes(length)).unwrap();
-        // Every answer is lost for a while, also the one that says that the object is made.
-        cut.proxy.set(Fault::LoseAnswer, 3);
-        writer.close().unwrap();
-        assert_eq!(cut.proxy.happened(), 3, "{name}");
-        cut.proxy.heal();
-        assert!(get(&cut.straight, name) == bytes(length));
-    }
-    cut.proxy.heal();
-    assert_eq!(put(&cut.storage, "small", b"y", new()).unwrap_err().kind(), ErrorKind::Conflict);
+    cut.common().a_lost_answer_is_no_conflict(PART + 1);
 }
 
 #[test]
 fn slow_is_no_fault_and_a_crawl_is() {
     let Some(cut) = cut(json!({"timeout": "1s"})) else { return };
-    let content = bytes(PART + (1 << 20));
-    cut.proxy.set(Fault::Rate(2 << 20), u32::MAX);
-    put(&cut.storage, "slow", &content, new()).unwrap();
-    assert!(get(&cut.storage, "slow") == content && cut.proxy.happened() > 0);
-    for fault in [Fault::Rate(50), Fault::Silence] {
-        cut.proxy.set(fault.clone(), u32::MAX);
-        let failed = put(&cut.storage, "crawl", b"x", new()).unwrap_err();
-        assert!(failed.kind() == ErrorKind::Timeout && cut.proxy.happened() > 0, "{fault:?}: {failed:?}");
-        assert!(cut.straight.stat(&key("crawl")).unwrap().is_none());
-    }
+    cut.common().slow_is_no_fault_and_a_crawl_is(PART);
 }
 
 #[test]
 fn an_object_that_is_replaced_while_it_is_read_is_not_mixed() {
     let Some(cut) = cut(json!({})) else { return };
-    put(&cut.straight, "object", &bytes(4 << 20), new()).unwrap();
-    cut.proxy.set(Fault::CutReceiving(1 << 20), 1);
-    let mut reader = cut.storage.read(&key("object"), None).unwrap();
-    let mut first = vec![0; 1000];
-    reader.read_exact(&mut first).unwrap();
-    put(&cut.straight, "object", &[7; 4 << 20], WriteOptions { overwrite: true, ..new() }).unwrap();
-    let failed = reader.read_to_end(&mut Vec::new()).unwrap_err();
-    assert!(failed.to_string().contains("replaced while it was read"), "{failed}");
-    assert_eq!(cut.proxy.happened(), 1);
+    cut.common().an_object_that_is_replaced_while_it_is_read_is_not_mixed();
 }
 
 #[test]
