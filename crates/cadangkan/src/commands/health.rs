@@ -197,6 +197,7 @@ fn no_scheduler(session: &Session, healths: &[Health<'_>]) -> Result<Option<Prob
         code: "no_scheduler",
         text: "the scheduler does not run: no backup follows by itself".to_owned(),
         command: Some("cadangkan daemon".to_owned()),
+        lead: "",
     }))
 }
 

@@ -33,13 +33,20 @@ pub(crate) struct Problem {
     pub(crate) text: String,
     /// What to do about it.
     pub(crate) command: Option<String>,
+    /// The words between the two; none where it follows by itself.
+    #[serde(skip)]
+    pub(crate) lead: &'static str,
 }
 
 impl Problem {
     /// What it is and what to do about it, in one line.
     pub(crate) fn line(&self) -> String {
-        let command = self.command.as_ref().map(|command| format!(": {command}")).unwrap_or_default();
-        format!("{}{command}", self.text)
+        let Problem { text, command, lead, .. } = self;
+        match command {
+            Some(command) if lead.is_empty() => format!("{text}: {command}"),
+            Some(command) => format!("{text}; {lead}: {command}"),
+            None => text.clone(),
+        }
     }
 }
 
@@ -53,40 +60,43 @@ const LEAST_INTERVAL: Duration = Duration::from_hours(24);
 pub(super) fn problems(health: &Health<'_>, now: Timestamp) -> Vec<Problem> {
     let name = &health.entry.name;
     let (good, mut found) = (health.last_good.as_ref(), Vec::new());
-    let mut say = |grade, code, text: String, command: Option<String>| {
-        found.push(Problem { grade, code, text, command });
+    let mut say = |grade, code, text: String, lead, command: Option<String>| {
+        found.push(Problem { grade, code, text, command, lead });
     };
     let again = || Some(format!("cadangkan backup {name}"));
     if let Some(run) = health.failed() {
         let why = run.error.as_ref().map(|error| escape(&error.message).into_owned()).unwrap_or_default();
-        say(Grade::Error, "failed", format!("the last backup of {name} failed: {why}; try"), again());
+        say(Grade::Error, "failed", format!("the last backup of {name} failed: {why}"), "try", again());
     }
     if let Some(backup) = health.bad() {
-        let text = format!("backup {} of {name} is {}; make a new one", backup.id, backup.status.as_str());
-        say(Grade::Error, backup.status.as_str(), text, again());
+        let text = format!("backup {} of {name} is {}", backup.id, backup.status.as_str());
+        say(Grade::Error, backup.status.as_str(), text, "make a new one", again());
     }
     let enabled = health.entry.enabled;
     if enabled && health.newest.is_none() && health.failed().is_none() {
-        say(Grade::Error, "never", format!("{name} was never backed up"), again());
+        say(Grade::Error, "never", format!("{name} was never backed up"), "", again());
     }
     if let Some(age) = late(health, now).filter(|_| enabled) {
-        say(Grade::Error, "overdue", format!("{name} is overdue: {age}"), again());
+        say(Grade::Error, "overdue", format!("{name} is overdue: {age}"), "", again());
     }
     if let Some(backup) = health.suspect() {
         let reasons = backup.suspect.iter().map(|reason| escape(reason).into_owned());
-        let text = format!(
-            "backup {} of {name} looks wrong: {}; if it is right",
-            backup.id,
-            reasons.collect::<Vec<_>>().join("; ")
+        let text =
+            format!("backup {} of {name} looks wrong: {}", backup.id, reasons.collect::<Vec<_>>().join("; "));
+        say(
+            Grade::Warning,
+            "suspect",
+            text,
+            "if it is right",
+            Some(format!("cadangkan backups accept {name}")),
         );
-        say(Grade::Warning, "suspect", text, Some(format!("cadangkan backups accept {name}")));
     }
     if let (Some(_), [only]) = (good, health.copies.as_slice()) {
-        say(Grade::Note, "one_copy", format!("the last backup of {name} is in {only} only"), None);
+        say(Grade::Note, "one_copy", format!("the last backup of {name} is in {only} only"), "", None);
     }
     if good.is_some() && health.verified_at.is_none() {
         let text = format!("no backup of {name} was ever verified");
-        say(Grade::Note, "never_verified", text, Some(format!("cadangkan verify {name}")));
+        say(Grade::Note, "never_verified", text, "", Some(format!("cadangkan verify {name}")));
     }
     found.sort_by_key(|problem| std::cmp::Reverse(problem.grade));
     found

@@ -43,12 +43,10 @@ impl<'a> Room<'a> {
     pub(crate) fn problem(&self) -> Option<Problem> {
         let space = self.space.filter(|_| self.is_low(0))?;
         let (name, available) = (&self.entry.name, format_bytes(space.available));
-        let text = format!(
-            "storage {name} is nearly full: {available} of {} left; see what takes it",
-            format_bytes(space.total)
-        );
+        let text =
+            format!("storage {name} is nearly full: {available} of {} left", format_bytes(space.total));
         let command = Some(format!("cadangkan storage usage {name}"));
-        Some(Problem { grade: Grade::Warning, code: "low_space", text, command })
+        Some(Problem { grade: Grade::Warning, code: "low_space", text, command, lead: "see what takes it" })
     }
 
     /// Tells whether backups of one of these databases go there.
