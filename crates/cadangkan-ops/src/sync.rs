@@ -59,6 +59,9 @@ pub struct SyncPlan {
     pub waiting: Vec<WaitingCopy>,
     /// Those that the policy of the storage would let go at once.
     pub not_kept: Vec<MissingCopy>,
+    /// Copies that are there and stand in no catalog: a sync that was killed had made them. Each with its archive's key.
+    #[serde(skip)]
+    pub unrecorded: Vec<(Name, String)>,
     /// Storages that cannot be asked, and why.
     pub failed: Vec<FailedCopy>,
 }
@@ -114,6 +117,7 @@ pub fn plan(
     let held = look(context, database, sources, goals, &mut plan)?;
     let known = known_keys(context, database, only)?;
     let keys: BTreeSet<&String> = held.values().flatten().filter(|key| is_meant(key, &known)).collect();
+    plan.unrecorded = unrecorded(context, database, &held)?;
     let damaged = known_damaged(context, database)?;
     let (mut found, mut due) = (only.is_none(), Vec::new());
     for archive in keys {
@@ -214,6 +218,42 @@ fn known_keys(context: &Context<'_>, database: &Name, only: Option<BackupId>) ->
 
 fn is_meant(key: &String, known: &[String]) -> bool {
     known.is_empty() || known.contains(key)
+}
+
+/// The copies in `held` of backups that the catalog knows in another storage, and not in this one.
+fn unrecorded(
+    context: &Context<'_>,
+    database: &Name,
+    held: &BTreeMap<Name, BTreeSet<String>>,
+) -> Result<Vec<(Name, String)>> {
+    let Some(catalog) = context.catalog else { return Ok(Vec::new()) };
+    let filter = BackupFilter { database: Some(database.clone()), ..BackupFilter::default() };
+    let mut known: BTreeMap<String, Vec<Name>> = BTreeMap::new();
+    for copy in catalog.backups(&filter)? {
+        known.entry(copy.archive_key).or_default().push(copy.storage);
+    }
+    let all = held.iter().flat_map(|(name, archives)| archives.iter().map(move |archive| (name, archive)));
+    let unrecorded = all.filter(|(name, archive)| known.get(*archive).is_some_and(|at| !at.contains(name)));
+    Ok(unrecorded.map(|(name, archive)| (name.clone(), archive.clone())).collect())
+}
+
+/// Gives the catalog what a sync that was killed had copied and not recorded.
+fn record_those(context: &Context<'_>, unrecorded: &[(Name, String)], places: &[Place<'_>]) -> Result<()> {
+    let Some(catalog) = context.catalog else { return Ok(()) };
+    for (storage, archive) in unrecorded {
+        let Some(place) = places.iter().find(|place| place.name == storage) else { continue };
+        let key = Key::new(archive.clone())?;
+        match read_manifest(*place, &key) {
+            Ok(manifest) => {
+                let copies = catalog.backup_copies(&manifest.database_name, manifest.backup_id)?;
+                if !copies.iter().any(|copy| &copy.storage == storage) {
+                    catalog.record_backup(&index_backup::record(place, &key, &manifest, None))?;
+                }
+            }
+            Err(error) => context.control.message(Level::Warning, &format!("storage {storage}: {error}")),
+        }
+    }
+    Ok(())
 }
 
 /// The copies that were found damaged, each by its storage and its archive's key.
@@ -333,6 +373,8 @@ pub fn sync(
         let (waiting, not_kept) = (plan.waiting.len(), plan.not_kept.len());
         let mut report = SyncReport { waiting, not_kept, ..SyncReport::default() };
         report.failed.extend(away.into_iter().chain(plan.failed));
+        let places: Vec<_> = goals.iter().map(|goal| goal.place).chain(sources.iter().copied()).collect();
+        record_those(context, &plan.unrecorded, &places)?;
         let mut given_up = BTreeSet::new();
         for copy in plan.missing.into_iter() {
             if !given_up.contains(&copy.to) {

@@ -362,3 +362,14 @@ fn a_copy_that_was_found_damaged_is_replaced_by_a_whole_one() {
     assert!(two.are_equal());
     assert_eq!(two.status_at("usb", ids[0]), Some(BackupStatus::Good));
 }
+
+#[test]
+fn a_copy_that_was_made_and_not_recorded_is_known_after_the_next_sync() {
+    let (two, ids) = Two::with_backups(2);
+    two.sync(Vec::new(), None).unwrap();
+    // As if it had been killed between the manifest and the catalog.
+    two.world.catalog.forget_backup(&two.world.name, ids[0], &two.usb_name).unwrap();
+    assert_eq!(two.status_at("usb", ids[0]), None);
+    assert!(two.sync(Vec::new(), None).unwrap().copied.is_empty());
+    assert_eq!(two.status_at("usb", ids[0]), Some(BackupStatus::Good));
+}
