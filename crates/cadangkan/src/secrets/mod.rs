@@ -73,6 +73,14 @@ impl<'a> Owner<'a> {
     pub(crate) fn storage(name: &'a Name) -> Self {
         Owner { kind: "storage", name }
     }
+
+    /// The command that gives it a secret again.
+    fn given_again(self, field: &str) -> String {
+        match self.kind {
+            "storage" => format!("`cadangkan storage edit {} --secret {field}`", self.name),
+            _ => format!("`cadangkan edit {} --{}-stdin`", self.name, field.replace('_', "-")),
+        }
+    }
 }
 
 /// Seals and opens secrets with the master key: that of the variable, else that of the file, `master.key` in the home

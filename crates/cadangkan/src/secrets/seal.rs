@@ -37,7 +37,7 @@ pub(super) fn seal_and_open(plain: &str, owner: Owner<'_>, field: &str, key: &Ke
 
 /// Opens what [`seal`] made, with the one of the keys that it was sealed with.
 pub(super) fn open(sealed: &str, owner: Owner<'_>, field: &str, keys: &[Key]) -> Result<String> {
-    let again = format!("`cadangkan edit {} --{}-stdin`", owner.name, field.replace('_', "-"));
+    let again = owner.given_again(field);
     let (id, bytes) = parts(sealed).ok_or_else(|| {
         let message = format!("the sealed {field} is of a kind that this program cannot read");
         Error::new(ErrorKind::Configuration, message)

@@ -92,6 +92,9 @@ fn the_key_that_is_needed_is_named() {
         let advice = error.advice().unwrap();
         assert!(advice.contains(&id) && advice.contains("cadangkan edit prod --password-stdin"), "{advice}");
     }
+    let storage = Owner::storage(&prod);
+    let lost = Home::new().keyring(None).open(storage, FAKE_SERVER.fields, &sealed).unwrap_err();
+    assert!(lost.advice().unwrap().contains("cadangkan storage edit prod --secret password"), "{lost:?}");
     let bad = open(&home.keyring(Some("not a key")), &prod, &sealed).unwrap_err();
     assert!(bad.message().contains(KEY_VARIABLE) && !format!("{bad:?}").contains("not a key\""), "{bad:?}");
 }
