@@ -65,6 +65,8 @@ pub struct Scheduler<'a> {
     untold: Vec<Note>,
     /// What waits for room on its machine or server, and was told.
     waiting: BTreeSet<JobId>,
+    /// Since when each schedule has waited for its turn, with all that was due meanwhile.
+    queued_since: BTreeMap<(Name, String), Timestamp>,
     /// What a daemon before it began, and nobody heard the end of.
     orphans: Vec<Job>,
     last_tick: Option<Timestamp>,
@@ -106,6 +108,7 @@ impl<'a> Scheduler<'a> {
             unsettled: Vec::new(),
             untold: Vec::new(),
             waiting: BTreeSet::new(),
+            queued_since: BTreeMap::new(),
             orphans,
             last_tick: None,
             awake_since: now,
@@ -454,7 +457,7 @@ impl<'a> Scheduler<'a> {
             .map(|job| job.database.clone())
             .collect();
         let mut running = open.iter().filter(|job| job.state == JobState::Running).count();
-        for job in open.into_iter().filter(|job| job.state == JobState::Queued) {
+        for job in self.in_turn(open) {
             if job.not_before > now {
                 wake = wake.min(job.not_before);
                 continue;
@@ -494,6 +497,21 @@ impl<'a> Scheduler<'a> {
             }
         }
         Ok(wake)
+    }
+
+    /// Those that wait, the longest wait first. A job takes the place of the one that it overtook: where there is always more to
+    /// do than can be done, each has its turn.
+    fn in_turn(&mut self, open: Vec<Job>) -> Vec<Job> {
+        let mut queued: Vec<_> = open.into_iter().filter(|job| job.state == JobState::Queued).collect();
+        let key_of = |job: &Job| (job.database.clone(), job.schedule.clone());
+        let before = std::mem::take(&mut self.queued_since);
+        for job in &queued {
+            let key = key_of(job);
+            let first = before.get(&key).map_or(job.due_at, |first| job.due_at.min(*first));
+            self.queued_since.insert(key, first);
+        }
+        queued.sort_by_cached_key(|job| self.queued_since.get(&key_of(job)).copied());
+        queued
     }
 
     fn next_wake(&self, now: Timestamp) -> Timestamp {

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use cadangkan_catalog::JobState;
@@ -23,6 +23,23 @@ fn five_hundred_at_the_same_minute_all_have_their_turn() {
     // Three at once, 90 seconds each: the last one begins after 166 rounds, and nobody waited longer than that.
     let last = runner.begun.last().unwrap().0.started_at.unwrap();
     assert!(last < at("2026-01-02T06:15:00Z"), "{last}");
+}
+
+#[test]
+fn where_there_is_always_more_to_do_than_can_be_done_each_has_its_turn() {
+    let world = World::new();
+    let plans: Vec<_> =
+        (0..20).map(|index| plan(&format!("db{index:02}"), "main", json!({ "cron": "* * * * *" }))).collect();
+    // Three at once, half a minute each: six of twenty in a minute.
+    let mut runner = Played { takes: Duration::from_secs(30), ..Played::new() };
+    let mut daemon = Daemon::start(&world, &plans, at("2026-01-01T12:00:00Z"));
+    daemon.until(at("2026-01-01T12:20:30Z"), &mut runner);
+    let mut turns = BTreeMap::new();
+    for (job, _) in &runner.begun {
+        *turns.entry(job.database.clone()).or_insert(0) += 1;
+    }
+    assert_eq!(turns.len(), 20, "{turns:?}");
+    assert!(turns.values().all(|count| (5..=7).contains(count)), "{turns:?}");
 }
 
 #[test]
