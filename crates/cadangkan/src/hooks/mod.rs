@@ -93,7 +93,11 @@ fn do_one(which: &str, hook: &Hook, facts: &Facts, control: &Control<'_>) -> Res
     control.step(&format!("hook {which}"));
     let about = |error: Error| error.context("hook", format!("{which} ({})", escape(&name)));
     let words = match &hook.action {
-        Action::Post { url, headers } => return post::send(url, headers, facts, hook.timeout).map_err(about),
+        // It cannot be left before its time is over; then somebody who asked to stop is not told of a failure.
+        Action::Post { url, headers } => {
+            let sent = post::send(url, headers, facts, hook.timeout);
+            return sent.or_else(|error| control.check().and(Err(error))).map_err(about);
+        }
         Action::Program(words) => words.clone(),
         Action::Shell(line) => ["sh", "-c", line].map(str::to_owned).to_vec(),
     };
