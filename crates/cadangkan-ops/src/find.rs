@@ -45,14 +45,36 @@ pub(crate) fn newest_good(
     wanted: Wanted<'_>,
     places: &[Place<'_>],
 ) -> Result<Option<BackupId>> {
+    newest_known(context, database, wanted, places, Some(BackupStatus::Good))
+}
+
+/// Says when the catalog knows a newer backup than `taken` in these places, which was found damaged or missing there.
+pub(crate) fn tell_of_newer(
+    context: &Context<'_>,
+    database: &Name,
+    wanted: Wanted<'_>,
+    places: &[Place<'_>],
+    taken: BackupId,
+) {
+    // A catalog that cannot be read keeps nobody from a restore.
+    let newest = newest_known(context, database, wanted, places, None).unwrap_or_default();
+    if let Some(newer) = newest.filter(|newest| *newest > taken) {
+        let text = format!("backup {newer} is newer, and was found damaged or missing; {taken} is taken");
+        context.control.message(Level::Warning, &text);
+    }
+}
+
+fn newest_known(
+    context: &Context<'_>,
+    database: &Name,
+    wanted: Wanted<'_>,
+    places: &[Place<'_>],
+    status: Option<BackupStatus>,
+) -> Result<Option<BackupId>> {
     let Some(catalog) = context.catalog else { return Ok(None) };
     let mut newest = None;
     for place in places {
-        let filter = BackupFilter {
-            storage: Some(place.name.clone()),
-            status: Some(BackupStatus::Good),
-            ..wanted.newest(database)
-        };
+        let filter = BackupFilter { storage: Some(place.name.clone()), status, ..wanted.newest(database) };
         newest = newest.max(catalog.backups(&filter)?.first().map(|backup| backup.id));
     }
     Ok(newest)

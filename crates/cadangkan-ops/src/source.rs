@@ -16,7 +16,7 @@ use cadangkan_storage::Key;
 
 use crate::cover::{Cover, HashedArchive, StoredBytes, known_cipher, manifest_is_missing, open_beside};
 use crate::feed::Seen;
-use crate::find::{damaged_copies, find, newest_good};
+use crate::find::{damaged_copies, find, newest_good, tell_of_newer};
 use crate::lock::ReadingLock;
 use crate::manifests::{read_manifest, read_manifests};
 use crate::measured::Measured;
@@ -66,7 +66,7 @@ impl<'a> Source<'a> {
     ///
     /// Of several copies the first is taken that is not known to be damaged; when it cannot be opened, the next.
     /// Where the catalog does not help, the storages themselves are searched. An older one never stands in for the newest
-    /// that the catalog knows and that cannot be read: that is its error. Where that one is gone, a message says so.
+    /// that the catalog knows and that cannot be read: that is its error. Where that one is gone, or a newer one was found damaged, a message says so.
     pub fn stored(
         context: &Context<'_>,
         database: &Name,
@@ -78,6 +78,9 @@ impl<'a> Source<'a> {
             // A catalog that cannot be read keeps nobody from a restore.
             None => newest_good(context, database, wanted, places).unwrap_or_default(),
         };
+        if let Some(taken) = newest {
+            tell_of_newer(context, database, wanted, places, taken);
+        }
         let error =
             match (Source::search(context, database, newest.map_or(wanted, Wanted::Id), places), newest) {
                 (Err(error), Some(newest))

@@ -277,3 +277,23 @@ fn what_a_file_cannot_do_is_refused() {
     assert_eq!(home.json(&["backups", "list"]).as_array().unwrap().len(), 1);
     assert!(!home.path("new.db").exists() && !home.path(".cadangkan/master.key").exists());
 }
+
+#[test]
+fn an_older_backup_than_a_damaged_one_is_not_restored_without_a_word() {
+    let home = Home::empty();
+    make_shop(&home.path("shop.db"));
+    home.configure(&format!(
+        "databases: {{ shop: {{ sqlite: {{ path: {} }} }} }}\n",
+        home.path("shop.db").display()
+    ));
+    let (older, newer) = (home.back_up(), home.back_up());
+    let target = home.path("target.db").display().to_string();
+    let quiet = home.run(&["restore", "shop", "--to", &target, "--yes"]);
+    assert!(quiet.code == 0 && !quiet.stderr.contains("is newer"), "{}", quiet.stderr);
+    let catalog = Connection::open(home.path(".cadangkan/catalog.db")).unwrap();
+    catalog.execute("UPDATE backups SET status = 'damaged' WHERE backup_id = ?1", [&newer]).unwrap();
+    let target = home.path("other.db").display().to_string();
+    let told = home.run(&["restore", "shop", "--to", &target, "--yes"]);
+    let said = format!("backup {newer} is newer, and was found damaged or missing; {older} is taken");
+    assert!(told.code == 0 && told.stderr.contains(&said), "{}", told.stderr);
+}
