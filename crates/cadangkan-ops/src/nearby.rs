@@ -70,13 +70,13 @@ impl Nearby {
     }
 
     /// What restores that were stopped left here of the archives that are meant; not what is just being fetched.
-    pub fn leftovers(&self, is_meant: impl Fn(Checksum) -> bool) -> Result<Vec<Leftover>> {
+    pub fn leftovers(&self, is_meant: impl Fn(Checksum) -> Result<bool>) -> Result<Vec<Leftover>> {
         if !self.folder.exists() {
             return Ok(Vec::new());
         }
         let mut leftovers = Vec::new();
         for (_, size_bytes, path) in self.entries(Path::new(""))? {
-            if checksum_in(&path).is_some_and(&is_meant) {
+            if checksum_in(&path).map(&is_meant).transpose()?.unwrap_or_default() {
                 let description =
                     "archive that a restore with --stage was fetching or reading when it was stopped".into();
                 leftovers.push(Leftover { location: path.display().to_string(), description, size_bytes });

@@ -1,4 +1,4 @@
-use cadangkan_core::{BackupId, Name, Result, RunId};
+use cadangkan_core::{BackupId, Name, Result, RunId, Timestamp};
 use rusqlite::{params, params_from_iter};
 
 use super::{BackupFilter, BackupRecord, BackupSort, BackupStatus, StorageUsage};
@@ -42,6 +42,29 @@ impl Catalog {
             order(filter.sort, direction)
         );
         self.query("cannot list backups", &sql, params_from_iter(conditions.parameters()), read_record)
+    }
+
+    /// When backups of a database began since a time, in that order; each with a word for its series, which is another for
+    /// each database of a server.
+    pub fn begun_since(&self, database: &Name, since: Timestamp) -> Result<Vec<(String, Timestamp)>> {
+        let sql = "SELECT DISTINCT COALESCE(original, '') || char(0) || databases AS series, created_at FROM backups
+            WHERE database = $1 AND created_at >= $2 ORDER BY created_at";
+        let parameters = params![database.as_str(), convert::micros(since)];
+        self.query("cannot list backups", sql, parameters, |columns| Ok((columns.plain()?, columns.time()?)))
+    }
+
+    /// When a good copy of any backup of a database was last verified.
+    pub fn last_verified(&self, database: &Name) -> Result<Option<Timestamp>> {
+        let sql =
+            "SELECT MAX(verified_at) AS verified_at FROM backups WHERE database = $1 AND status = 'good'";
+        let read = |columns: &mut Columns<'_>| columns.optional_time();
+        Ok(self.query_one("cannot read backups", sql, [database.as_str()], read)?.flatten())
+    }
+
+    /// The databases that have a backup whose archive has this checksum.
+    pub fn databases_of(&self, checksum: &str) -> Result<Vec<Name>> {
+        let sql = "SELECT DISTINCT database FROM backups WHERE checksum = $1";
+        self.query("cannot read backups", sql, [checksum], |columns| columns.word())
     }
 
     /// The number of copies that a filter means, and the sum of their stored sizes; without its limit and offset.

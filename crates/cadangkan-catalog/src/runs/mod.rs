@@ -158,6 +158,8 @@ pub struct RunFilter {
     pub kind: Option<RunKind>,
     /// Only those that stand so.
     pub status: Option<RunStatus>,
+    /// Only those that stand in none of these ways.
+    pub without: &'static [RunStatus],
     /// Only those that began at this time or later.
     pub since: Option<Timestamp>,
     /// Only those that began before this time.

@@ -18,19 +18,18 @@ impl Catalog {
 
     /// Runs, the one begun last first: in the order of their numbers, whatever the clock said.
     pub fn runs(&self, filter: &RunFilter) -> Result<Vec<Run>> {
-        let mut conditions = Conditions::default();
-        conditions.equal("database", filter.database.as_ref().map(|name| name.as_str().to_owned()));
-        conditions.equal("kind", filter.kind.map(|kind| kind.as_str().to_owned()));
-        conditions.equal("status", filter.status.map(|status| status.as_str().to_owned()));
-        if let Some(since) = filter.since {
-            conditions.compare("started_at", ">=", convert::micros(since));
-        }
-        if let Some(until) = filter.until {
-            conditions.compare("started_at", "<", convert::micros(until));
-        }
+        let mut conditions = conditions(filter);
         let limit = conditions.bind(convert::clamp(filter.limit.unwrap_or(u64::MAX)));
         let sql = format!("{COLUMNS} {} ORDER BY id DESC LIMIT {limit}", conditions.text());
         self.query("cannot read runs", &sql, params_from_iter(conditions.parameters()), read_run)
+    }
+
+    /// Counts the runs that a filter means by how they stand; without its limit.
+    pub fn count_by_status(&self, filter: &RunFilter) -> Result<Vec<(RunStatus, u64)>> {
+        let conditions = conditions(filter);
+        let sql = format!("SELECT status, COUNT(*) AS runs FROM runs {} GROUP BY status", conditions.text());
+        let read = |columns: &mut Columns<'_>| Ok((columns.word()?, columns.size()?));
+        self.query("cannot count runs", &sql, params_from_iter(conditions.parameters()), read)
     }
 
     /// Counts the runs of each database by what they did and how they stand.
@@ -53,6 +52,23 @@ impl Catalog {
         let status = Some(RunStatus::Running);
         self.runs(&RunFilter { database: database.cloned(), status, ..RunFilter::default() })
     }
+}
+
+fn conditions(filter: &RunFilter) -> Conditions {
+    let mut conditions = Conditions::default();
+    conditions.equal("database", filter.database.as_ref().map(|name| name.as_str().to_owned()));
+    conditions.equal("kind", filter.kind.map(|kind| kind.as_str().to_owned()));
+    conditions.equal("status", filter.status.map(|status| status.as_str().to_owned()));
+    for status in filter.without {
+        conditions.compare("status", "<>", status.as_str().to_owned());
+    }
+    if let Some(since) = filter.since {
+        conditions.compare("started_at", ">=", convert::micros(since));
+    }
+    if let Some(until) = filter.until {
+        conditions.compare("started_at", "<", convert::micros(until));
+    }
+    conditions
 }
 
 fn read_run(columns: &mut Columns<'_>) -> Column<Run> {

@@ -285,3 +285,26 @@ fn a_backup_of_several_databases_is_one_of_each() {
     assert!(of("b").is_empty() && of("%").is_empty() && of("[]").is_empty());
     assert_eq!(catalog.originals(&name("prod")).unwrap(), ["a", "it's \"b\"", "ü, %"]);
 }
+
+#[test]
+fn what_health_asks_of_a_long_history_is_asked_of_the_rows_that_tell_it() {
+    let (_place, catalog) = catalog();
+    let mut kept = vec![backup("shop", 0), backup("shop", 10), backup("shop", 20), backup("other", 10)];
+    kept.push(BackupRecord { storage: name("usb"), ..backup("shop", 20) });
+    kept[0].verified_at = Some(at(100));
+    kept[1].verified_at = Some(at(200));
+    kept[1].status = BackupStatus::Damaged;
+    for record in &kept {
+        catalog.record_backup(record).unwrap();
+    }
+    let begun = catalog.begun_since(&name("shop"), at(10)).unwrap();
+    let times: Vec<_> = begun.iter().map(|(_, time)| *time).collect();
+    assert_eq!(times, [at(10), at(20)], "each once, whatever storages have it");
+    assert_eq!(begun[0].0, begun[1].0);
+    assert_eq!(catalog.last_verified(&name("shop")).unwrap(), Some(at(100)));
+    assert_eq!(catalog.last_verified(&name("none")).unwrap(), None);
+    let mut databases = catalog.databases_of(&kept[0].checksum).unwrap();
+    databases.sort();
+    assert_eq!(databases, [name("other"), name("shop")]);
+    assert!(catalog.databases_of("sha256:01").unwrap().is_empty());
+}

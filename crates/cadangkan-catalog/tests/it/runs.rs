@@ -169,3 +169,32 @@ fn every_kind_and_status_survives() {
     let error = "Backup".parse::<RunKind>().unwrap_err();
     assert!(error.advice().unwrap().contains("backup, restore"), "{error:?}");
 }
+
+#[test]
+fn runs_are_counted_by_how_they_stand_and_some_may_be_left_out() {
+    let (_place, catalog) = catalog();
+    let shop = name("shop");
+    for (second, status) in [
+        (0, RunStatus::Completed),
+        (10, RunStatus::Failed),
+        (20, RunStatus::Completed),
+        (30, RunStatus::Cancelled),
+    ] {
+        let id = begin(&catalog, RunKind::Backup, Some(&shop), at(second));
+        catalog.finish_run(id, at(second + 1), status, None, None).unwrap();
+    }
+    begin(&catalog, RunKind::Backup, Some(&shop), at(40));
+    let other = begin(&catalog, RunKind::Backup, Some(&name("other")), at(50));
+    catalog.finish_run(other, at(51), RunStatus::Failed, None, None).unwrap();
+    let tried = RunFilter {
+        database: Some(shop),
+        without: &[RunStatus::Running, RunStatus::Cancelled],
+        since: Some(at(10)),
+        ..RunFilter::default()
+    };
+    let mut counts = catalog.count_by_status(&tried).unwrap();
+    counts.sort_by_key(|(status, _)| status.as_str());
+    assert_eq!(counts, [(RunStatus::Completed, 1), (RunStatus::Failed, 1)]);
+    let last = catalog.runs(&RunFilter { limit: Some(1), ..tried }).unwrap();
+    assert_eq!((last[0].started_at, last[0].status), (at(20), RunStatus::Completed));
+}

@@ -197,7 +197,7 @@ fn value(health: &Health<'_>) -> Value {
         "backups": { "count": health.stored.0, "size_bytes": health.stored.1 },
         "score": health.score.total,
         "success_percent": success.percent,
-        "backups_tried_in_30_days": health.tried.len(),
+        "backups_tried_in_30_days": health.tried.all,
         "problems": health.problems,
         "last_run": health.last_run,
         "running": health.running,

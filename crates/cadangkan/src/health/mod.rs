@@ -11,7 +11,7 @@ use std::time::Duration;
 use cadangkan_catalog::{
     BackupFilter, BackupRecord, BackupStatus, Catalog, Run, RunFilter, RunKind, RunStatus,
 };
-use cadangkan_core::{Name, Result, Timestamp};
+use cadangkan_core::{BackupId, Name, Result, Timestamp};
 use jiff::SignedDuration;
 use serde_json::Value;
 
@@ -22,12 +22,6 @@ pub(crate) use planned::Planned;
 pub(crate) use problems::{Grade, Problem};
 pub(crate) use room::Room;
 pub(crate) use score::Score;
-
-/// The most copies of backups that are looked at for one database, the newest first.
-const COPIES_LOOKED_AT: u64 = 1000;
-
-/// The most runs that are looked at for one database, the newest first.
-const RUNS_LOOKED_AT: u64 = 1000;
 
 /// The days that success and consistency are reckoned over.
 pub(crate) const DAYS: i64 = 30;
@@ -41,6 +35,8 @@ pub(crate) struct Health<'a> {
     pub(crate) last_good: Option<BackupRecord>,
     /// The storages that have a good copy of that.
     pub(crate) copies: Vec<Name>,
+    /// The copies of it that were found damaged or missing.
+    pub(crate) lost: Vec<BackupRecord>,
     /// When a good copy of any was last verified.
     pub(crate) verified_at: Option<Timestamp>,
     /// Copies of backups that the catalog knows, and the sum of their stored sizes.
@@ -49,8 +45,8 @@ pub(crate) struct Health<'a> {
     pub(crate) last_run: Option<Run>,
     /// A run that has begun and is not over.
     pub(crate) running: Option<Run>,
-    /// Backups that were tried in the last days and are over, the newest first; without those that a person stopped.
-    pub(crate) tried: Vec<Run>,
+    /// Backups that were tried in the last days and are over; without those that a person stopped.
+    pub(crate) tried: Tried,
     /// The last such one, however long ago.
     pub(crate) last_try: Option<Run>,
     /// Whether that one had left storages out, and they have its backup by now.
@@ -65,6 +61,15 @@ pub(crate) struct Health<'a> {
     pub(crate) problems: Vec<Problem>,
 }
 
+/// How many backups were tried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tried {
+    /// All of them.
+    pub(crate) all: u64,
+    /// Those that went well.
+    pub(crate) good: u64,
+}
+
 impl<'a> Health<'a> {
     /// Looks at what the catalog knows of a database.
     pub(crate) fn look(
@@ -77,21 +82,26 @@ impl<'a> Health<'a> {
         let database = Some(entry.name.clone());
         let all = BackupFilter { database: database.clone(), ..BackupFilter::default() };
         let stored = catalog.count_backups(&all)?;
-        let known =
-            catalog.backups(&BackupFilter { descending: true, limit: Some(COPIES_LOOKED_AT), ..all })?;
-        let good = || known.iter().filter(|copy| copy.status == BackupStatus::Good);
-        let last_good = good().find(|copy| copy.suspect.is_empty()).cloned();
-        let copies = last_good.iter().flat_map(|last| good().filter(|copy| copy.id == last.id));
-        let copies = copies.map(|copy| copy.storage.clone()).collect();
-        let verified_at = good().filter_map(|copy| copy.verified_at).max();
-        let newest = catalog.newest_backup(&entry.name, false)?;
-        let tries = backups_tried(catalog, entry)?;
+        let last_good = last_good(catalog, all, now)?;
+        let known = last_good.as_ref().map(|last| catalog.backup_copies(&entry.name, last.id)).transpose()?;
+        let (good, lost): (Vec<_>, Vec<_>) =
+            known.unwrap_or_default().into_iter().partition(|copy| copy.status == BackupStatus::Good);
         let since = now.checked_sub(SignedDuration::from_hours(24 * DAYS)).unwrap_or(Timestamp::MIN);
-        let last_try = tries.first().cloned();
-        let made_up_for = last_try.as_ref().is_some_and(|run| is_made_up_for(run, &known));
-        let tried: Vec<_> = tries.into_iter().filter(|run| run.started_at >= since).collect();
-        let filter = RunFilter { database, limit: Some(20), ..RunFilter::default() };
-        let last_run = catalog.runs(&filter)?.into_iter().find(|run| run.status != RunStatus::Running);
+        let over =
+            RunFilter { database, without: &[RunStatus::Running], limit: Some(1), ..RunFilter::default() };
+        // What a person stopped says nothing.
+        let tries = RunFilter {
+            kind: Some(RunKind::Backup),
+            without: &[RunStatus::Running, RunStatus::Cancelled],
+            ..over.clone()
+        };
+        let last_try = catalog.runs(&tries)?.into_iter().next();
+        let made_up_for = last_try
+            .as_ref()
+            .map(|run| is_made_up_for(catalog, &entry.name, run))
+            .transpose()?
+            .unwrap_or_default();
+        let tried = Tried::of(&catalog.count_by_status(&RunFilter { since: Some(since), ..tries })?);
         let planned = Planned::of(
             schedules,
             inventory,
@@ -99,17 +109,18 @@ impl<'a> Health<'a> {
             last_good.as_ref().map(|backup| backup.created_at),
             now,
         )?;
-        let intervals = intervals(&known, since);
+        let intervals = intervals(catalog.begun_since(&entry.name, since)?);
         let mut health = Health {
             entry,
-            newest,
-            copies,
-            verified_at,
+            newest: catalog.newest_backup(&entry.name, false)?,
+            copies: good.into_iter().map(|copy| copy.storage).collect(),
+            lost,
+            verified_at: catalog.last_verified(&entry.name)?,
             stored,
-            last_run,
+            last_run: catalog.runs(&over)?.into_iter().next(),
             running: catalog.running(Some(&entry.name))?.into_iter().next(),
             usual_interval: (intervals.len() > 1).then(|| median(&intervals)).flatten(),
-            score: Score::of(&tried, last_try.as_ref(), last_good.as_ref(), &planned, &intervals, now),
+            score: Score::of(tried, last_try.as_ref(), last_good.as_ref(), &planned, &intervals, now),
             tried,
             last_try,
             made_up_for,
@@ -147,49 +158,59 @@ impl<'a> Health<'a> {
     }
 }
 
+impl Tried {
+    fn of(counts: &[(RunStatus, u64)]) -> Self {
+        let good = counts.iter().filter(|(status, _)| *status == RunStatus::Completed);
+        Tried { all: counts.iter().map(|(_, count)| count).sum(), good: good.map(|(_, count)| count).sum() }
+    }
+}
+
+/// The newest good backup that does not look wrong. What a wrong clock put into the future is fresh for as long, so that it
+/// counts only where there is nothing else.
+fn last_good(catalog: &Catalog, of: BackupFilter, now: Timestamp) -> Result<Option<BackupRecord>> {
+    let (status, suspect) = (Some(BackupStatus::Good), Some(false));
+    let all = BackupFilter { status, suspect, descending: true, limit: Some(1), ..of };
+    let past = BackupFilter { until: Some(soon(now)), ..all.clone() };
+    match catalog.backups(&past)?.pop() {
+        Some(last) => Ok(Some(last)),
+        None => Ok(catalog.backups(&all)?.pop()),
+    }
+}
+
+/// Clocks of two machines may differ so much.
+fn soon(now: Timestamp) -> Timestamp {
+    now.checked_add(SignedDuration::from_mins(10)).unwrap_or(Timestamp::MAX)
+}
+
+fn good_copies(catalog: &Catalog, database: &Name, id: BackupId) -> Result<Vec<BackupRecord>> {
+    let mut copies = catalog.backup_copies(database, id)?;
+    copies.retain(|copy| copy.status == BackupStatus::Good);
+    Ok(copies)
+}
+
 /// Whether storages that a run had left out have its backup by now, from a sync.
-fn is_made_up_for(run: &Run, known: &[BackupRecord]) -> bool {
-    let (RunStatus::Partial, Some(id)) = (run.status, run.backup_id) else { return false };
-    let Some(storages) = run.options.get("storages").and_then(Value::as_array) else { return false };
-    let good: Vec<_> =
-        known.iter().filter(|copy| copy.id == id && copy.status == BackupStatus::Good).collect();
+fn is_made_up_for(catalog: &Catalog, database: &Name, run: &Run) -> Result<bool> {
+    let (RunStatus::Partial, Some(id)) = (run.status, run.backup_id) else { return Ok(false) };
+    let Some(storages) = run.options.get("storages").and_then(Value::as_array) else { return Ok(false) };
+    let good = good_copies(catalog, database, id)?;
     let in_all = |is_meant: &dyn Fn(&BackupRecord) -> bool| {
         storages.iter().all(|storage| {
             let is_there = |copy: &&BackupRecord| Some(copy.storage.as_str()) == storage.as_str();
-            good.iter().any(|copy| is_there(copy) && is_meant(copy))
+            good.iter().any(|copy| is_there(&copy) && is_meant(copy))
         })
     };
     // Where the run itself had reached them all, something else was wrong with it.
-    in_all(&|_| true) && !in_all(&|copy| copy.run == Some(run.id))
+    Ok(in_all(&|_| true) && !in_all(&|copy| copy.run == Some(run.id)))
 }
 
-/// Backups that were tried and are over, the newest first. What a person stopped says nothing.
-fn backups_tried(catalog: &Catalog, entry: &DatabaseEntry) -> Result<Vec<Run>> {
-    let filter = RunFilter {
-        database: Some(entry.name.clone()),
-        kind: Some(RunKind::Backup),
-        limit: Some(RUNS_LOOKED_AT),
-        ..RunFilter::default()
-    };
-    let mut runs = catalog.runs(&filter)?;
-    runs.retain(|run| !matches!(run.status, RunStatus::Running | RunStatus::Cancelled));
-    Ok(runs)
-}
-
-/// How far apart backups are that began since then: of a server with many databases those of each by itself.
-fn intervals(known: &[BackupRecord], since: Timestamp) -> Vec<Duration> {
-    let mut begun: BTreeMap<_, Vec<Timestamp>> = BTreeMap::new();
-    for copy in known.iter().filter(|copy| copy.created_at >= since) {
-        begun.entry((&copy.original, &copy.databases)).or_default().push(copy.created_at);
-    }
-    let mut intervals = Vec::new();
-    for times in begun.values_mut() {
-        times.sort_unstable();
-        times.dedup();
-        let pairs = times.windows(2).filter_map(|pair| Some(pair.last()?.duration_since(*pair.first()?)));
-        intervals.extend(pairs.map(SignedDuration::unsigned_abs));
-    }
-    intervals
+/// How far apart backups are: of a server with many databases those of each by itself.
+fn intervals(begun: Vec<(String, Timestamp)>) -> Vec<Duration> {
+    let mut last: BTreeMap<String, Timestamp> = BTreeMap::new();
+    let apart = begun.into_iter().filter_map(|(series, at)| {
+        let before = last.insert(series, at)?;
+        Some(at.duration_since(before).unsigned_abs())
+    });
+    apart.collect()
 }
 
 fn median(intervals: &[Duration]) -> Option<Duration> {

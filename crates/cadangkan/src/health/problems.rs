@@ -4,7 +4,7 @@ use cadangkan_catalog::RunKind;
 use cadangkan_core::{Timestamp, format_duration};
 use serde::Serialize;
 
-use super::Health;
+use super::{Health, soon};
 use crate::ui::escape;
 use crate::ui::time::format_age;
 
@@ -78,6 +78,25 @@ pub(super) fn problems(health: &Health<'_>, now: Timestamp) -> Vec<Problem> {
     }
     if let Some(age) = late(health, now).filter(|_| enabled) {
         say(Grade::Error, "overdue", format!("{name} is overdue: {age}"), "", again());
+    }
+    if let Some(ahead) = health.newest.as_ref().filter(|newest| newest.created_at > soon(now)) {
+        let text = format!(
+            "backup {} of {name} is dated {}: a clock is wrong, or was when it was made; until then it stands for the newest",
+            ahead.id,
+            format_age(ahead.created_at, now)
+        );
+        say(Grade::Warning, "future", text, "", None);
+    }
+    for lost in &health.lost {
+        let (id, storage, how) = (lost.id, &lost.storage, lost.status.as_str());
+        let text = format!("the copy of backup {id} of {name} in {storage} is {how}");
+        say(
+            Grade::Warning,
+            "lost_copy",
+            text,
+            "make it anew",
+            Some(format!("cadangkan backups sync {name}")),
+        );
     }
     if let Some(backup) = health.suspect() {
         let reasons = backup.suspect.iter().map(|reason| escape(reason).into_owned());

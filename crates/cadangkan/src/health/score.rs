@@ -4,7 +4,7 @@ use cadangkan_catalog::{BackupRecord, Run, RunStatus};
 use cadangkan_core::{Timestamp, format_duration};
 use serde::Serialize;
 
-use super::{DAYS, Planned};
+use super::{DAYS, Planned, Tried};
 use crate::ui::count::count;
 use crate::ui::time::format_age;
 
@@ -38,7 +38,7 @@ const MISSED: f64 = 7.0;
 
 impl Score {
     pub(super) fn of(
-        tried: &[Run],
+        tried: Tried,
         last_try: Option<&Run>,
         last_good: Option<&BackupRecord>,
         planned: &Planned,
@@ -64,12 +64,11 @@ impl Score {
 }
 
 /// The part of the backups that were tried in the last days and reached every storage.
-fn success(tried: &[Run], last_try: Option<&Run>, has_good: bool) -> (f64, String) {
-    let good = tried.iter().filter(|run| run.status == RunStatus::Completed).count();
-    if !tried.is_empty() {
-        let text =
-            format!("{good} of {} of the last {DAYS} days went well", count(tried.len() as u64, "backup"));
-        return (good as f64 / tried.len() as f64, text);
+fn success(tried: Tried, last_try: Option<&Run>, has_good: bool) -> (f64, String) {
+    let Tried { all, good } = tried;
+    if all > 0 {
+        let text = format!("{good} of {} of the last {DAYS} days went well", count(all, "backup"));
+        return (good as f64 / all as f64, text);
     }
     match last_try {
         Some(run) if run.status == RunStatus::Completed => {

@@ -334,3 +334,28 @@ fn what_is_meant_for_backups_is_held_against_what_they_take() {
     let text = home.good(&["status"]);
     assert!(text.contains(" %); 0 B left\n") && text.contains("nearly full: 0 B of 10 B left"), "{text}");
 }
+
+#[test]
+fn a_copy_that_is_damaged_is_a_warning_while_another_is_good() {
+    let home = Home::with_shop();
+    home.good(&["storage", "add", "local", "usb", "--path", "usb"]);
+    home.good(&["edit", "shop", "--storage", "home,usb"]);
+    home.back_up();
+    assert_eq!(check(&home, &[]).0, 0);
+    catalog(&home, "UPDATE backups SET status = 'damaged' WHERE storage = 'usb'");
+    let (code, text) = check(&home, &[]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("of shop in usb is damaged"), "{text}");
+    assert!(home.good(&["status"]).contains("make it anew: cadangkan backups sync shop"));
+}
+
+#[test]
+fn what_a_wrong_clock_put_into_the_future_is_not_fresh() {
+    let home = Home::with_shop();
+    made_ago(&home, &[24 * 9, 24 * 8, 24 * 7, -24 * 30]);
+    let (code, text) = check(&home, &[]);
+    assert_eq!(code, 2, "{text}");
+    assert!(text.contains("shop is overdue: the last good backup was made 7 days ago"), "{text}");
+    let problems = home.json(&["status", "shop"]).to_string();
+    assert!(problems.contains("\"future\"") && problems.contains("a clock is wrong"), "{problems}");
+}

@@ -3,8 +3,6 @@ mod text;
 
 use std::time::Duration;
 
-use cadangkan_archive::Checksum;
-use cadangkan_catalog::{BackupFilter, BackupRecord};
 use cadangkan_core::{Error, ErrorKind, Leftover, Name, Result, format_bytes};
 use cadangkan_ops::cleanup::{self, CleanupPlan};
 use cadangkan_ops::nearby::Nearby;
@@ -85,11 +83,14 @@ pub(crate) fn run(app: &App, args: &CleanupArgs) -> Result<()> {
     let engine = entry.open()?;
     let context = Context { ticket: ticket.as_ref(), ..session.context(app) };
     let database = Database { name: &entry.name, engine: engine.as_ref(), one_of: None };
-    let known = session.catalog()?.backups(&BackupFilter::default())?;
     let retention = rules.as_deref().map(|rules| retention::plan(&context, database, rules)).transpose()?;
     let leftovers = cleanup::plan(&context, database, &list)?;
     let stage = Nearby::stage(session.stage());
-    let staged = stage.leftovers(|archive| is_staged(&known, archive, &entry.name))?;
+    let staged = stage.leftovers(|archive| {
+        // Of this database, or of none that is known any more.
+        let of_it = session.catalog()?.databases_of(&archive.to_string())?;
+        Ok(of_it.is_empty() || of_it.contains(&entry.name))
+    })?;
     let plans = Plans { leftovers, staged, retention };
     let goes = plans.retention.as_ref().map_or(0, |plan| plan.removals().count());
     if app.global.dry_run || (plans.leftovers.items.is_empty() && plans.staged.is_empty() && goes == 0) {
@@ -128,13 +129,6 @@ fn done_text(app: &App, done: &Done) -> String {
         return "Nothing was removed.\n".to_owned();
     }
     format!("{} Removed {}\n", app.style.good_mark(), parts.join("; "))
-}
-
-/// Whether an archive on this machine is of this database, or of none that is known any more.
-fn is_staged(known: &[BackupRecord], archive: Checksum, database: &Name) -> bool {
-    let archive = archive.to_string();
-    let mut of_it = known.iter().filter(|backup| backup.checksum == archive).peekable();
-    of_it.peek().is_none() || of_it.any(|backup| backup.database == *database)
 }
 
 fn says_nothing(database: &Name) -> Error {
