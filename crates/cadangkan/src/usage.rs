@@ -45,7 +45,17 @@ pub(crate) fn report(error: &clap::Error) -> ExitCode {
     } else {
         let _ = error.print();
     }
-    ExitCode::from(if error.use_stderr() { ErrorKind::Usage.exit_code() } else { 0 })
+    ExitCode::from(match error.use_stderr() {
+        false => 0,
+        // What a plugin of Nagios was asked wrongly it does not know; 2 would be critical.
+        true if is_check() => 3,
+        true => ErrorKind::Usage.exit_code(),
+    })
+}
+
+/// Tells whether monitoring asks.
+fn is_check() -> bool {
+    words().any(|word| word == "health") && words().any(|word| word == "--check")
 }
 
 /// Takes message and advice out of clap's text: paragraphs, of which the first says what is wrong, and lines that

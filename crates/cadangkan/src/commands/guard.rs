@@ -109,9 +109,10 @@ fn go_back(app: &App, args: &GuardArgs, entry: &DatabaseEntry, id: BackupId) -> 
 /// Runs the command on our own input and output. Signals are its own: one from the keyboard reaches it as it reaches us, others
 /// are passed on.
 pub(super) fn carry_out(app: &App, words: &[OsString]) -> Result<ExitStatus> {
-    let failed = |error| Error::io("cannot run the command", error);
     let (program, arguments) =
         words.split_first().ok_or_else(|| Error::new(ErrorKind::Usage, "no command is named"))?;
+    let name = escape(&program.to_string_lossy()).into_owned();
+    let failed = |error| Error::io("cannot run the command", error).context("program", &name);
     let passing = app.signals.pass()?;
     let mut child = Command::new(program).args(arguments).spawn().map_err(failed)?;
     let ended = wait(&mut child, &passing, app.process.stdin_is_terminal).map_err(failed);

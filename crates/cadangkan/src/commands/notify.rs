@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::app::{App, CatalogNeed, Session};
 use crate::config::DeclaredChannel;
+use crate::health::{Grade, Problem};
 use crate::notifications::{OpenChannel, deliver_due, message};
 use crate::ui::count::count;
 use crate::ui::escape;
@@ -85,18 +86,19 @@ fn list(app: &App, session: &Session) -> Result<()> {
                 state.map_or(0, |state| state.waiting).to_string().into(),
             ]);
         }
-        let problems = channels.iter().filter_map(|channel| problem(app, state(channel)?));
-        table.render(app.style) + &problems.collect::<String>()
+        let problems = channels.iter().filter_map(|channel| problem(state(channel)?));
+        let line = |problem: Problem| format!("{} {}\n", app.style.bad_mark(), problem.line());
+        table.render(app.style) + &problems.map(line).collect::<String>()
     })
 }
 
-/// The channels that could not be reached, and why; a line for each.
-pub(crate) fn problems(app: &App, session: &Session) -> Result<String> {
+/// The channels that could not be reached, and why.
+pub(crate) fn problems(session: &Session) -> Result<Vec<Problem>> {
     let states = session.catalog()?.channel_states()?;
     let is_there = |state: &&ChannelState| {
         session.inventory.config().notifications.iter().any(|channel| channel.name.as_str() == state.channel)
     };
-    Ok(states.iter().filter(is_there).filter_map(|state| problem(app, state)).collect())
+    Ok(states.iter().filter(is_there).filter_map(problem).collect())
 }
 
 /// What is heard, in few words.
@@ -115,17 +117,18 @@ fn heard(channel: &DeclaredChannel) -> String {
     }
 }
 
-fn problem(app: &App, state: &ChannelState) -> Option<String> {
+fn problem(state: &ChannelState) -> Option<Problem> {
     let error = state.error.as_ref()?;
     let counts = [(state.waiting, "waiting"), (state.given_up, "given up")].into_iter();
     let counts = counts.filter(|(number, _)| *number > 0);
     let counts: String = counts.map(|(number, how)| format!(", {} {how}", count(number, "event"))).collect();
-    Some(format!(
-        "{} {} could not be reached{counts}: {}\n",
-        app.style.bad_mark(),
-        state.channel,
-        escape(error)
-    ))
+    Some(Problem {
+        grade: Grade::Warning,
+        code: "channel",
+        text: format!("{} could not be reached{counts}: {}", state.channel, escape(error)),
+        command: Some(format!("cadangkan notify test {}", state.channel)),
+        lead: "try",
+    })
 }
 
 fn value(channel: &DeclaredChannel, state: Option<&ChannelState>) -> Value {

@@ -73,7 +73,7 @@ fn of_all(app: &App, session: &Session, labels: &LabelArgs) -> Result<()> {
     let healths = look_at_all(app, session, labels)?;
     let storages = Room::look(session.catalog()?, &session.inventory)?;
     let low = low(session, &storages, &healths);
-    let unheard = notify::problems(app, session)? + &traces::problem(app, session)?;
+    let (silent, unsent) = (notify::problems(session)?, traces::problem(app, session)?);
     let active = healths.iter().filter(|health| health.entry.enabled).count();
     let scheduler = is_running(session)?;
     let scheduled = is_scheduled(&healths);
@@ -82,12 +82,16 @@ fn of_all(app: &App, session: &Session, labels: &LabelArgs) -> Result<()> {
         true => but(&verdict, "But the scheduler does not run: no backup follows by itself."),
         false => verdict,
     };
+    let said = match silent.as_slice() {
+        [] => said,
+        _ => but(&said, "But not all who should hear of it can be reached."),
+    };
     let (found, bytes) =
         healths.iter().fold((0, 0), |sum, health| (sum.0 + health.stored.0, sum.1 + health.stored.1));
     let value = json!({
         "databases": healths.iter().map(value).collect::<Vec<_>>(), "active": active, "scheduler_running": scheduler,
         "backups": { "count": found, "size_bytes": bytes },
-        "storages": storages.iter().map(Room::value).collect::<Vec<_>>(), "problems": low, "unsent_traces": traces::unsent(session)?, "verdict": said,
+        "storages": storages.iter().map(Room::value).collect::<Vec<_>>(), "problems": low.iter().chain(&silent).collect::<Vec<_>>(), "unsent_traces": traces::unsent(session)?, "verdict": said,
     });
     app.print(&value, || {
         if healths.is_empty() {
@@ -110,7 +114,11 @@ fn of_all(app: &App, session: &Session, labels: &LabelArgs) -> Result<()> {
             let age = format_age(newest.created_at, app.clock.now());
             let _ = writeln!(text, "Newest:     {}, {age}", newest.database);
         }
-        let _ = write!(text, "\n{}\n{}{unheard}", table(app, &healths), problems(app, &healths, &low));
+        let _ = write!(text, "\n{}\n{}", table(app, &healths), problems(app, &healths, &low));
+        for problem in &silent {
+            let _ = writeln!(text, "{} {}", app.style.bad_mark(), problem.line());
+        }
+        text.push_str(&unsent);
         let _ = write!(text, "{}\n\nCommands:\n  cadangkan status <database>\n", said);
         text + "  cadangkan backup <database>\n  cadangkan health\n"
     })

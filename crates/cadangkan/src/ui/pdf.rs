@@ -68,7 +68,24 @@ pub(crate) fn write(sheets: Vec<Sheet>) -> Vec<u8> {
     pdf.finish()
 }
 
-/// What the standard fonts of PDF can show (Latin-1).
+/// What the standard fonts of PDF can show.
 fn latin(line: &str) -> Vec<u8> {
-    line.chars().map(|character| u8::try_from(u32::from(character)).unwrap_or(b'?')).collect()
+    line.chars().map(win_ansi).collect()
+}
+
+/// As WinAnsiEncoding has it (PDF 32000-1, annex D.2): Latin-1, but for the characters of control.
+fn win_ansi(character: char) -> u8 {
+    match character {
+        '€' => 0x80,
+        '…' => 0x85,
+        '‘' => 0x91,
+        '’' => 0x92,
+        '“' => 0x93,
+        '”' => 0x94,
+        '•' => 0x95,
+        '–' => 0x96,
+        '—' => 0x97,
+        '\u{80}'..='\u{9f}' => b'?',
+        other => u8::try_from(u32::from(other)).unwrap_or(b'?'),
+    }
 }

@@ -359,3 +359,20 @@ fn what_a_wrong_clock_put_into_the_future_is_not_fresh() {
     let problems = home.json(&["status", "shop"]).to_string();
     assert!(problems.contains("\"future\"") && problems.contains("a clock is wrong"), "{problems}");
 }
+
+#[test]
+fn what_monitoring_asks_wrongly_is_unknown_and_not_critical() {
+    let home = Home::with_shop();
+    assert_eq!(home.run(&["health", "--check", "--warnin", "90"]).code, 3);
+    assert_eq!(home.run(&["health", "--warnin", "90"]).code, 2);
+}
+
+#[test]
+fn many_databases_have_figures_that_monitoring_can_read() {
+    let databases: String =
+        (0..60).map(|number| format!("  d{number}: {{ sqlite: {{ path: ~/shop.db }} }}\n")).collect();
+    let home = Home::configured(&format!("databases:\n{databases}"));
+    let (code, text) = check(&home, &[]);
+    assert!(code == 2 && text.len() < 1000, "{text}");
+    assert!(text.contains(" | lowest_score=0;80:;50:;0;100 good=0;;;0;60 size=0B;;;0"), "{text}");
+}

@@ -197,7 +197,11 @@ fn delivery_is_given_up_after_a_day_or_when_the_channel_is_gone() {
     assert!(
         home.good(&["notify", "list"]).contains("ops could not be reached, 1 event given up: the connection")
     );
-    assert!(home.good(&["status"]).contains("✗ ops could not be reached, 1 event given up: "));
+    let status = home.good(&["status"]);
+    assert!(status.contains("✗ ops could not be reached, 1 event given up: "), "{status}");
+    assert!(status.contains("try: cadangkan notify test ops") && !status.contains("All is well"), "{status}");
+    let check = home.run(&["health", "--check"]);
+    assert!(check.code != 0 && check.stdout.starts_with("CADANGKAN "), "{}", check.stdout);
 
     home.good(&["backup", "shop"]);
     configure(&home, "  other: { webhook: { webhook_url: 'http://127.0.0.1:1/' } }", "");

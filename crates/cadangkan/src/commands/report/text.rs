@@ -161,7 +161,11 @@ impl Lines {
 }
 
 fn clipped(text: &str, most: usize) -> String {
-    escape(text).chars().take(most).collect()
+    let text = escape(text);
+    match text.chars().nth(most) {
+        None => text.into_owned(),
+        Some(_) => text.chars().take(most.saturating_sub(1)).chain(['…']).collect(),
+    }
 }
 
 fn date(time: &str) -> String {
