@@ -27,23 +27,29 @@ pub(super) struct LogsArgs {
     follow: bool,
 }
 
-/// Runs a program of the system on our own output, and ends as it does.
-pub(super) fn call(app: &App, command: &[String]) -> Result<()> {
+/// Calls what looks after services, and ends as it does. Where it cannot work, since something else started the machine, it says
+/// so in words of its own; what to do then is told.
+pub(super) fn manage(app: &App, manager: Manager, command: &[String]) -> Result<()> {
+    match call(app, command)? {
+        0 => Ok(()),
+        code => manager.check().map(|()| app.pass_on(code)),
+    }
+}
+
+/// Runs a program of the system on our own output; returns its exit code.
+fn call(app: &App, command: &[String]) -> Result<u8> {
     let shown = command.join(" ");
     if app.global.dry_run {
-        return app.print(&json!({ "command": command }), || format!("Then this would be run: {shown}\n"));
+        app.print(&json!({ "command": command }), || format!("Then this would be run: {shown}\n"))?;
+        return Ok(0);
     }
-    let Some(program) = command.first() else { return Ok(()) };
+    let Some(program) = command.first() else { return Ok(0) };
     if !is_there(program) {
         return Err(super::manager::not_here(&format!("there is no {program} here")));
     }
     app.finish_progress();
     let command: Vec<OsString> = command.iter().map(OsString::from).collect();
-    let status = carry_out(app, &command)?;
-    if !status.success() {
-        app.pass_on(code_of(status));
-    }
-    Ok(())
+    Ok(code_of(carry_out(app, &command)?))
 }
 
 /// Shows the last lines of the log, and with `--follow` those that come.
@@ -60,7 +66,13 @@ pub(super) fn logs(app: &App, args: &LogsArgs, manager: Manager) -> Result<()> {
     if !in_journal {
         command.push(log_file(app)?.to_string_lossy().into_owned());
     }
-    call(app, &command)
+    match call(app, &command)? {
+        0 => Ok(()),
+        code => {
+            app.pass_on(code);
+            Ok(())
+        }
+    }
 }
 
 /// The log in the home folder of this person, else in that of the service.

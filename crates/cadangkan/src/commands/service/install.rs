@@ -34,12 +34,14 @@ pub(super) fn run(app: &App, args: &InstallArgs, manager: Manager) -> Result<()>
             let writable = writable(app, &args.allow_write)?;
             let has_master_key = Path::new(MASTER_KEY).exists();
             let protect_home = args.protect_home;
-            units::systemd(&units::Systemd {
+            let text = units::systemd(&units::Systemd {
                 program: &program,
                 protect_home,
                 writable: &writable,
                 has_master_key,
-            })?
+            })?;
+            units::can_be_seen(&program, protect_home)?;
+            text
         }
         Manager::Launchd => {
             let user = environment("SUDO_USER").unwrap_or_else(|| app.process.user.clone());

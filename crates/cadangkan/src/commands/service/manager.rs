@@ -96,7 +96,7 @@ impl Manager {
 /// Says that services are looked after by something that is not known here.
 pub(super) fn not_here(message: &str) -> Error {
     Error::new(ErrorKind::Unsupported, message)
-        .hint("let whatever starts programs here run `cadangkan daemon`, and start it again when it ends")
+        .hint("let whatever starts programs here run `cadangkan daemon`, and start it again when it ends; without such a thing, `cadangkan backup --all` in a crontab makes backups")
 }
 
 fn target() -> String {

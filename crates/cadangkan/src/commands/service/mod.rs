@@ -53,10 +53,10 @@ pub(crate) fn run(app: &App, args: &ServiceArgs) -> Result<()> {
     match &args.command {
         Command::Install(args) => install::run(app, args, manager),
         Command::Uninstall => install::uninstall(app, manager),
-        Command::Start => control::call(app, &manager.start()),
-        Command::Stop => control::call(app, &manager.stop()),
-        Command::Restart => control::call(app, &manager.restart()),
-        Command::Status => control::call(app, &manager.status()),
+        Command::Start => control::manage(app, manager, &manager.start()),
+        Command::Stop => control::manage(app, manager, &manager.stop()),
+        Command::Restart => control::manage(app, manager, &manager.restart()),
+        Command::Status => control::manage(app, manager, &manager.status()),
         Command::Logs(args) => control::logs(app, args, manager),
     }
 }

@@ -43,6 +43,21 @@ pub(super) struct Systemd<'a> {
     pub(super) has_master_key: bool,
 }
 
+/// Fails when the service would not find its program: it has a `/tmp` and a `/var/tmp` of its own, and sees no home folders
+/// where those are protected (systemd.exec(5), PrivateTmp and ProtectHome).
+pub(super) fn can_be_seen(program: &Path, protect_home: ProtectHome) -> Result<()> {
+    let homes: &[&str] =
+        if protect_home == ProtectHome::Yes { &["/home", "/root", "/run/user"] } else { &[] };
+    match ["/tmp", "/var/tmp"].iter().chain(homes).find(|folder| program.starts_with(folder)) {
+        Some(folder) => {
+            Err(Error::new(ErrorKind::Denied, format!("the service would not see this program: {folder} is hidden from it"))
+                .context("program", program.display())
+                .hint("copy it to where all may run it, and install from there:\ninstall -m 0755 cadangkan /usr/local/bin/cadangkan"))
+        }
+        None => Ok(()),
+    }
+}
+
 /// Makes the unit. Fails when a path cannot be written into one.
 pub(super) fn systemd(service: &Systemd<'_>) -> Result<String> {
     let program = in_unit("", service.program)?;

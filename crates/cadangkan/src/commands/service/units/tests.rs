@@ -18,6 +18,20 @@ fn analyze(folder: &Path, unit: &str, arguments: &[&str]) -> (bool, String) {
 }
 
 #[test]
+fn a_program_that_the_service_would_not_see_is_refused() {
+    let seen = |path: &str, home| can_be_seen(Path::new(path), home).is_ok();
+    for path in ["/tmp/cadangkan", "/var/tmp/a/cadangkan"] {
+        assert!(!seen(path, ProtectHome::ReadOnly) && !seen(path, ProtectHome::No), "{path}");
+    }
+    for path in ["/home/ann/cadangkan", "/run/user/1/cadangkan"] {
+        assert!(!seen(path, ProtectHome::Yes) && seen(path, ProtectHome::ReadOnly), "{path}");
+    }
+    for path in ["/usr/local/bin/cadangkan", "/tmpfiles/cadangkan", "/opt/home/cadangkan"] {
+        assert!(seen(path, ProtectHome::Yes), "{path}");
+    }
+}
+
+#[test]
 fn the_unit() {
     insta::assert_snapshot!(unit(Path::new("/usr/local/bin/cadangkan")));
 }
