@@ -18,6 +18,11 @@ pub(crate) struct CancelArgs {
 pub(crate) fn run(app: &App, args: &CancelArgs) -> Result<()> {
     let session = app.session(CatalogNeed::Required)?;
     let database = args.database.to_string();
+    // A database that is gone may still have a run; only where there is none its name is asked after.
+    if !session.catalog()?.open_jobs()?.iter().any(|job| job.database == args.database) {
+        session.inventory.database(&database)?;
+        return Err(nothing(&args.database));
+    }
     app.confirm(
         &format!("Scheduled runs of {database} are stopped; what they wrote is removed."),
         "Stop them?",
@@ -25,10 +30,14 @@ pub(crate) fn run(app: &App, args: &CancelArgs) -> Result<()> {
     let answer = ask(session.home(), &Question::Cancel { database })?;
     let cancelled = answer.get("cancelled").and_then(serde_json::Value::as_u64).unwrap_or(0);
     if cancelled == 0 {
-        let message = format!("no scheduled run of \"{}\" is under way or waits", args.database);
-        return Err(Error::new(ErrorKind::NotFound, message).hint("`cadangkan schedule list` shows what is"));
+        return Err(nothing(&args.database));
     }
     app.print(&answer, || {
         format!("{} Stopped {} of {}\n", app.style.good_mark(), count(cancelled, "run"), args.database)
     })
+}
+
+fn nothing(database: &Name) -> Error {
+    let message = format!("no scheduled run of \"{database}\" is under way or waits");
+    Error::new(ErrorKind::NotFound, message).hint("`cadangkan schedule list` shows what is")
 }

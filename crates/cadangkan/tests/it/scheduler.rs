@@ -241,6 +241,11 @@ fn a_run_can_be_cancelled() {
     assert_eq!(home.json(&["cancel", "big", "--yes"])["cancelled"], 1);
     until("it was stopped", || state_of(&home, "big") == "cancelled");
     until("nothing is left of it", || home.files("backups").is_empty());
+    // Before any question: there is nothing to be asked about.
+    let ran = home.run(&["cancel", "big"]);
+    assert!(ran.code == 4 && ran.stderr.contains("is under way or waits"), "{}", ran.stderr);
+    let ran = home.run(&["cancel", "bgi"]);
+    assert!(ran.code == 4 && ran.stderr.contains("big"), "{}", ran.stderr);
     daemon.end();
     assert_eq!(home.json(&["backups", "list"]).as_array().unwrap().len(), 0);
 }
