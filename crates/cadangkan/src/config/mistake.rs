@@ -8,6 +8,9 @@ use super::node::Position;
 use super::place::Place;
 use crate::ui::escape;
 
+/// As many mistakes as are shown: one that a template has for hundreds of databases would bury the others, and a log.
+const SHOWN: usize = 50;
+
 /// One mistake in the configuration, with its place.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Mistake {
@@ -44,7 +47,7 @@ impl Mistake {
 
 /// All mistakes of one file, in the order of their places.
 ///
-/// Its text shows each with its place, the line it is in and a caret.
+/// Its text shows each of the first fifty with its place, the line it is in and a caret.
 #[derive(Clone, Debug)]
 pub(crate) struct Mistakes {
     /// The configuration file.
@@ -122,13 +125,16 @@ fn write_line(f: &mut fmt::Formatter<'_>, text: &str, position: Position) -> fmt
 
 impl fmt::Display for Mistakes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, mistake) in self.list.iter().enumerate() {
+        for (index, mistake) in self.list.iter().take(SHOWN).enumerate() {
             if index > 0 {
                 writeln!(f)?;
             }
             self.write_one(f, mistake)?;
         }
-        Ok(())
+        match self.list.len().saturating_sub(SHOWN) {
+            0 => Ok(()),
+            more => writeln!(f, "\nand {more} more; `cadangkan config validate --output json` has all"),
+        }
     }
 }
 
@@ -152,6 +158,21 @@ fn without_secrets(line: &str, secret_keys: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shows_the_first_of_many() {
+        let shown = |count: usize| {
+            let at = |line| Mistake::new(Position { line, column: 1, length: 1 }, "wrong");
+            let place = Place { home: PathBuf::new(), file: "c.yaml".into(), exists: true, named: true };
+            Mistakes::new(&place, (1..=count).map(at).collect(), "", &[])
+        };
+        let many = shown(500);
+        let text = many.to_string();
+        assert_eq!(text.matches(": wrong\n").count(), 50, "{text}");
+        assert!(text.contains("c.yaml:50:1") && text.contains("\nand 450 more;"), "{text}");
+        assert_eq!(many.to_json().as_array().map(Vec::len), Some(500));
+        assert!(!shown(50).to_string().contains("more"));
+    }
 
     #[test]
     fn cuts_out_secrets() {
