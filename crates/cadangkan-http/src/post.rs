@@ -30,7 +30,8 @@ pub fn post(
     authorities: Option<&Path>,
     limit: Duration,
 ) -> Result<Said> {
-    let agent = agent(limit, address.scheme_str() == Some("https"), authorities)?;
+    let host = address.host().unwrap_or_default();
+    let agent = agent(host, limit, address.scheme_str() == Some("https"), authorities)?;
     let mut request = http::Request::post(address.clone()).header("content-type", "application/json");
     for (name, value) in headers {
         request = request.header(name, value);

@@ -140,7 +140,7 @@ mod tests {
                 let _ = stream.read(&mut [0; 4096]);
                 stream.write_all(answer).unwrap();
             });
-            let agent = crate::agent(Duration::from_secs(5), true, None).unwrap();
+            let agent = crate::agent("127.0.0.1", Duration::from_secs(5), true, None).unwrap();
             Silence::of(&agent.get(&url).call().unwrap_err())
         })
     }

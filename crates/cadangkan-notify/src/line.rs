@@ -142,7 +142,7 @@ impl Line {
         if let Some(agent) = self.agent.get() {
             return Ok(agent);
         }
-        let made = agent(limit, self.tls, self.authorities.as_deref())?;
+        let made = agent(&self.host, limit, self.tls, self.authorities.as_deref())?;
         Ok(self.agent.get_or_init(|| made))
     }
 }

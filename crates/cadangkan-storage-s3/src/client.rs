@@ -287,7 +287,12 @@ impl Client {
             return Ok(agent);
         }
         let target = &self.target;
-        let agent = transport::agent(target.stall, target.scheme == "https", target.authorities.as_deref())?;
+        let agent = transport::agent(
+            &target.host,
+            target.stall,
+            target.scheme == "https",
+            target.authorities.as_deref(),
+        )?;
         Ok(self.agent.get_or_init(|| agent))
     }
 

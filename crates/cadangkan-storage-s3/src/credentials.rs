@@ -120,7 +120,7 @@ impl HttpSend for Services {
         let failed = |error: ureq::Error| unexpected("a service with credentials does not answer", error);
         let tls = request.uri().scheme() == Some(&http::uri::Scheme::HTTPS);
         let wait = if tls { SERVICE * 10 } else { SERVICE };
-        let agent = cadangkan_storage::http::agent(wait, tls, None)
+        let agent = cadangkan_storage::http::agent(request.uri().host().unwrap_or_default(), wait, tls, None)
             .map_err(|error| unexpected("TLS cannot be set up", std::io::Error::other(error.to_string())))?;
         let (parts, body) = request.into_parts();
         let answer =

@@ -143,8 +143,8 @@ impl Client {
         if let Some(agent) = self.agent.get() {
             return Ok(agent);
         }
-        let Settings { stall, tls, authorities, .. } = &self.settings;
-        let agent = transport::agent(*stall, *tls, authorities.as_deref())?;
+        let Settings { host, stall, tls, authorities, .. } = &self.settings;
+        let agent = transport::agent(host, *stall, *tls, authorities.as_deref())?;
         Ok(self.agent.get_or_init(|| agent))
     }
 }

@@ -219,8 +219,8 @@ impl Definitions {
             script.preamble.iter().chain(script.entries.iter().flat_map(|entry| &entry.statements));
         pool.with(control, |connection| {
             statements.into_iter().try_for_each(|statement| {
-                connection.execute(statement, control).map_err(|error| explain(error, "roles", statement))?;
-                Ok(())
+                let done = connection.execute(statement, control);
+                done.map(drop).map_err(|error| explain(error, "roles", statement))
             })?;
             // Their owners are there by now.
             tablespaces::make(connection, &self.tablespaces, &mut self.filter.missing_tablespaces, control)

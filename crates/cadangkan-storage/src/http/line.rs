@@ -113,7 +113,8 @@ impl Line {
             return Ok(agent);
         }
         let tls = self.endpoint.starts_with("https:");
-        let agent = agent(self.stall, tls, self.authorities.as_deref())?;
+        let host = self.endpoint.split('/').nth(2).unwrap_or_default();
+        let agent = agent(host, self.stall, tls, self.authorities.as_deref())?;
         Ok(self.agent.get_or_init(|| agent))
     }
 }

@@ -55,7 +55,7 @@ impl Bearer {
 /// Asks a service that gives tokens, and reads its answer; `what` names it in messages, which never hold the request.
 pub fn ask(what: &str, request: Request<String>, wait: Duration) -> Result<Value> {
     let tls = request.uri().scheme_str() == Some("https");
-    let agent = agent(wait, tls, None)?;
+    let agent = agent(request.uri().host().unwrap_or_default(), wait, tls, None)?;
     let (parts, body) = request.into_parts();
     let answered = match parts.method {
         ::http::Method::GET => agent.run(Request::from_parts(parts, ())),

@@ -142,3 +142,18 @@ fn hooks_of_a_file_that_is_imported_stay_there() {
     assert!(ran.code == 0 && ran.stderr.contains("the hooks of other are not taken over"), "{}", ran.stderr);
     home.good(&["backup", "other"]);
 }
+
+#[test]
+fn this_machine_is_asked_without_a_proxy() {
+    let server = cadangkan_testkit::scripted::Scripted::start(vec![(200, String::new(), String::new())]);
+    let home = Home::empty();
+    crate::support::make_shop(&home.path("shop.db"));
+    home.configure(&format!(
+        "databases:\n  shop:\n    sqlite: {{ path: ~/shop.db }}\n    hooks:\n      before:\n        - {{ url: '{}/x', timeout: 5s }}\n",
+        server.url
+    ));
+    // Nobody listens there.
+    let mut command = home.command(&["backup", "shop"]);
+    let output = command.env("HTTP_PROXY", "http://127.0.0.1:9").env_remove("NO_PROXY").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
