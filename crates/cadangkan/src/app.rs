@@ -380,17 +380,7 @@ impl Session {
     /// that is not configured any more, all.
     pub(crate) fn places_for(&self, database: &Name, asked: &[Name]) -> Result<Places> {
         match self.inventory.database(database.as_str()) {
-            Ok(entry) if asked.is_empty() => {
-                let mut storages = self.inventory.storages_of(entry)?;
-                // A backup may also have gone elsewhere, with --storage.
-                for storage in self.inventory.storages().iter().filter(|storage| storage.enabled) {
-                    let there = storages.iter().any(|own| own.name == storage.name);
-                    if !there && self.holds_backups(database, &storage.name)? {
-                        storages.push(storage);
-                    }
-                }
-                Places::open(storages)
-            }
+            Ok(entry) if asked.is_empty() => Places::open(self.storages_for(entry)?),
             Ok(entry) => self.places(entry, asked),
             Err(_) if !asked.is_empty() => {
                 let named = asked.iter().map(|name| self.inventory.storage(name.as_str()));
@@ -405,6 +395,20 @@ impl Session {
                 if known.is_some() { self.all_places() } else { Err(error) }
             }
         }
+    }
+
+    /// The storages of a database, and the others that hold backups of it: those may also have gone elsewhere, with --storage,
+    /// and where each schedule names its own, the database has none.
+    pub(crate) fn storages_for(&self, database: &DatabaseEntry) -> Result<Vec<&StorageEntry>> {
+        let own = self.inventory.storages_of(database);
+        let mut storages = own.as_ref().map(Vec::clone).unwrap_or_default();
+        for storage in self.inventory.storages().iter().filter(|storage| storage.enabled) {
+            let there = storages.iter().any(|own| own.name == storage.name);
+            if !there && self.holds_backups(&database.name, &storage.name)? {
+                storages.push(storage);
+            }
+        }
+        if storages.is_empty() { own } else { Ok(storages) }
     }
 
     fn holds_backups(&self, database: &Name, storage: &Name) -> Result<bool> {
@@ -457,7 +461,8 @@ pub(crate) fn initiator_of_job(app: &App, job: JobId) -> String {
 pub(crate) struct Places(Vec<(Name, Box<dyn Storage>)>);
 
 impl Places {
-    fn open(entries: Vec<&StorageEntry>) -> Result<Self> {
+    /// Opens these storages.
+    pub(crate) fn open(entries: Vec<&StorageEntry>) -> Result<Self> {
         entries
             .into_iter()
             .map(|entry| Ok((entry.name.clone(), entry.open()?)))

@@ -8,7 +8,7 @@ use cadangkan_ops::retention::{PlaceRules, Removed, apply};
 use cadangkan_ops::{Context, Database, Place};
 use cadangkan_retention::Rules;
 
-use crate::app::{App, Session};
+use crate::app::{App, Places, Session};
 use crate::config::RetentionSettings;
 use crate::inventory::{DatabaseEntry, Wishes};
 use crate::schedules::{self, Known, ScheduleEntry};
@@ -55,12 +55,13 @@ pub(crate) fn after_backup(
     let catalog = session.catalog()?;
     let Some(newest) = catalog.newest_backup(&entry.name, true)? else { return Ok(()) };
     let holders: Vec<_> = catalog.backup_copies(&entry.name, newest.id)?;
-    let places = session.places(entry, &[])?;
-    let mut places = places.list();
-    places.retain(|place| {
-        session.inventory.waits_for(entry, place.name).is_some()
-            || holders.iter().any(|copy| &copy.storage == place.name)
+    let mut storages = session.storages_for(entry)?;
+    storages.retain(|storage| {
+        session.inventory.waits_for(entry, &storage.name).is_some()
+            || holders.iter().any(|copy| copy.storage == storage.name)
     });
+    let places = Places::open(storages)?;
+    let places = places.list();
     let Some(retention) = Retention::of(session, entry, &places)? else { return Ok(()) };
     let database = Database { name: &entry.name, engine, one_of: None };
     match apply(context, database, &retention.rules(&places), "retention") {

@@ -36,6 +36,23 @@ fn after_each_backup_the_old_ones_go_in_each_storage_by_its_own_policy() {
 }
 
 #[test]
+fn a_database_whose_backups_all_name_their_storage_needs_none_of_its_own() {
+    let home = Home::configured(
+        "version: 1\ntimezone: UTC\nstorages:\n  disk: { local: { path: disk } }\n  usb: { local: { path: usb } }\n\
+         databases:\n  shop:\n    sqlite: { path: shop.db }\n    retention: { daily: 1 }\n",
+    );
+    make_shop(&home.path(".cadangkan/shop.db"));
+    let ran = home.run(&["backup", "shop"]);
+    assert!(ran.code == 3 && ran.stderr.contains("name one with --storage"), "{}", ran.stderr);
+    home.good(&["backup", "shop", "--storage", "usb"]);
+    home.good(&["backup", "shop", "--storage", "usb"]);
+    assert_eq!(ids(&home, "usb").len(), 1);
+    home.good(&["verify", "shop"]);
+    home.good(&["restore", "shop", "--to", "sqlite:copy.db", "--dry-run"]);
+    home.good(&["cleanup", "shop", "--yes"]);
+}
+
+#[test]
 fn without_a_policy_everything_stays() {
     let home = config("");
     home.back_up();
