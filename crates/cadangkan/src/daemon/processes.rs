@@ -235,7 +235,11 @@ impl Runner for Processes<'_> {
 
     fn stop(&mut self, job: JobId) {
         let Some(running) = self.children.get_mut(&job) else { return };
-        running.asked_to_end.get_or_insert_with(Instant::now);
+        // Asked again it would end at once, and leave behind what it wrote.
+        if running.asked_to_end.is_some() {
+            return;
+        }
+        running.asked_to_end = Some(Instant::now());
         // It is not waited for yet, so the number is still its own; when it ended, nothing happens.
         let _ = kill_process(Pid::from_child(&running.child), Signal::TERM);
     }

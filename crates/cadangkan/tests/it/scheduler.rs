@@ -251,6 +251,18 @@ fn a_run_can_be_cancelled() {
 }
 
 #[test]
+fn a_run_that_is_ending_is_not_cut_short_by_who_asks_again() {
+    let (home, daemon) = under_way();
+    home.good(&["cancel", "big", "--yes"]);
+    // Whether it is over by now is a matter of chance.
+    home.run(&["cancel", "big", "--yes"]);
+    let said = daemon.end();
+    assert_eq!(state_of(&home, "big"), "cancelled", "{said}");
+    assert!(home.json(&["logs", "big"])[0]["run"]["status"] == "cancelled", "{said}");
+    assert!(home.files("backups").is_empty());
+}
+
+#[test]
 fn the_configuration_is_taken_up_without_a_restart() {
     let home = Home::with_shop();
     let daemon = Daemon::start(&home);
