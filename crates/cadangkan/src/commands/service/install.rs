@@ -29,19 +29,19 @@ pub(super) struct InstallArgs {
 /// Shows the steps, asks, and does them.
 pub(super) fn run(app: &App, args: &InstallArgs, manager: Manager) -> Result<()> {
     let program = std::env::current_exe().map_err(|error| Error::io("cannot find this program", error))?;
+    let mut hidden = None;
     let text = match manager {
         Manager::Systemd => {
             let writable = writable(app, &args.allow_write)?;
             let has_master_key = Path::new(MASTER_KEY).exists();
             let protect_home = args.protect_home;
-            let text = units::systemd(&units::Systemd {
+            hidden = units::can_be_seen(&program, protect_home).err();
+            units::systemd(&units::Systemd {
                 program: &program,
                 protect_home,
                 writable: &writable,
                 has_master_key,
-            })?;
-            units::can_be_seen(&program, protect_home)?;
-            text
+            })?
         }
         Manager::Launchd => {
             let user = environment("SUDO_USER").unwrap_or_else(|| app.process.user.clone());
@@ -57,9 +57,16 @@ pub(super) fn run(app: &App, args: &InstallArgs, manager: Manager) -> Result<()>
     let file = manager.file();
     let value = |installed: bool| json!({ "file": file, "content": text, "steps": steps.iter().map(ToString::to_string).collect::<Vec<_>>(), "installed": installed });
     if app.global.dry_run {
+        let refused = hidden.map(|error| format!("But this would be refused: {error}\n")).unwrap_or_default();
         return app.print(&value(false), || {
-            format!("{}:\n\n{text}\n{shown}\nThis was a dry run: nothing was changed.\n", file.display())
+            format!(
+                "{}:\n\n{text}\n{shown}{refused}\nThis was a dry run: nothing was changed.\n",
+                file.display()
+            )
         });
+    }
+    if let Some(error) = hidden {
+        return Err(error);
     }
     manager.check()?;
     as_root("install")?;
