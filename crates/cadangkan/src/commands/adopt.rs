@@ -107,10 +107,17 @@ fn storage(app: &App, session: &Session, args: &AdoptArgs) -> Result<(Option<New
     Ok((Some((entry, definition)), Places::one(name, storage)))
 }
 
-/// The last segment of a URL or path as a name, else the word of its kind.
+/// The last segment of a URL or path as a name, else the word of its kind. A name is seen everywhere: where the segment is
+/// the host, who logs in is left out with the password, and so are rclone's parameters.
 fn name_of(url: &str, kind: &str) -> Result<Name> {
     let base = url.split('?').next().unwrap_or_default().trim_end_matches('/');
-    let last = base.rsplit('/').next().unwrap_or_default();
+    let last = match base.split_once("://") {
+        Some((_, place)) if !place.contains('/') => {
+            let host = place.rsplit('@').next().unwrap_or_default();
+            host.split(',').next().unwrap_or_default()
+        }
+        _ => base.rsplit('/').next().unwrap_or_default(),
+    };
     let plain = |character: char| if character.is_ascii_alphanumeric() { character } else { '-' };
     let name: String = last.chars().map(plain).take(64).collect();
     Name::new(name.trim_matches('-')).or_else(|_| Name::new(kind))

@@ -16,7 +16,7 @@ use crate::ui::escape;
 
 /// Tells whether a text is meant as a URL or a path, and not as a name.
 pub(crate) fn is_url(text: &str) -> bool {
-    text.contains('/') || text.starts_with(['.', '~'])
+    text.contains(['/', ':']) || text.starts_with(['.', '~'])
 }
 
 /// Reads the URL of a storage into its kind and its settings, with absolute paths.
@@ -123,5 +123,6 @@ mod tests {
             assert_eq!(found, expected, "{url}");
         }
         assert!(is_url("/disk") && is_url("~") && is_url("s3://bucket") && !is_url("home"));
+        assert!(is_url("rclone:x,pass=secret"));
     }
 }

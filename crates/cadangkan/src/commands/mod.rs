@@ -123,6 +123,11 @@ impl std::fmt::Display for DatabaseUrl {
         match self.0.split_once("://") {
             Some((scheme, _)) => write!(f, "{scheme}://…"),
             None if self.0.contains(':') && self.0.contains('@') => f.write_str("…"),
+            // As rclone writes it: `remote,pass=…:folder`, or with a word before it.
+            None if self.0.contains(':') && self.0.contains('=') => match self.0.split_once(':') {
+                Some((scheme, _)) if !scheme.contains('=') => write!(f, "{scheme}:…"),
+                _ => f.write_str("…"),
+            },
             None => f.write_str(&self.0),
         }
     }

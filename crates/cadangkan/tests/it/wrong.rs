@@ -35,6 +35,32 @@ fn words_that_are_not_known() {
 }
 
 #[test]
+fn a_secret_in_what_was_typed_for_a_storage_is_not_repeated() {
+    let home = Home::with_shop();
+    for url in [
+        "rclone:x,pass=s3cr3t",
+        "rclone:x,pass=s3cr3t:folder/sub",
+        "rclone://localhost,pass=s3cr3t",
+        "ftp://u:s3cr3t@127.0.0.1:1",
+        "ftp://u:s3cr3t@127.0.0.1:1/",
+        "nothing://u:s3cr3t@host",
+    ] {
+        for arguments in [&["adopt", url][..], &["restore", "shop", "--from", url, "--to", "back.db"]] {
+            let ran = home.run(arguments);
+            assert_ne!(ran.code, 0, "{arguments:?}: {}", ran.stdout);
+            let said = format!("{}{}", ran.stdout, ran.stderr);
+            assert!(!said.contains("s3cr3t"), "{arguments:?}: {said}");
+        }
+    }
+    wrong(
+        &home,
+        &["adopt", "rclone:x,pass=s3cr3t"],
+        2,
+        &["not the URL or path of a storage", "url: rclone:…"],
+    );
+}
+
+#[test]
 fn names_that_are_not_known() {
     let home = Home::with_shop();
     let near =

@@ -68,6 +68,8 @@ fn parse_url(text: &str) -> Option<Result<Value, SettingsError>> {
             _ => return Some(Err(settings::mistake("path", "a folder has no host: write `file:///folder`"))),
         },
         None if text.contains("://") => return None,
+        // rclone's way to write a place, perhaps with a password: `./` before it makes a path of it.
+        None if text.split('/').next().is_some_and(|first| first.contains(':')) => return None,
         None if text.contains('/') || text.starts_with(['.', '~']) => text,
         None => return None,
     };
