@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use cadangkan_catalog::DefinitionKind;
 use cadangkan_core::settings::Field;
-use cadangkan_core::{Clock, Error, ErrorKind, Name, Result, format_bytes};
+use cadangkan_core::{Clock, Error, ErrorKind, Name, Result, format_bytes, format_some};
 use serde_json::{Value, json};
 
 use crate::app::{App, CatalogNeed, Session};
@@ -172,7 +172,10 @@ pub(super) fn validate(app: &App) -> Result<()> {
     match validation.mistakes {
         None => {
             // The file may be fine by itself, and clash with what the catalog has.
-            app.session(CatalogNeed::Required)?;
+            let session = app.session(CatalogNeed::Required)?;
+            if let Some(warning) = homeless(&session) {
+                app.warn(&warning);
+            }
             app.print(&json!({ "file": file, "exists": validation.place.exists, "mistakes": [] }), || {
                 let mark = app.style.good_mark();
                 if validation.place.exists {
@@ -194,6 +197,20 @@ pub(super) fn validate(app: &App) -> Result<()> {
             .source(mistakes))
         }
     }
+}
+
+/// What to say of databases whose backups go nowhere by themselves.
+fn homeless(session: &Session) -> Option<String> {
+    let inventory = &session.inventory;
+    let active = inventory.databases().iter().filter(|entry| entry.enabled);
+    let names: Vec<_> = active
+        .filter(|entry| inventory.storages_of(entry).is_err())
+        .map(|entry| entry.name.as_str())
+        .collect();
+    let some = format_some(&names, 3);
+    (!names.is_empty()).then(|| {
+        format!("it is not said where backups go of {some}: each needs --storage, each schedule `storage`, or all `defaults: storage`")
+    })
 }
 
 fn export(app: &App) -> Result<()> {

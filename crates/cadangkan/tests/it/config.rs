@@ -151,3 +151,13 @@ fn an_added_database_is_edited_as_text() {
     assert!(edit("sed -i s/shop.db/other.db/ \"$1\"").stdout.contains("shop is changed"));
     assert!(home.good(&["info", "shop"]).contains("other.db"));
 }
+
+#[test]
+fn a_database_whose_backups_go_nowhere_is_told_before_its_schedule_fails() {
+    let home = Home::configured(
+        "storages:\n  one: { local: { path: ~/one } }\n  two: { local: { path: ~/two } }\ndatabases:\n  shop: { sqlite: { path: ~/shop.db }, schedule: { every: daily } }\n",
+    );
+    let ran = home.run(&["config", "validate"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stderr.contains("it is not said where backups go of shop"), "{}", ran.stderr);
+}
