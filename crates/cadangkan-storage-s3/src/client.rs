@@ -288,7 +288,7 @@ impl Client {
         }
         let target = &self.target;
         let agent = transport::agent(
-            &target.host,
+            &self.host(&self.region()),
             target.stall,
             target.scheme == "https",
             target.authorities.as_deref(),
