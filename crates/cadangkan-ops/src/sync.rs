@@ -117,8 +117,10 @@ pub fn plan(
     let held = look(context, database, sources, goals, &mut plan)?;
     let known = known_keys(context, database, only)?;
     let keys: BTreeSet<&String> = held.values().flatten().filter(|key| is_meant(key, &known)).collect();
-    plan.unrecorded = unrecorded(context, database, &held)?;
-    let damaged = known_damaged(context, database)?;
+    let filter = BackupFilter { database: Some(database.clone()), ..BackupFilter::default() };
+    let copies = context.catalog.map(|catalog| catalog.backups(&filter)).transpose()?.unwrap_or_default();
+    plan.unrecorded = unrecorded(&copies, &held);
+    let damaged = known_damaged(&copies);
     let (mut found, mut due) = (only.is_none(), Vec::new());
     for archive in keys {
         context.control.check()?;
@@ -221,20 +223,15 @@ fn is_meant(key: &String, known: &[String]) -> bool {
 }
 
 /// The copies in `held` of backups that the catalog knows in another storage, and not in this one.
-fn unrecorded(
-    context: &Context<'_>,
-    database: &Name,
-    held: &BTreeMap<Name, BTreeSet<String>>,
-) -> Result<Vec<(Name, String)>> {
-    let Some(catalog) = context.catalog else { return Ok(Vec::new()) };
-    let filter = BackupFilter { database: Some(database.clone()), ..BackupFilter::default() };
-    let mut known: BTreeMap<String, Vec<Name>> = BTreeMap::new();
-    for copy in catalog.backups(&filter)? {
-        known.entry(copy.archive_key).or_default().push(copy.storage);
+fn unrecorded(known: &[BackupRecord], held: &BTreeMap<Name, BTreeSet<String>>) -> Vec<(Name, String)> {
+    let mut storages: BTreeMap<&str, Vec<&Name>> = BTreeMap::new();
+    for copy in known {
+        storages.entry(&copy.archive_key).or_default().push(&copy.storage);
     }
     let all = held.iter().flat_map(|(name, archives)| archives.iter().map(move |archive| (name, archive)));
-    let unrecorded = all.filter(|(name, archive)| known.get(*archive).is_some_and(|at| !at.contains(name)));
-    Ok(unrecorded.map(|(name, archive)| (name.clone(), archive.clone())).collect())
+    let unrecorded =
+        all.filter(|(name, archive)| storages.get(archive.as_str()).is_some_and(|at| !at.contains(name)));
+    unrecorded.map(|(name, archive)| (name.clone(), archive.clone())).collect()
 }
 
 /// Gives the catalog what a sync that was killed had copied and not recorded.
@@ -259,11 +256,9 @@ fn record_those(context: &Context<'_>, unrecorded: &[(Name, String)], places: &[
 /// The copies that were found damaged, each by its storage and its archive's key.
 type Damaged = BTreeSet<(Name, String)>;
 
-fn known_damaged(context: &Context<'_>, database: &Name) -> Result<Damaged> {
-    let Some(catalog) = context.catalog else { return Ok(Damaged::new()) };
-    let status = Some(BackupStatus::Damaged);
-    let filter = BackupFilter { database: Some(database.clone()), status, ..BackupFilter::default() };
-    Ok(catalog.backups(&filter)?.into_iter().map(|copy| (copy.storage, copy.archive_key)).collect())
+fn known_damaged(known: &[BackupRecord]) -> Damaged {
+    let damaged = known.iter().filter(|copy| copy.status == BackupStatus::Damaged);
+    damaged.map(|copy| (copy.storage.clone(), copy.archive_key.clone())).collect()
 }
 
 /// Tells whether a copy was found damaged, and another one was not.

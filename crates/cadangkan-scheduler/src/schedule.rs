@@ -175,7 +175,7 @@ impl Schedule {
         if self.timeout.is_zero() {
             return wrong("`timeout` is longer than nothing");
         }
-        if self.shortest_gap().is_some_and(|gap| self.jitter >= gap) {
+        if !self.jitter.is_zero() && self.shortest_gap().is_some_and(|gap| self.jitter >= gap) {
             return wrong("`jitter` is shorter than the time from one run to the next");
         }
         // Dates pass; hours that leave nothing open do not.

@@ -10,7 +10,10 @@ use cadangkan_core::settings::{Field, FieldKind, SettingsError, mistake};
 use cadangkan_storage::{Backoff, Storage, StorageDescriptor, read_place};
 use serde_json::{Map, Value};
 
-use crate::config::{SystemClock, field, field_or};
+use crate::config::{
+    CA_FILE, CONNECTIONS, LEGAL_HOLD, LOCK_DAYS, LOCK_MODE, PART_SIZE_MIB, PREFIX, SSE_CUSTOMER_KEY,
+    SystemClock, TIMEOUT, field, field_or,
+};
 use crate::storage::Bucket;
 
 /// Backups in a bucket of Backblaze B2.
@@ -25,35 +28,21 @@ pub static B2: StorageDescriptor = StorageDescriptor {
         },
         field("key_id", FieldKind::Text, "The id of the application key; default where AWS's tools look"),
         field("application_key", FieldKind::Secret, "The application key itself"),
-        field(
-            "prefix",
-            FieldKind::Text,
-            "The folder in the bucket that keeps the backups; default the whole bucket",
-        ),
+        PREFIX,
         field(
             "endpoint",
             FieldKind::Text,
             "Another server than that of the region, such as https://host:9000",
         ),
-        field_or(
-            "part_size_mib",
-            FieldKind::Integer,
-            "8, or what the size needs",
-            "Size of a part of an upload, in MiB",
-        ),
-        field_or("connections", FieldKind::Integer, "4", "Parts that are sent or read at once, 1 to 32"),
-        field_or("timeout", FieldKind::Duration, "60s", "Longest wait without any progress"),
-        field("ca_file", FieldKind::Path, "Certificates of the authorities of the server, in PEM"),
+        PART_SIZE_MIB,
+        CONNECTIONS,
+        TIMEOUT,
+        CA_FILE,
         field("sse", FieldKind::Text, "Whose key encrypts on the server: s3 for B2's own, or customer"),
-        field("sse_customer_key", FieldKind::Secret, "Our own key for the server, 32 bytes in Base64"),
-        field("lock_mode", FieldKind::Text, "Who may lift the lock of objects: governance or compliance"),
-        field("lock_days", FieldKind::Integer, "Days for which objects are locked"),
-        field_or(
-            "legal_hold",
-            FieldKind::Boolean,
-            "false",
-            "Whether objects are locked until the hold is lifted",
-        ),
+        SSE_CUSTOMER_KEY,
+        LOCK_MODE,
+        LOCK_DAYS,
+        LEGAL_HOLD,
         field_or(
             "delete_versions",
             FieldKind::Boolean,

@@ -30,6 +30,37 @@ pub(crate) const fn field_or(
     Field { name, kind, required: false, default: Some(default), help }
 }
 
+// What every bucket has, by whatever words.
+pub(crate) const PREFIX: Field = field(
+    "prefix",
+    FieldKind::Text,
+    "The folder in the bucket that keeps the backups; default the whole bucket",
+);
+pub(crate) const PART_SIZE_MIB: Field = field_or(
+    "part_size_mib",
+    FieldKind::Integer,
+    "8, or what the size needs",
+    "Size of a part of an upload, in MiB",
+);
+pub(crate) const CONNECTIONS: Field =
+    field_or("connections", FieldKind::Integer, "4", "Parts that are sent or read at once, 1 to 32");
+pub(crate) const TIMEOUT: Field =
+    field_or("timeout", FieldKind::Duration, "60s", "Longest wait without any progress");
+pub(crate) const CA_FILE: Field =
+    field("ca_file", FieldKind::Path, "Certificates of the authorities of the server, in PEM");
+pub(crate) const SSE_CUSTOMER_KEY: Field =
+    field("sse_customer_key", FieldKind::Secret, "Our own key for the server, 32 bytes in Base64");
+pub(crate) const LOCK_MODE: Field =
+    field("lock_mode", FieldKind::Text, "Who may lift the lock of objects: governance or compliance");
+pub(crate) const LOCK_DAYS: Field =
+    field("lock_days", FieldKind::Integer, "Days for which objects are locked");
+pub(crate) const LEGAL_HOLD: Field = field_or(
+    "legal_hold",
+    FieldKind::Boolean,
+    "false",
+    "Whether objects are locked until the hold is lifted",
+);
+
 /// Backups in a bucket of S3, or of what speaks its protocol.
 pub static S3: StorageDescriptor = StorageDescriptor {
     id: "s3",
@@ -49,11 +80,7 @@ pub static S3: StorageDescriptor = StorageDescriptor {
             "Who offers it: aws, r2, b2, minio, wasabi, spaces or other; sets endpoint, addressing and part rules",
         ),
         field("region", FieldKind::Text, "The bucket's region; Amazon's is found when it is not given"),
-        field(
-            "prefix",
-            FieldKind::Text,
-            "The folder in the bucket that keeps the backups; default the whole bucket",
-        ),
+        PREFIX,
         field("endpoint", FieldKind::Text, "The server, such as https://host:9000"),
         field("account", FieldKind::Text, "The account's id, for r2"),
         field("access_key", FieldKind::Text, "The access key's id; default where AWS's tools look"),
@@ -65,15 +92,10 @@ pub static S3: StorageDescriptor = StorageDescriptor {
             FieldKind::Boolean,
             "Whether the bucket stands in the path; default as the provider needs",
         ),
-        field_or(
-            "part_size_mib",
-            FieldKind::Integer,
-            "8, or what the size needs",
-            "Size of a part of an upload, in MiB",
-        ),
-        field_or("connections", FieldKind::Integer, "4", "Parts that are sent or read at once, 1 to 32"),
-        field_or("timeout", FieldKind::Duration, "60s", "Longest wait without any progress"),
-        field("ca_file", FieldKind::Path, "Certificates of the authorities of the server, in PEM"),
+        PART_SIZE_MIB,
+        CONNECTIONS,
+        TIMEOUT,
+        CA_FILE,
         field_or(
             "allow_http",
             FieldKind::Boolean,
@@ -82,7 +104,7 @@ pub static S3: StorageDescriptor = StorageDescriptor {
         ),
         field("sse", FieldKind::Text, "Whose key encrypts on the server: s3, kms or customer"),
         field("sse_kms_key", FieldKind::Text, "The key of the key service; default the bucket's"),
-        field("sse_customer_key", FieldKind::Secret, "Our own key for the server, 32 bytes in Base64"),
+        SSE_CUSTOMER_KEY,
         field("storage_class", FieldKind::Text, "The class of objects, such as STANDARD_IA or GLACIER_IR"),
         field(
             "move_to",
@@ -101,14 +123,9 @@ pub static S3: StorageDescriptor = StorageDescriptor {
             "standard",
             "How fast objects are brought back: expedited, standard or bulk",
         ),
-        field("lock_mode", FieldKind::Text, "Who may lift the lock of objects: governance or compliance"),
-        field("lock_days", FieldKind::Integer, "Days for which objects are locked"),
-        field_or(
-            "legal_hold",
-            FieldKind::Boolean,
-            "false",
-            "Whether objects are locked until the hold is lifted",
-        ),
+        LOCK_MODE,
+        LOCK_DAYS,
+        LEGAL_HOLD,
         field_or(
             "tags",
             FieldKind::Boolean,

@@ -1,7 +1,6 @@
 //! Writes one object.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use cadangkan_core::{Error, ErrorKind, Result};
 use cadangkan_storage::{Key, ObjectInfo, StorageWriter, WriteOptions, new_partial_name};
@@ -12,13 +11,6 @@ use crate::failure::Failure;
 use crate::folders;
 use crate::stream::Stream;
 
-/// How long after one another a removal is tried again.
-const LATE: [Duration; 4] = [
-    Duration::from_millis(50),
-    Duration::from_millis(200),
-    Duration::from_millis(500),
-    Duration::from_secs(1),
-];
 /// What is sent at once. An object that is no larger is sent again when that fails.
 const PIECE: usize = 1 << 20;
 
@@ -156,16 +148,7 @@ impl Writer {
         if let Some(stream) = self.stream.take() {
             let _ = stream.finish();
         }
-        let mut removed = folders::remove(&self.client, &self.partial);
-        // A server that has not yet noticed that the upload was cut keeps the file locked.
-        for pause in LATE {
-            if !removed.as_ref().is_err_and(|error| error.kind() == ErrorKind::Conflict) {
-                break;
-            }
-            std::thread::sleep(pause);
-            removed = folders::remove(&self.client, &self.partial);
-        }
-        removed
+        folders::remove(&self.client, &self.partial)
     }
 
     fn url(&self) -> String {

@@ -1,12 +1,12 @@
 use cadangkan_core::ErrorKind;
-use cadangkan_storage::{Storage as _, WriteOptions};
+use cadangkan_storage::{Backoff, Storage as _, WriteOptions};
 use cadangkan_storage_webdav::WebDav;
 use cadangkan_testkit::proxy::{Fault as Answer, Proxy};
 use cadangkan_testkit::relay::{Fault, From, Relay};
 use cadangkan_testkit::storages::{StorageServer, storage_server};
 use serde_json::json;
 
-use crate::support::{bytes, get, key, names, open, put, replace, settings};
+use crate::support::{QUICK, bytes, get, key, names, open, put, replace, settings};
 
 /// Larger than all that waits on the way.
 const SIZE: usize = 24 << 20;
@@ -16,7 +16,8 @@ fn behind_relay(server: &StorageServer, timeout: &str) -> (Relay, WebDav, WebDav
     let relay = Relay::to(server.port);
     let mut settings = settings(server, relay.port());
     settings["timeout"] = json!(timeout);
-    let through = open(&settings);
+    // A server that has not noticed that an upload was cut keeps the file locked for some time.
+    let through = WebDav::open(&settings, Backoff { attempts: 10, ..QUICK }).unwrap();
     let url = settings["address"].as_str().unwrap();
     settings["address"] = json!(url.replace(&relay.port().to_string(), &server.port.to_string()));
     (relay, through, open(&settings))
