@@ -29,6 +29,8 @@ pub enum Note {
     },
     /// A run was left out; the job says why.
     Skipped(Job),
+    /// A run was left out as its owner wants it: its hours stayed closed until the next was due, or its schedule is gone.
+    Dropped(Job),
     /// A job may not begin before another time.
     Postponed(Job),
     /// A job waits until there is more room for it on this machine or on its server.

@@ -157,7 +157,7 @@ impl<'a> Scheduler<'a> {
         for job in self.catalog.open_jobs()?.into_iter().filter(|job| job.state == JobState::Queued) {
             if !self.entries.contains_key(&(job.database.clone(), job.schedule.clone())) {
                 let end = ended(JobState::Skipped, now, "its schedule was switched off or removed");
-                notes.extend(self.catalog.drop_job(job.id, &end)?.map(Note::Skipped));
+                notes.extend(self.catalog.drop_job(job.id, &end)?.map(Note::Dropped));
             }
         }
         Ok(notes)
@@ -431,12 +431,20 @@ impl<'a> Scheduler<'a> {
         notes.extend(told);
         for job in made {
             match job.state {
+                JobState::Skipped if self.was_never_let(&job) => notes.push(Note::Dropped(job)),
                 JobState::Skipped => notes.push(Note::Skipped(job)),
                 JobState::Queued if self.waits_for_hours(&job) => notes.push(Note::Postponed(job)),
                 _ => {}
             }
         }
         Ok(())
+    }
+
+    /// Tells whether its schedule's hours were closed from its time until the next was due.
+    fn was_never_let(&self, job: &Job) -> bool {
+        let Some(schedule) = self.schedule_of(job) else { return false };
+        let opens = schedule.may_begin(job.due_at);
+        opens.zip(schedule.next_after(job.due_at)).is_some_and(|(opens, next)| opens >= next)
     }
 
     fn waits_for_hours(&self, job: &Job) -> bool {

@@ -119,7 +119,26 @@ fn hours_that_are_closed_put_a_run_off() {
     assert_eq!(begun, ["2026-01-02T22:00:00Z", "2026-01-03T22:00:00Z"]);
     assert_eq!(states(&world), [JobState::Skipped, JobState::Completed, JobState::Completed]);
     assert!(daemon.notes.iter().any(|note| matches!(note, Note::Postponed(_))));
+    // That is what its owner wants, and no news.
+    assert!(daemon.notes.iter().any(|note| matches!(note, Note::Dropped(_))));
+    assert!(!daemon.notes.iter().any(|note| matches!(note, Note::Skipped(_))));
+}
+
+#[test]
+fn what_a_busy_database_keeps_out_of_its_hours_is_told() {
+    let world = World::new();
+    let plans = [plan("shop", "main", json!({ "every": "hourly", "window": ["22:00-06:00"] }))];
+    let mut runner = Played::new();
+    let mut daemon = Daemon::start(&world, &plans, at("2026-01-01T12:00:00Z"));
+    daemon.until(at("2026-01-01T22:30:00Z"), &mut runner);
+    let dropped = daemon.notes.iter().filter(|note| matches!(note, Note::Dropped(_))).count();
+    // Those due from 13 to 21 o'clock; that of 22 o'clock is run.
+    assert_eq!((dropped, runner.begun.len()), (9, 1));
+    // A run that takes the rest of the night keeps out those after it.
+    runner.takes = Duration::from_secs(4 * 3600);
+    daemon.until(at("2026-01-02T03:30:00Z"), &mut runner);
     assert!(daemon.notes.iter().any(|note| matches!(note, Note::Skipped(_))));
+    assert_eq!(daemon.notes.iter().filter(|note| matches!(note, Note::Dropped(_))).count(), 9);
 }
 
 #[test]
@@ -210,7 +229,8 @@ fn a_schedule_that_is_changed_keeps_no_time_of_before() {
     runner.takes = Duration::from_secs(7200);
     daemon.until(at("2026-01-01T16:30:00Z"), &mut runner);
     assert_eq!(states(&world)[2], JobState::Queued);
-    daemon.scheduler.load(Vec::new(), daemon.now).unwrap();
+    let notes = daemon.scheduler.load(Vec::new(), daemon.now).unwrap();
+    assert!(matches!(&notes[..], [Note::Dropped(_)]));
     daemon.until(at("2026-01-02T16:30:00Z"), &mut runner);
     assert_eq!(states(&world), [JobState::Completed, JobState::Completed, JobState::Skipped]);
     assert!(world.catalog.schedule_states().unwrap().is_empty());

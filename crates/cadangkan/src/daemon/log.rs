@@ -153,6 +153,9 @@ fn words(note: &Note) -> (Level, String, Vec<(&'static str, String)>) {
         Note::Skipped(job) => {
             (Level::Warning, format!("{} of {} is left out", job.task, job.database), facts(job))
         }
+        Note::Dropped(job) => {
+            (Level::Info, format!("{} of {} is left out", job.task, job.database), facts(job))
+        }
         Note::Postponed(job) => (
             Level::Info,
             format!("{} of {} waits until {}", job.task, job.database, job.not_before),
