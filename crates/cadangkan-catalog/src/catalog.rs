@@ -116,7 +116,12 @@ impl Catalog {
         run(&mut self.lock()).map_err(|error| explain(what, &self.path, error))
     }
 
-    fn with<T>(&self, what: &str, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+    /// Does something with the connection, which nobody else uses meanwhile; `what` is said where it fails.
+    pub(crate) fn with<T>(
+        &self,
+        what: &str,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T> {
         work(&self.lock()).map_err(|error| explain(what, &self.path, error))
     }
 

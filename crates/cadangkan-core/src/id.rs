@@ -30,6 +30,11 @@ impl BackupId {
         BackupId { ordinal: self.ordinal.saturating_add(1), ..self }
     }
 
+    /// Tells whether both backups began in the same second.
+    pub fn is_of_second(&self, other: BackupId) -> bool {
+        self.second == other.second
+    }
+
     /// The second in UTC as it stands in file names: `20260115_143022`.
     pub fn file_timestamp(&self) -> String {
         self.second.strftime("%Y%m%d_%H%M%S").to_string()

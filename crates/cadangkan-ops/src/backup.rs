@@ -514,15 +514,20 @@ pub(crate) fn extension(database: Database<'_>, request: &BackupRequest) -> Stri
     endings.into_iter().filter(|ending| !ending.is_empty()).collect::<Vec<_>>().join(".")
 }
 
-/// Returns the first id from `id` on that no backup of this database has. The caller holds the database's lock.
+/// Returns an id from `id` on that no backup of this database has; after those of its second, so that none of them comes
+/// again when it is deleted. The caller holds the database's lock.
 fn free_id(context: &Context<'_>, database: Database<'_>, mut id: BackupId) -> Result<BackupId> {
     let Some(catalog) = context.catalog else { return Ok(id) };
+    match catalog.newest_backup(database.name, false)?.map(|newest| newest.id) {
+        Some(newest) if newest.is_of_second(id) => id = newest.next(),
+        Some(newest) if newest > id => {
+            let text = format!("the clock seems to be set back: backup {newest} is newer than now");
+            context.control.message(Level::Warning, &text);
+        }
+        _ => {}
+    }
     while catalog.backup_exists(database.name, id)? {
         id = id.next();
-    }
-    if let Some(newest) = catalog.newest_backup(database.name, false)?.filter(|newest| newest.id > id) {
-        let text = format!("the clock seems to be set back: backup {} is newer than now", newest.id);
-        context.control.message(Level::Warning, &text);
     }
     Ok(id)
 }

@@ -232,10 +232,14 @@ fn still_there(context: &Context<'_>, place: Place<'_>) -> Result<()> {
     };
     let Some(newest) = catalog.backups(&filter)?.into_iter().next() else { return Ok(()) };
     let found = place.storage.stat(&Key::new(newest.archive_key)?);
-    let found = found.hint("it holds backups: mount its disk, or bring its folder back")?;
+    let (question, hint) = match place.storage.capabilities().local {
+        true => ("is the right disk mounted?", "it holds backups: mount its disk, or bring its folder back"),
+        false => ("is it still the right place?", "it holds backups: what is configured has to lead to them"),
+    };
+    let found = found.hint(hint)?;
     if found.is_none() && newest.status != BackupStatus::Missing {
         let text = format!(
-            "storage {} has lost backup {} of {}: is the right disk mounted?",
+            "storage {} has lost backup {} of {}: {question}",
             place.name, newest.id, newest.database
         );
         context.control.message(Level::Warning, &text);

@@ -32,6 +32,14 @@ impl Catalog {
 
     /// The copies that a filter means, in its order.
     pub fn backups(&self, filter: &BackupFilter) -> Result<Vec<BackupRecord>> {
+        let mut copies = Vec::new();
+        self.each_backup(filter, |copy| copies.push(copy))?;
+        Ok(copies)
+    }
+
+    /// Gives `take` the copies that a filter means, one after the other, in its order; for sums over more than memory should
+    /// hold. Nothing else of the catalog can be used meanwhile.
+    pub fn each_backup(&self, filter: &BackupFilter, mut take: impl FnMut(BackupRecord)) -> Result<()> {
         let mut conditions = conditions(filter);
         let limit = conditions.bind(convert::clamp(filter.limit.unwrap_or(u64::MAX)));
         let offset = conditions.bind(convert::clamp(filter.offset));
@@ -41,7 +49,12 @@ impl Catalog {
             conditions.text(),
             order(filter.sort, direction)
         );
-        self.query("cannot list backups", &sql, params_from_iter(conditions.parameters()), read_record)
+        self.with("cannot list backups", |connection| {
+            let mut statement = connection.prepare_cached(&sql)?;
+            let parameters = params_from_iter(conditions.parameters());
+            let copies = statement.query_map(parameters, |row| read_record(&mut Columns::of(row)))?;
+            copies.into_iter().try_for_each(|copy| copy.map(&mut take))
+        })
     }
 
     /// When backups of a database began since a time, in that order; each with a word for its series, which is another for

@@ -1,9 +1,11 @@
 //! A clock that is set back.
 
 use cadangkan_catalog::BackupFilter;
+use cadangkan_ops::backup::backup;
+use cadangkan_ops::stored::delete;
 use cadangkan_ops::verify::VerifyLevel;
 
-use crate::support::{World, engine, fingerprints};
+use crate::support::{Messages, World, engine, fingerprints, request};
 
 #[test]
 fn a_clock_set_back_loses_no_backup() {
@@ -35,4 +37,16 @@ fn a_clock_set_back_loses_no_backup() {
     let target = world.folder.join("restored.db");
     world.restore_to(&target).unwrap();
     assert_eq!(fingerprints(engine(&target).as_ref()), world.fingerprints());
+}
+
+#[test]
+fn the_id_of_a_deleted_backup_does_not_come_again_while_later_ones_of_its_second_are_there() {
+    let world = World::new();
+    let [first, second] = [(); 2].map(|()| world.back_up().unwrap().manifest.backup_id);
+    world.with_context(|context| delete(context, &world.name, first, &[world.place()])).unwrap();
+    let heard = Messages::default();
+    let locks = world.folder.join("locks");
+    let third = backup(&world.context(&heard, &locks), world.database(), &[world.place()], &request());
+    assert_eq!(third.unwrap().manifest.backup_id, second.next());
+    assert!(!heard.0.lock().unwrap().iter().any(|text| text.contains("clock")));
 }

@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use cadangkan_core::{Error, ErrorKind, Event, Reporter, Result};
+use cadangkan_core::{Error, ErrorKind, Result};
 use cadangkan_ops::nearby::Nearby;
 use cadangkan_ops::source::{Source, Wanted};
 use cadangkan_storage::{Key, Layer, Memory, Storage, WriteOptions};
 
 use crate::encryption::{PASSPHRASE, encrypted, knowing};
-use crate::support::{World, engine, failure, fingerprints, request, restore_source};
+use crate::support::{Messages, World, engine, failure, fingerprints, request, restore_source};
 
 /// A storage elsewhere, which counts what is read of archives, and breaks off when it was told to.
 #[derive(Clone)]
@@ -221,17 +221,9 @@ fn what_was_stopped_goes_on_where_it_was() {
 
 #[test]
 fn a_cache_that_cannot_be_used_is_done_without_and_a_stage_is_not() {
-    struct Warnings(std::sync::Mutex<Vec<String>>);
-    impl Reporter for Warnings {
-        fn report(&self, event: &Event<'_>) {
-            if let Event::Message { text, .. } = event {
-                self.0.lock().unwrap().push((*text).to_owned());
-            }
-        }
-    }
     let (world, far) = world();
     let bring = |nearby: &Nearby| -> Result<Vec<String>, Error> {
-        let (warnings, locks) = (Warnings(std::sync::Mutex::default()), world.folder.join("locks"));
+        let (warnings, locks) = (Messages::default(), world.folder.join("locks"));
         let (context, places) = (world.context(&warnings, &locks), [world.place()]);
         let mut source = Source::stored(&context, &world.name, Wanted::Newest, &places)?;
         nearby.bring(&context, &mut source, true)?;

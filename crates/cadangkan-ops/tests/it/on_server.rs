@@ -1,7 +1,7 @@
 //! Copies that a server makes by itself, of one storage into another.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
 
 use cadangkan_core::{Cancel, Error, ErrorKind, Event, Name, Reporter, Result};
 use cadangkan_ops::Place;
@@ -9,7 +9,7 @@ use cadangkan_ops::sync::{Goal, SyncReport, sync};
 use cadangkan_storage::faulty::{Fault, Faulty, Operation};
 use cadangkan_storage::{Key, Layer, Local, ObjectInfo, Origin, Storage, WriteOptions};
 
-use crate::support::World;
+use crate::support::{Messages, World};
 
 /// What the server does when it is asked to copy.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,18 +69,6 @@ impl Layer for OfServer {
     }
 }
 
-/// What people were told beside the steps.
-#[derive(Default)]
-struct Told(Mutex<Vec<String>>);
-
-impl Reporter for Told {
-    fn report(&self, event: &Event<'_>) {
-        if let Event::Message { text, .. } = event {
-            self.0.lock().unwrap().push((*text).to_owned());
-        }
-    }
-}
-
 /// Copies the one backup into another folder of the same server; returns what was said of it.
 fn copied(world: &World, to: &OfServer, script: Vec<Fault>) -> (SyncReport, String) {
     let folder: Arc<dyn Storage> = Arc::new(Local::new(world.folder.join("backups")));
@@ -88,7 +76,7 @@ fn copied(world: &World, to: &OfServer, script: Vec<Fault>) -> (SyncReport, Stri
     let other = Name::new("other").unwrap();
     let sources = [Place { name: &world.storage_name, storage: &from }];
     let goals = [Goal { place: Place { name: &other, storage: to }, after: None, rules: None }];
-    let told = Told::default();
+    let told = Messages::default();
     let context = world.context(&told, &world.folder);
     let report = sync(&context, &world.name, &sources, &goals, None).unwrap();
     (report, told.0.into_inner().unwrap().join("; "))

@@ -1,12 +1,14 @@
 //! A database, a storage and a catalog in a folder of their own.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cadangkan_archive::{Codec, CodecKind, Identities, Trigger};
 use cadangkan_catalog::Catalog;
-use cadangkan_core::{Cancel, Control, Error, Name, NoReporter, ObjectReport, Reporter, Result, Selection};
+use cadangkan_core::{
+    Cancel, Control, Error, Event, Name, NoReporter, ObjectReport, Reporter, Result, Selection,
+};
 use cadangkan_engine::{DumpRequest, Engine, LoadMode};
 use cadangkan_engine_sqlite::SQLITE;
 use cadangkan_ops::backup::{BackupReport, BackupRequest, Origin, backup};
@@ -34,6 +36,18 @@ pub(crate) struct World {
     /// Last, so that all files in it are closed when it goes.
     #[allow(dead_code, reason = "kept for its drop")]
     pub(crate) temporary: Option<TempDir>,
+}
+
+/// What people were told beside the steps.
+#[derive(Default)]
+pub(crate) struct Messages(pub(crate) Mutex<Vec<String>>);
+
+impl Reporter for Messages {
+    fn report(&self, event: &Event<'_>) {
+        if let Event::Message { text, .. } = event {
+            self.0.lock().unwrap().push((*text).to_owned());
+        }
+    }
 }
 
 impl World {

@@ -112,7 +112,7 @@ endpoint = $ENDPOINT
 END
 "#;
 
-/// The server keeps what is deleted in memory for some time, so that the data must not be large.
+/// The server keeps all in memory, and what is deleted for some time, so that the data must not be large.
 const EMPTY_BUCKET: &str =
     "rm -rf $WORK/s3/catalog.db*; aws --endpoint-url $ENDPOINT s3 rm --recursive --quiet s3://bucket/s3";
 

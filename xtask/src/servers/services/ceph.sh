@@ -51,6 +51,10 @@ osd class default list = *
 rgw data = $folder/rgw
 rgw frontends = beast endpoint=127.0.0.1:$port tcp_nodelay=1
 rgw dns name = localhost
+# What is deleted leaves the memory soon, and not after hours.
+rgw gc obj min wait = 20
+rgw gc processor period = 20
+rgw gc processor max time = 20
 rgw crypt require ssl = false
 rgw crypt s3 kms backend = testing
 rgw crypt s3 kms encryption keys = k1=MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=

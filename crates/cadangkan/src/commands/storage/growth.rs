@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use cadangkan_catalog::{BackupRecord, BackupStatus};
-use cadangkan_core::Timestamp;
+use cadangkan_catalog::{BackupFilter, BackupStatus, Catalog};
+use cadangkan_core::{Name, Result, Timestamp};
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
@@ -40,34 +40,41 @@ pub(super) struct Growth {
 
 impl Growth {
     /// Adds up the copies in one storage.
-    pub(super) fn of(copies: &[BackupRecord], zone: &TimeZone, now: Timestamp) -> Self {
+    pub(super) fn of(catalog: &Catalog, storage: &Name, zone: &TimeZone, now: Timestamp) -> Result<Self> {
         let mut growth = Growth::default();
         let mut databases: BTreeMap<_, BTreeMap<i64, Share>> = BTreeMap::new();
         let this_month = month(now, zone);
-        for copy in copies.iter().filter(|copy| copy.status != BackupStatus::Missing) {
+        let filter = BackupFilter { storage: Some(storage.clone()), ..BackupFilter::default() };
+        catalog.each_backup(&filter, |copy| {
+            if copy.status == BackupStatus::Missing {
+                return;
+            }
             let number = month(copy.created_at, zone);
             let name = format!("{:04}-{:02}", number.div_euclid(12), number.rem_euclid(12) + 1);
-            let series = (&copy.database, &copy.original, &copy.databases, &copy.selection);
+            let series = (copy.database, copy.original, copy.databases, copy.selection);
             for share in [
-                growth.types.entry(copy.trigger.clone()).or_default(),
+                growth.types.entry(copy.trigger).or_default(),
                 growth.months.entry(name).or_default(),
                 databases.entry(series).or_default().entry(number - this_month).or_default(),
             ] {
                 share.backups += 1;
                 share.size_bytes = share.size_bytes.saturating_add(copy.size_bytes);
             }
-        }
-        let told = databases.values().filter_map(factor).count();
-        growth.forecast_bytes = (told > 0).then(|| {
-            let all = databases.values().map(|months| {
-                let bytes: u64 = months.values().map(|share| share.size_bytes).sum();
-                // What cannot be told stays as it is.
-                bytes as f64 * factor(months).unwrap_or(1.0)
-            });
-            all.sum::<f64>() as u64
-        });
-        growth
+        })?;
+        growth.forecast_bytes = forecast(databases.values());
+        Ok(growth)
     }
+}
+
+/// What backups will take in some months; each item is what one series takes, by months from now.
+fn forecast<'a>(series: impl Iterator<Item = &'a BTreeMap<i64, Share>> + Clone) -> Option<u64> {
+    series.clone().find_map(factor)?;
+    let all = series.map(|months| {
+        let bytes: u64 = months.values().map(|share| share.size_bytes).sum();
+        // What cannot be told stays as it is.
+        bytes as f64 * factor(months).unwrap_or(1.0)
+    });
+    Some(all.sum::<f64>() as u64)
 }
 
 /// The whole months until so many bytes fill a room, by where they lead; none where they do not, or not for a long time.

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use cadangkan_catalog::{BackupFilter, StorageUsage};
+use cadangkan_catalog::StorageUsage;
 use cadangkan_core::{Clock, Result, format_bytes};
 use serde_json::json;
 
@@ -59,8 +59,7 @@ pub(super) fn run(app: &App, args: &UsageArgs) -> Result<()> {
         };
         let there: Vec<_> = usage.iter().filter(|usage| usage.storage == entry.name).collect();
         let (backups, bytes) = list::total(entry, &usage);
-        let filter = BackupFilter { storage: Some(entry.name.clone()), ..BackupFilter::default() };
-        let growth = Growth::of(&session.catalog()?.backups(&filter)?, &session.zone(), app.clock.now());
+        let growth = Growth::of(session.catalog()?, &entry.name, &session.zone(), app.clock.now())?;
         let room = Room::of(entry, bytes, disk);
         let full = full_in(&room, growth.forecast_bytes);
         values.push(json!({
