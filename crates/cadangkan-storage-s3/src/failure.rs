@@ -211,10 +211,21 @@ fn meaning(code: &str, status: u16, request: &Request<'_>, at: &Where<'_>, regio
             format!("this server cannot do what {} stands for", request.permission),
             None,
         ),
-        _ if status == 507 => {
-            say(ErrorKind::NoSpace, "the storage is full", "delete old backups, or enlarge it")
-        }
-        _ if status >= 500 || status == 429 => say(
+        _ => meaning_of_status(status, request),
+    }
+}
+
+/// What a refusal means whose code says nothing.
+fn meaning_of_status(status: u16, request: &Request<'_>) -> Meaning {
+    let say = |kind, message: &str, hint: &str| (kind, message.to_owned(), Some(hint.to_owned()));
+    match status {
+        400 if request.reads_with_our_key() => say(
+            ErrorKind::Denied,
+            "the object is encrypted with another key on the server, or with none",
+            "`sse_customer_key` has to be the key with which it was written",
+        ),
+        507 => say(ErrorKind::NoSpace, "the storage is full", "delete old backups, or enlarge it"),
+        429 | 500.. => say(
             ErrorKind::Unreachable,
             "the server is not able to answer now",
             "try again later; look at the provider's status page",

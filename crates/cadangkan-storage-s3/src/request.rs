@@ -65,6 +65,13 @@ impl<'a> Request<'a> {
         self
     }
 
+    /// Tells whether the key goes along with which the server is to decrypt an object (SSE-C).
+    pub(crate) fn reads_with_our_key(&self) -> bool {
+        let is_key = |name: &str| name.starts_with("x-amz-server-side-encryption-customer-");
+        matches!(self.method, http::Method::GET | http::Method::HEAD)
+            && self.headers.iter().any(|(name, _)| is_key(name))
+    }
+
     /// Tells whether nobody waits any more.
     pub(crate) fn is_stopped(&self) -> bool {
         self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed))

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::support::{MovedClock, QUICK, bytes, get, key, open, put};
 
 const KEY: &str = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
+const OTHER_KEY: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
 
 /// Writes a small object and one in parts with these settings, reads both, and returns what the server says of each.
 fn kept(bucket: &TestBucket, more: Value, headers: &[&str]) -> [String; 2] {
@@ -51,6 +52,14 @@ fn our_own_key_encrypts_and_is_needed_to_read() {
         assert!(bucket.try_request("GET", name, &[], b"").is_err(), "{name} is read without the key");
     }
     assert!(!format!("{storage:?}").contains(KEY));
+    let other = open(&bucket, json!({"sse": "customer", "sse_customer_key": OTHER_KEY}));
+    for failed in [
+        other.read(&key("small"), None).map(drop).unwrap_err(),
+        other.stat(&key("parts")).map(drop).unwrap_err(),
+    ] {
+        assert_eq!(failed.kind(), ErrorKind::Denied, "{failed:?}");
+        assert!(failed.advice().unwrap().contains("`sse_customer_key`"), "{failed:?}");
+    }
     let wrong = open(&bucket, json!({"sse": "customer", "sse_customer_key": "c2hvcnQ="}));
     let failed = wrong.check().unwrap_err();
     assert!(

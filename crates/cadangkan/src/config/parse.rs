@@ -20,11 +20,25 @@ pub(super) fn parse(text: &str, mistakes: &mut Vec<Mistake>) -> Result<Node, Mis
     let raw: Spanned<Raw> = serde_saphyr::from_str_with_options(text, options()).map_err(|error| {
         let error = error.without_snippet();
         let position = error.location().map(position).unwrap_or_default();
-        Mistake::new(position, explain(&error.to_string()))
+        let mistake = Mistake::new(position, explain(&error.to_string()));
+        let line = position.line.checked_sub(1).and_then(|line| text.lines().nth(line));
+        match line.is_some_and(has_bare_variable) {
+            true => mistake.hint("a variable within braces or brackets stands in quotes: \"${NAME}\""),
+            false => mistake,
+        }
     })?;
     let node = to_node(raw, mistakes);
     // An empty file, or one of comments only, is an empty configuration.
     if node.is_null() { Ok(Node::empty_map(node.position)) } else { Ok(node) }
+}
+
+/// Tells whether a line has a variable that YAML takes for the begin of a map.
+fn has_bare_variable(line: &str) -> bool {
+    let opens = line.find(['{', '[']).unwrap_or(line.len());
+    line.match_indices("${").any(|(at, _)| {
+        let before = line.get(..at).unwrap_or_default();
+        at > opens && before.trim_end().ends_with([':', ',', '[', '{'])
+    })
 }
 
 fn explain(message: &str) -> String {

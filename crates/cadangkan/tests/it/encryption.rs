@@ -97,7 +97,7 @@ fn keys_of_stored_backups_change_and_what_is_left_is_said() {
     home.good(&["key", "generate", "sym.key", "--symmetric"]);
     let ran = home.run(&["key", "rotate", "shop", "--key-file", "one.txt"]);
     assert_eq!(ran.code, 15, "{}", ran.stderr);
-    assert!(ran.stdout.contains("Changed 1 stored backup; 1 are left"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("Changed 1 stored backup; 1 is left"), "{}", ran.stdout);
     assert!(ran.stderr.contains("run it again"), "{}", ran.stderr);
     assert_eq!(home.run(&["key", "rotate", "shop", "--key-file", "other.txt"]).code, 0);
     home.good(&["restore", "shop", "--to", "back.db"]);

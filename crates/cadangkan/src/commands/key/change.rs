@@ -151,15 +151,17 @@ fn text(app: &App, report: &RekeyReport) -> String {
     let would = if app.global.dry_run { "Would change" } else { "Changed" };
     let copies = |number: usize| count(number as u64, "stored backup");
     let mut text = format!("{mark} {would} {}", copies(report.changed.len()));
+    let by = |number: u64, one: &'static str, more: &'static str| if number == 1 { one } else { more };
     if report.unchanged > 0 {
-        let were = if report.unchanged == 1 { "was" } else { "were" };
+        let were = by(report.unchanged, "was", "were");
         text.push_str(&format!("; {} {were} so already", report.unchanged));
     }
     if report.plain > 0 {
-        text.push_str(&format!("; {} are not encrypted", report.plain));
+        text.push_str(&format!("; {} {} not encrypted", report.plain, by(report.plain, "is", "are")));
     }
     if !report.failed.is_empty() {
-        text.push_str(&format!("; {} are left as they were", report.failed.len()));
+        let left = by(report.failed.len() as u64, "is left as it was", "are left as they were");
+        text.push_str(&format!("; {} {left}", report.failed.len()));
     }
     text.push('\n');
     for rekeyed in report.changed.iter().filter(|_| app.global.dry_run || app.global.verbose) {

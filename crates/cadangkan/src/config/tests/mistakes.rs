@@ -45,6 +45,8 @@ fn broken_yaml_is_shown_at_its_place() {
         "a: 'never closed\n",
         "a:\n\t- tab\n",
         "a: *nowhere\n",
+        "a: { b: ${NAME} }\n",
+        "a: { b: \"${NAME}\", c: [1 }\n",
         "a: 1\n---\nb: 2\n",
         "just text\n",
         "- a\n- list\n",
