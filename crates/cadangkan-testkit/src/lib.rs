@@ -11,6 +11,7 @@ pub mod mysql;
 pub mod passive;
 pub mod proxy;
 pub mod relay;
+pub mod relayed;
 mod revocation;
 pub mod runs;
 pub mod s3;

@@ -1,27 +1,27 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use cadangkan_core::ErrorKind;
-use cadangkan_storage::{Storage as _, WriteOptions, new_partial_name};
+use cadangkan_storage::{Storage as _, new_partial_name};
 use cadangkan_storage_ftp::Ftp;
 use cadangkan_testkit::passive::passive;
 use cadangkan_testkit::relay::{Fault, From, Relay};
+use cadangkan_testkit::relayed::Relayed;
 use cadangkan_testkit::storages::{StorageServer, storage_server};
 use serde_json::json;
 
-use crate::support::{bytes, get, key, names, open, put, replace, settings};
+use crate::support::{bytes, get, key, open, put, replace, settings};
 
 /// Larger than all that waits on the way.
 const SIZE: usize = 24 << 20;
 
-/// A storage of which commands and data pass a relay, without TLS, and the same without a relay, with TLS.
-fn behind_relay(server: &StorageServer, timeout: &str) -> (Arc<Relay>, Ftp, Ftp) {
+/// Gives a storage of which commands and data pass a relay, without TLS, and the same without a relay, with TLS.
+fn behind_relay(server: &StorageServer, timeout: &str, test: impl FnOnce(Relayed<'_>)) {
     let (relay, _) = passive(server.port);
-    let (through, direct) = ways(server, &relay, timeout);
-    (relay, through, direct)
+    let (storage, straight) = ways(server, &relay, timeout);
+    test(Relayed { relay: &relay, storage: &storage, straight: &straight });
 }
 
 fn ways(server: &StorageServer, relay: &Relay, timeout: &str) -> (Ftp, Ftp) {
@@ -36,157 +36,67 @@ fn ways(server: &StorageServer, relay: &Relay, timeout: &str) -> (Ftp, Ftp) {
 #[test]
 fn an_upload_that_is_cut_leaves_what_was_there() {
     let Some(server) = storage_server("ftp") else { return };
-    let (relay, storage, direct) = behind_relay(&server, "20s");
-    put(&direct, "shop/archive", b"old", replace()).unwrap();
-    for after in [2_000_000, 3_000_000, SIZE as u64 - 1000] {
-        let mut writer = storage.begin_write(&key("shop/archive"), replace()).unwrap();
-        let struck = relay.struck();
-        relay.after(From::Client, after, Fault::Cut);
-        let error = writer.write(&bytes(SIZE)).and_then(|()| writer.close().map(drop)).unwrap_err();
-        assert_eq!(relay.struck(), struck + 1, "{error:?}");
-        assert!(matches!(error.kind(), ErrorKind::Unreachable | ErrorKind::Io), "{error:?}");
-        assert_eq!(get(&direct, "shop/archive").unwrap(), b"old");
-        assert_eq!(
-            (names(&direct), direct.leftovers("").unwrap()),
-            (vec!["shop/archive".to_owned()], vec![])
-        );
-    }
-    assert_eq!(put(&storage, "shop/archive", &bytes(SIZE), replace()).unwrap().size, SIZE as u64);
-    assert!(get(&direct, "shop/archive").unwrap() == bytes(SIZE), "other bytes are read than were written");
+    behind_relay(&server, "20s", |relayed| {
+        for error in relayed.an_upload_that_is_cut_leaves_what_was_there([2_000_000, 3_000_000]) {
+            assert!(matches!(error.kind(), ErrorKind::Unreachable | ErrorKind::Io), "{error:?}");
+        }
+    });
 }
 
 #[test]
 fn a_server_that_is_gone_keeps_no_object_and_names_the_leftover() {
     let Some(server) = storage_server("ftp") else { return };
-    let (relay, storage, direct) = behind_relay(&server, "20s");
-    let mut writer = storage.begin_write(&key("shop/archive"), replace()).unwrap();
-    relay.after(From::Client, 3_000_000, Fault::Gone);
-    let error = writer.write(&bytes(SIZE)).and_then(|()| writer.close().map(drop)).unwrap_err();
-    assert_eq!((error.kind(), relay.struck()), (ErrorKind::Unreachable, 1), "{error:?}");
-    assert_eq!(storage.list("").unwrap_err().kind(), ErrorKind::Unreachable);
-    relay.heal();
-    assert_eq!(names(&direct), Vec::<String>::new());
-    let leftovers = direct.leftovers("shop").unwrap();
-    assert_eq!(leftovers.len(), 1);
-    for leftover in leftovers {
-        assert!(leftover.location.starts_with("shop/archive."), "{leftover:?}");
-        direct.discard(&leftover).unwrap();
-    }
-    assert_eq!(storage.leftovers("").unwrap(), []);
+    behind_relay(&server, "20s", |relayed| {
+        assert_eq!(relayed.a_server_that_is_gone_keeps_no_object_and_names_the_leftover(), 1);
+    });
 }
 
 #[test]
 fn small_objects_and_questions_are_sent_again() {
     let Some(server) = storage_server("ftp") else { return };
-    let (relay, storage, direct) = behind_relay(&server, "20s");
-    let content = bytes(500_000);
-    for (from, after) in [(From::Client, 100), (From::Client, 300_000), (From::Server, 10)] {
-        let mut writer = storage.begin_write(&key("manifest"), replace()).unwrap();
-        writer.write(&content).unwrap();
-        let struck = relay.struck();
-        relay.after(from, after, Fault::Cut);
-        assert_eq!(writer.close().unwrap().size, content.len() as u64);
-        assert_eq!(relay.struck(), struck + 1);
-        assert!(get(&direct, "manifest").unwrap() == content);
-    }
-    relay.after(From::Server, 10, Fault::Cut);
-    assert_eq!((names(&storage), relay.struck()), (vec!["manifest".to_owned()], 4));
+    behind_relay(&server, "20s", |relayed| relayed.small_objects_and_questions_are_sent_again());
 }
 
 #[test]
-fn a_lost_answer_is_no_conflict_and_no_failure() {
+fn a_lost_answer_is_no_conflict() {
     let Some(server) = storage_server("ftp") else { return };
-    let (relay, storage, direct) = behind_relay(&server, "20s");
-    let mut lost = 0;
-    // Wherever the replies to the upload, the questions and the renaming are cut, the last place being in that to RNTO.
-    for after in (1..).step_by(23) {
-        let name = format!("object{after}");
-        let mut writer = storage.begin_write(&key(&name), WriteOptions::default()).unwrap();
-        writer.write(b"bytes").unwrap();
-        relay.after(From::Server, after, Fault::Cut);
-        assert_eq!(writer.close().unwrap().size, 5, "{after}");
-        assert_eq!(get(&direct, &name).unwrap(), b"bytes");
-        if relay.struck() == lost {
-            break;
-        }
-        lost = relay.struck();
-    }
-    assert!(lost > 10, "{lost}");
-    relay.heal();
-    let again = put(&storage, "object1", b"other", WriteOptions::default()).unwrap_err();
-    assert_eq!(again.kind(), ErrorKind::Conflict, "{again:?}");
-    assert_eq!(get(&storage, "object1").unwrap(), b"bytes");
-    assert_eq!(storage.leftovers("").unwrap(), []);
+    behind_relay(&server, "20s", |relayed| relayed.a_lost_answer_is_no_conflict(23, 11));
 }
 
 /// A router forgets a connection that says nothing while a long upload goes on beside it.
 #[test]
 fn an_upload_of_which_only_the_servers_word_is_lost_is_whole() {
     let Some(server) = storage_server("ftp") else { return };
-    let (relay, storage, direct) = behind_relay(&server, "20s");
-    let mut writer = storage.begin_write(&key("archive"), replace()).unwrap();
-    writer.write(&bytes(SIZE)).unwrap();
-    // The last piece is still to be sent; then the server says that it has all.
-    relay.after(From::Server, 1, Fault::Cut);
-    assert_eq!((writer.close().unwrap().size, relay.struck()), (SIZE as u64, 1));
-    assert!(get(&direct, "archive").unwrap() == bytes(SIZE), "other bytes are read than were written");
+    behind_relay(&server, "20s", |Relayed { relay, storage, straight }| {
+        let mut writer = storage.begin_write(&key("archive"), replace()).unwrap();
+        writer.write(&bytes(SIZE)).unwrap();
+        // The last piece is still to be sent; then the server says that it has all.
+        relay.after(From::Server, 1, Fault::Cut);
+        assert_eq!((writer.close().unwrap().size, relay.struck()), (SIZE as u64, 1));
+        assert!(get(straight, "archive").unwrap() == bytes(SIZE), "other bytes are read than were written");
+    });
 }
 
 #[test]
 fn a_read_that_is_cut_goes_on_where_it_was() {
     let Some(server) = storage_server("ftp") else { return };
-    let (relay, storage, direct) = behind_relay(&server, "20s");
-    put(&direct, "archive", &bytes(SIZE), replace()).unwrap();
-    for after in [10, 10_000, 1_000_000, 20_000_000] {
-        let struck = relay.struck();
-        relay.after(From::Server, after, Fault::Cut);
-        assert!(get(&storage, "archive").unwrap() == bytes(SIZE), "other bytes are read than were written");
-        assert_eq!(relay.struck(), struck + 1, "{after}");
-    }
-    relay.after(From::Server, 1_000_000, Fault::Cut);
-    let mut part = Vec::new();
-    storage.read(&key("archive"), Some(1_234_567..9_876_543)).unwrap().read_to_end(&mut part).unwrap();
-    assert!(part == bytes(SIZE)[1_234_567..9_876_543], "other bytes are read than were asked for");
-    let struck = relay.struck();
-    relay.after(From::Server, 1_000_000, Fault::Gone);
-    let error = get(&storage, "archive").unwrap_err();
-    assert_eq!((error.kind(), relay.struck()), (ErrorKind::Unreachable, struck + 1), "{error:?}");
+    behind_relay(&server, "20s", |relayed| relayed.a_read_that_is_cut_goes_on_where_it_was());
 }
 
 #[test]
 fn an_object_that_is_replaced_while_it_is_read_is_not_mixed() {
     let Some(server) = storage_server("ftp") else { return };
-    let (relay, storage, direct) = behind_relay(&server, "20s");
-    put(&direct, "archive", &bytes(SIZE), replace()).unwrap();
-    relay.after(From::Server, 10_000_000, Fault::Cut);
-    let mut reader = storage.read(&key("archive"), None).unwrap();
-    reader.read_exact(&mut [0; 1000]).unwrap();
-    put(&direct, "archive", &vec![7; SIZE], replace()).unwrap();
-    let failed = reader.read_to_end(&mut Vec::new()).unwrap_err();
-    assert!(failed.to_string().contains("replaced while it was read"), "{failed}");
-    assert_eq!(relay.struck(), 1);
+    behind_relay(&server, "20s", |relayed| {
+        relayed.an_object_that_is_replaced_while_it_is_read_is_not_mixed()
+    });
 }
 
 #[test]
 fn a_server_that_says_nothing_more_is_waited_for_no_longer_than_allowed() {
     let Some(server) = storage_server("ftp") else { return };
-    let (relay, storage, direct) = behind_relay(&server, "1s");
-    put(&storage, "archive", &bytes(SIZE), replace()).unwrap();
-    relay.after(From::Server, 1, Fault::Hang);
-    let error = storage.list("").unwrap_err();
-    assert_eq!((error.kind(), relay.struck()), (ErrorKind::Timeout, 1), "{error:?}");
-    assert!(error.is_retryable() && error.advice().unwrap().contains("`timeout`"));
-    relay.heal();
-    relay.after(From::Server, 1_000_000, Fault::Hang);
-    let error = get(&storage, "archive").unwrap_err();
-    assert_eq!((error.kind(), relay.struck()), (ErrorKind::Timeout, 2), "{error:?}");
-    relay.heal();
-    let mut writer = storage.begin_write(&key("other"), replace()).unwrap();
-    relay.after(From::Client, 2_000_000, Fault::Hang);
-    let error = writer.write(&bytes(SIZE)).and_then(|()| writer.close().map(drop)).unwrap_err();
-    assert_eq!((error.kind(), relay.struck()), (ErrorKind::Timeout, 3), "{error:?}");
-    relay.heal();
-    assert_eq!(names(&direct), ["archive"]);
+    behind_relay(&server, "1s", |relayed| {
+        relayed.a_server_that_says_nothing_more_is_waited_for_no_longer_than_allowed()
+    });
 }
 
 #[test]

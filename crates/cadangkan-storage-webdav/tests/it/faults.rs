@@ -1,164 +1,78 @@
 use cadangkan_core::ErrorKind;
-use cadangkan_storage::{Backoff, Storage as _, WriteOptions};
+use cadangkan_storage::{Backoff, Storage as _};
 use cadangkan_storage_webdav::WebDav;
 use cadangkan_testkit::proxy::{Fault as Answer, Proxy};
-use cadangkan_testkit::relay::{Fault, From, Relay};
+use cadangkan_testkit::relay::Relay;
+use cadangkan_testkit::relayed::Relayed;
 use cadangkan_testkit::storages::{StorageServer, storage_server};
 use serde_json::json;
 
-use crate::support::{QUICK, bytes, get, key, names, open, put, replace, settings};
+use crate::support::{QUICK, key, names, open, put, replace, settings};
 
-/// Larger than all that waits on the way.
-const SIZE: usize = 24 << 20;
-
-/// A storage behind a relay, and the same without one.
-fn behind_relay(server: &StorageServer, timeout: &str) -> (Relay, WebDav, WebDav) {
+/// Gives a storage behind a relay, and the same without one.
+fn behind_relay(server: &StorageServer, timeout: &str, test: impl FnOnce(Relayed<'_>)) {
     let relay = Relay::to(server.port);
     let mut settings = settings(server, relay.port());
     settings["timeout"] = json!(timeout);
     // A server that has not noticed that an upload was cut keeps the file locked for some time.
-    let through = WebDav::open(&settings, Backoff { attempts: 10, ..QUICK }).unwrap();
+    let storage = WebDav::open(&settings, Backoff { attempts: 10, ..QUICK }).unwrap();
     let url = settings["address"].as_str().unwrap();
     settings["address"] = json!(url.replace(&relay.port().to_string(), &server.port.to_string()));
-    (relay, through, open(&settings))
+    test(Relayed { relay: &relay, storage: &storage, straight: &open(&settings) });
 }
 
 #[test]
 fn an_upload_that_is_cut_leaves_what_was_there() {
     let Some(server) = storage_server("webdav") else { return };
-    let (relay, storage, direct) = behind_relay(&server, "20s");
-    put(&direct, "shop/archive", b"old", replace()).unwrap();
-    for after in [1000, 3_000_000, SIZE as u64 - 1000] {
-        let mut writer = storage.begin_write(&key("shop/archive"), replace()).unwrap();
-        let struck = relay.struck();
-        relay.after(From::Client, after, Fault::Cut);
-        let written = writer.write(&bytes(SIZE)).and_then(|()| writer.close().map(drop));
-        let error = written.unwrap_err();
-        assert_eq!((error.kind(), relay.struck()), (ErrorKind::Unreachable, struck + 1), "{error:?}");
-        assert!(error.is_retryable(), "{error:?}");
-        assert_eq!(get(&direct, "shop/archive").unwrap(), b"old");
-        assert_eq!(
-            (names(&direct), direct.leftovers("").unwrap()),
-            (vec!["shop/archive".to_owned()], vec![])
-        );
-    }
-    assert_eq!(put(&storage, "shop/archive", &bytes(SIZE), replace()).unwrap().size, SIZE as u64);
-    assert!(get(&direct, "shop/archive").unwrap() == bytes(SIZE), "other bytes are read than were written");
+    behind_relay(&server, "20s", |relayed| {
+        for error in relayed.an_upload_that_is_cut_leaves_what_was_there([1000, 3_000_000]) {
+            assert_eq!(error.kind(), ErrorKind::Unreachable, "{error:?}");
+            assert!(error.is_retryable(), "{error:?}");
+        }
+    });
 }
 
 #[test]
 fn a_server_that_is_gone_keeps_no_object_and_names_the_leftover() {
     let Some(server) = storage_server("webdav") else { return };
-    let (relay, storage, direct) = behind_relay(&server, "20s");
-    let mut writer = storage.begin_write(&key("shop/archive"), replace()).unwrap();
-    relay.after(From::Client, 3_000_000, Fault::Gone);
-    let error = writer.write(&bytes(SIZE)).and_then(|()| writer.close().map(drop)).unwrap_err();
-    assert_eq!((error.kind(), relay.struck()), (ErrorKind::Unreachable, 1), "{error:?}");
-    assert_eq!(storage.list("").unwrap_err().kind(), ErrorKind::Unreachable);
-    relay.heal();
-    assert_eq!(names(&direct), Vec::<String>::new());
-    for leftover in direct.leftovers("shop").unwrap() {
-        assert!(leftover.location.starts_with("shop/archive."), "{leftover:?}");
-        direct.discard(&leftover).unwrap();
-    }
-    assert_eq!(storage.leftovers("").unwrap(), []);
+    behind_relay(&server, "20s", |relayed| {
+        // Of what was cut the server may keep nothing.
+        relayed.a_server_that_is_gone_keeps_no_object_and_names_the_leftover();
+    });
 }
 
 #[test]
 fn small_objects_and_questions_are_sent_again() {
     let Some(server) = storage_server("webdav") else { return };
-    let (relay, storage, direct) = behind_relay(&server, "20s");
-    let content = bytes(500_000);
-    for (from, after) in [(From::Client, 100), (From::Client, 300_000), (From::Server, 10)] {
-        let mut writer = storage.begin_write(&key("manifest"), replace()).unwrap();
-        writer.write(&content).unwrap();
-        let struck = relay.struck();
-        relay.after(from, after, Fault::Cut);
-        assert_eq!(writer.close().unwrap().size, content.len() as u64);
-        assert_eq!(relay.struck(), struck + 1);
-        assert!(get(&direct, "manifest").unwrap() == content);
-    }
-    relay.after(From::Server, 10, Fault::Cut);
-    assert_eq!((names(&storage), relay.struck()), (vec!["manifest".to_owned()], 4));
+    behind_relay(&server, "20s", |relayed| relayed.small_objects_and_questions_are_sent_again());
 }
 
 #[test]
 fn a_lost_answer_is_no_conflict() {
     let Some(server) = storage_server("webdav") else { return };
-    let (relay, storage, direct) = behind_relay(&server, "20s");
-    let mut lost = 0;
-    // Wherever the answers to the upload, the question and the move are cut, the last place being in that to the move.
-    for after in (1..).step_by(25) {
-        let name = format!("object{after}");
-        let mut writer = storage.begin_write(&key(&name), WriteOptions::default()).unwrap();
-        writer.write(b"bytes").unwrap();
-        relay.after(From::Server, after, Fault::Cut);
-        assert_eq!(writer.close().unwrap().size, 5, "{after}");
-        assert_eq!(get(&direct, &name).unwrap(), b"bytes");
-        if relay.struck() == lost {
-            break;
-        }
-        lost = relay.struck();
-    }
-    assert!(lost > 20, "{lost}");
-    relay.heal();
-    let again = put(&storage, "object1", b"other", WriteOptions::default()).unwrap_err();
-    assert_eq!(again.kind(), ErrorKind::Conflict, "{again:?}");
-    assert_eq!(get(&storage, "object1").unwrap(), b"bytes");
-    assert_eq!(storage.leftovers("").unwrap(), []);
+    behind_relay(&server, "20s", |relayed| relayed.a_lost_answer_is_no_conflict(25, 21));
 }
 
 #[test]
 fn a_read_that_is_cut_goes_on_where_it_was() {
     let Some(server) = storage_server("webdav") else { return };
-    let (relay, storage, direct) = behind_relay(&server, "20s");
-    put(&direct, "archive", &bytes(SIZE), replace()).unwrap();
-    for after in [10, 10_000, 1_000_000, 20_000_000] {
-        let struck = relay.struck();
-        relay.after(From::Server, after, Fault::Cut);
-        assert!(get(&storage, "archive").unwrap() == bytes(SIZE), "other bytes are read than were written");
-        assert_eq!(relay.struck(), struck + 1, "{after}");
-    }
-    let struck = relay.struck();
-    relay.after(From::Server, 1_000_000, Fault::Gone);
-    let error = get(&storage, "archive").unwrap_err();
-    assert_eq!((error.kind(), relay.struck()), (ErrorKind::Unreachable, struck + 1), "{error:?}");
+    behind_relay(&server, "20s", |relayed| relayed.a_read_that_is_cut_goes_on_where_it_was());
 }
 
 #[test]
 fn an_object_that_is_replaced_while_it_is_read_is_not_mixed() {
     let Some(server) = storage_server("webdav") else { return };
-    let (relay, storage, direct) = behind_relay(&server, "20s");
-    put(&direct, "archive", &bytes(SIZE), replace()).unwrap();
-    relay.after(From::Server, 10_000_000, Fault::Cut);
-    let mut reader = storage.read(&key("archive"), None).unwrap();
-    std::io::Read::read_exact(&mut reader, &mut [0; 1000]).unwrap();
-    put(&direct, "archive", &vec![7; SIZE], replace()).unwrap();
-    let failed = std::io::Read::read_to_end(&mut reader, &mut Vec::new()).unwrap_err();
-    assert!(failed.to_string().contains("replaced while it was read"), "{failed}");
-    assert_eq!(relay.struck(), 1);
+    behind_relay(&server, "20s", |relayed| {
+        relayed.an_object_that_is_replaced_while_it_is_read_is_not_mixed()
+    });
 }
 
 #[test]
 fn a_server_that_says_nothing_more_is_waited_for_no_longer_than_allowed() {
     let Some(server) = storage_server("webdav") else { return };
-    let (relay, storage, direct) = behind_relay(&server, "1s");
-    put(&storage, "archive", &bytes(SIZE), replace()).unwrap();
-    relay.after(From::Server, 1, Fault::Hang);
-    let error = storage.list("").unwrap_err();
-    assert_eq!((error.kind(), relay.struck()), (ErrorKind::Timeout, 1), "{error:?}");
-    assert!(error.is_retryable() && error.advice().unwrap().contains("`timeout`"));
-    relay.heal();
-    relay.after(From::Server, 1_000_000, Fault::Hang);
-    let error = get(&storage, "archive").unwrap_err();
-    assert_eq!((error.kind(), relay.struck()), (ErrorKind::Timeout, 2), "{error:?}");
-    relay.heal();
-    let mut writer = storage.begin_write(&key("other"), replace()).unwrap();
-    relay.after(From::Client, 2_000_000, Fault::Hang);
-    let error = writer.write(&bytes(SIZE)).and_then(|()| writer.close().map(drop)).unwrap_err();
-    assert_eq!((error.kind(), relay.struck()), (ErrorKind::Timeout, 3), "{error:?}");
-    relay.heal();
-    assert_eq!(names(&direct), ["archive"]);
+    behind_relay(&server, "1s", |relayed| {
+        relayed.a_server_that_says_nothing_more_is_waited_for_no_longer_than_allowed()
+    });
 }
 
 #[test]

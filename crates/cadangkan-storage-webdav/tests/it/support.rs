@@ -5,9 +5,7 @@ use cadangkan_storage_webdav::WebDav;
 use cadangkan_testkit::storages::StorageServer;
 use serde_json::{Value, json};
 
-pub(crate) use cadangkan_storage::conformance::world::{
-    QUICK, bytes, key, names, put, replace, try_get as get,
-};
+pub(crate) use cadangkan_storage::conformance::world::{QUICK, key, names, put, replace};
 
 /// The settings of a new folder on the server, reached by this port.
 pub(crate) fn settings(server: &StorageServer, port: u16) -> Value {
