@@ -7,6 +7,7 @@ pub(crate) const OK: u32 = 0;
 pub(crate) const EOF: u32 = 1;
 pub(crate) const NO_SUCH_FILE: u32 = 2;
 pub(crate) const PERMISSION_DENIED: u32 = 3;
+pub(crate) const FAILURE: u32 = 4;
 pub(crate) const OP_UNSUPPORTED: u32 = 8;
 
 /// Why a request was not done.
@@ -20,6 +21,11 @@ pub(crate) enum Failure {
 impl Failure {
     pub(crate) fn is_missing(&self) -> bool {
         matches!(self, Failure::Status { code: NO_SUCH_FILE, .. })
+    }
+
+    /// Tells whether the server said that it failed, and not why.
+    pub(crate) fn says_nothing(&self) -> bool {
+        matches!(self, Failure::Status { code: FAILURE, .. })
     }
 
     pub(crate) fn is_unsupported(&self) -> bool {

@@ -77,13 +77,22 @@ pub(crate) fn expect_root(session: &mut Session, settings: &Settings) -> Result<
         .hint("see whether what belongs there is mounted; the first backup makes the folder, or `cadangkan test`"))
 }
 
+/// How often a folder is made that others remove as soon as it is empty.
+const ATTEMPTS: u32 = 20;
+
 /// Makes a folder below the root and all above it, the root too. Done also when they are there.
 pub(crate) fn make(session: &mut Session, settings: &Settings, folder: &str) -> Result<()> {
     let whole = settings.below(folder);
     let ends = whole.match_indices('/').map(|(end, _)| end).filter(|end| *end > 0).chain([whole.len()]);
     for end in ends {
-        let path = whole.get(..end).unwrap_or(&whole);
-        let Err(failure) = session.make_folder(path) else { continue };
+        make_one(session, whole.get(..end).unwrap_or(&whole))?;
+    }
+    Ok(())
+}
+
+fn make_one(session: &mut Session, path: &str) -> Result<()> {
+    let mut made = 1;
+    while let Err(failure) = session.make_folder(path) {
         // Version 3 of the protocol does not say why: it may be there already, which somebody else may have seen to.
         let there = match failure {
             Failure::Broken(_) => None,
@@ -91,8 +100,11 @@ pub(crate) fn make(session: &mut Session, settings: &Settings, folder: &str) -> 
                 .look(&format!("{path}/"))
                 .map_err(|failure| failure.explain("cannot look at a folder", path))?,
         };
-        if !there.is_some_and(|there| there.is_folder()) {
-            return Err(failure.explain("cannot make a folder", path));
+        match there {
+            Some(there) if there.is_folder() => break,
+            // It was there, and somebody removed it before we looked.
+            None if failure.says_nothing() && made < ATTEMPTS => made += 1,
+            _ => return Err(failure.explain("cannot make a folder", path)),
         }
     }
     Ok(())
