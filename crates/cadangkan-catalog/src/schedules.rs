@@ -57,7 +57,7 @@ impl Catalog {
         })
     }
 
-    /// Removes a schedule; those of its jobs that wait are skipped. Fails with `NotFound` when there is none.
+    /// Removes a schedule; those of its jobs that wait are dropped. Fails with `NotFound` when there is none.
     pub fn undefine_schedule(&self, database: &Name, name: &str, at: Timestamp) -> Result<()> {
         let found = self.transaction("cannot remove a schedule", |transaction| {
             let key = params![database.as_str(), name];
@@ -66,7 +66,7 @@ impl Catalog {
             transaction.execute("DELETE FROM schedule_switches WHERE database = $1 AND name = $2", key)?;
             transaction.execute("DELETE FROM schedule_states WHERE database = $1 AND name = $2", key)?;
             transaction.execute(
-                "UPDATE jobs SET state = 'skipped', finished_at = $1, reason = 'its schedule was removed'
+                "UPDATE jobs SET state = 'dropped', finished_at = $1, reason = 'its schedule was removed'
                  WHERE database = $2 AND schedule = $3 AND state = 'queued'",
                 params![convert::micros(at), database.as_str(), name],
             )?;

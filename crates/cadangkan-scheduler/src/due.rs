@@ -67,10 +67,17 @@ pub(crate) fn step(
     (step, notes)
 }
 
-/// A job that waits for its turn: from its time, later by jitter, and not outside its hours.
+/// A job that waits for its turn: from its time, later by jitter, and not outside its hours. Dropped where the next is due
+/// before they open.
 pub(crate) fn waiting_job(plan: &Plan, due: Timestamp, now: Timestamp) -> NewJob {
     let delay = jitter::delay(&plan.database, &plan.name, due, plan.schedule.jitter);
-    match plan.schedule.may_begin(due.checked_add(delay).unwrap_or(due)) {
+    let opens = plan.schedule.may_begin(due.checked_add(delay).unwrap_or(due));
+    let next = plan.schedule.next_after(due);
+    match opens {
+        Some(opens) if next.is_some_and(|next| next <= opens) => {
+            let reason = "its hours are closed until the next is due".to_owned();
+            new_job(plan, due, JobState::Dropped, now, Some(reason))
+        }
         Some(not_before) => {
             let mut job = new_job(plan, due, JobState::Queued, now, None);
             job.not_before = not_before;

@@ -29,7 +29,7 @@ pub enum Note {
     },
     /// A run was left out; the job says why.
     Skipped(Job),
-    /// A run was left out as its owner wants it: its hours stayed closed until the next was due, or its schedule is gone.
+    /// A run was left out as its owner wants it; the job says why.
     Dropped(Job),
     /// A job may not begin before another time.
     Postponed(Job),

@@ -122,7 +122,7 @@ impl<'a> Scheduler<'a> {
         self.limits = limits;
     }
 
-    /// Takes up the schedules that there are now. What waits of others is skipped.
+    /// Takes up the schedules that there are now. What waits of others is dropped.
     pub fn load(&mut self, plans: Vec<Plan>, now: Timestamp) -> Result<Vec<Note>> {
         let states = self.catalog.schedule_states()?;
         let mut steps = Vec::new();
@@ -156,7 +156,7 @@ impl<'a> Scheduler<'a> {
         self.entries = entries;
         for job in self.catalog.open_jobs()?.into_iter().filter(|job| job.state == JobState::Queued) {
             if !self.entries.contains_key(&(job.database.clone(), job.schedule.clone())) {
-                let end = ended(JobState::Skipped, now, "its schedule was switched off or removed");
+                let end = ended(JobState::Dropped, now, "its schedule was switched off or removed");
                 notes.extend(self.catalog.drop_job(job.id, &end)?.map(Note::Dropped));
             }
         }
@@ -431,20 +431,13 @@ impl<'a> Scheduler<'a> {
         notes.extend(told);
         for job in made {
             match job.state {
-                JobState::Skipped if self.was_never_let(&job) => notes.push(Note::Dropped(job)),
+                JobState::Dropped => notes.push(Note::Dropped(job)),
                 JobState::Skipped => notes.push(Note::Skipped(job)),
                 JobState::Queued if self.waits_for_hours(&job) => notes.push(Note::Postponed(job)),
                 _ => {}
             }
         }
         Ok(())
-    }
-
-    /// Tells whether its schedule's hours were closed from its time until the next was due.
-    fn was_never_let(&self, job: &Job) -> bool {
-        let Some(schedule) = self.schedule_of(job) else { return false };
-        let opens = schedule.may_begin(job.due_at);
-        opens.zip(schedule.next_after(job.due_at)).is_some_and(|(opens, next)| opens >= next)
     }
 
     fn waits_for_hours(&self, job: &Job) -> bool {

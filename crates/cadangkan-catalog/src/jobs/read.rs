@@ -62,11 +62,11 @@ impl Catalog {
         self.query("cannot read jobs", &sql, [], read_job)
     }
 
-    /// The last job of each schedule that is over.
+    /// The last job of each schedule that is over; those aside that were dropped.
     pub fn last_jobs(&self) -> Result<Vec<Job>> {
         let sql = format!(
             "SELECT {COLUMNS} FROM jobs WHERE id IN (SELECT max(id) FROM jobs WHERE finished_at IS NOT NULL
-             GROUP BY database, schedule) ORDER BY database, schedule"
+             AND state <> 'dropped' GROUP BY database, schedule) ORDER BY database, schedule"
         );
         self.query("cannot read jobs", &sql, [], read_job)
     }

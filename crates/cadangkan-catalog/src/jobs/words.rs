@@ -19,5 +19,7 @@ words! {
         Missed = "missed",
         /// It was left out, for the reason it carries.
         Skipped = "skipped",
+        /// It was left out as its owner wants it: its hours are closed until the next is due, or its schedule is gone.
+        Dropped = "dropped",
     }
 }

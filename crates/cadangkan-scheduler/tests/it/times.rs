@@ -115,9 +115,9 @@ fn hours_that_are_closed_put_a_run_off() {
     daemon.until(at("2026-01-04T00:00:00Z"), &mut runner);
     let begun: Vec<String> =
         runner.begun.iter().map(|(job, _)| job.started_at.unwrap().to_string()).collect();
-    // That of the first waits for the second, when the next one takes its place before it may begin.
+    // That of the first could begin on the second only, after the next one is due.
     assert_eq!(begun, ["2026-01-02T22:00:00Z", "2026-01-03T22:00:00Z"]);
-    assert_eq!(states(&world), [JobState::Skipped, JobState::Completed, JobState::Completed]);
+    assert_eq!(states(&world), [JobState::Dropped, JobState::Completed, JobState::Completed]);
     assert!(daemon.notes.iter().any(|note| matches!(note, Note::Postponed(_))));
     // That is what its owner wants, and no news.
     assert!(daemon.notes.iter().any(|note| matches!(note, Note::Dropped(_))));
@@ -134,11 +134,14 @@ fn what_a_busy_database_keeps_out_of_its_hours_is_told() {
     let dropped = daemon.notes.iter().filter(|note| matches!(note, Note::Dropped(_))).count();
     // Those due from 13 to 21 o'clock; that of 22 o'clock is run.
     assert_eq!((dropped, runner.begun.len()), (9, 1));
+    // The last result is that of the one that was run, also where those of the day come after it.
+    daemon.until(at("2026-01-02T12:30:00Z"), &mut runner);
+    assert_eq!(world.catalog.last_jobs().unwrap()[0].state, JobState::Completed);
     // A run that takes the rest of the night keeps out those after it.
     runner.takes = Duration::from_secs(4 * 3600);
-    daemon.until(at("2026-01-02T03:30:00Z"), &mut runner);
+    daemon.until(at("2026-01-03T03:30:00Z"), &mut runner);
     assert!(daemon.notes.iter().any(|note| matches!(note, Note::Skipped(_))));
-    assert_eq!(daemon.notes.iter().filter(|note| matches!(note, Note::Dropped(_))).count(), 9);
+    assert_eq!(daemon.notes.iter().filter(|note| matches!(note, Note::Dropped(_))).count(), 9 + 16);
 }
 
 #[test]
@@ -232,7 +235,7 @@ fn a_schedule_that_is_changed_keeps_no_time_of_before() {
     let notes = daemon.scheduler.load(Vec::new(), daemon.now).unwrap();
     assert!(matches!(&notes[..], [Note::Dropped(_)]));
     daemon.until(at("2026-01-02T16:30:00Z"), &mut runner);
-    assert_eq!(states(&world), [JobState::Completed, JobState::Completed, JobState::Skipped]);
+    assert_eq!(states(&world), [JobState::Completed, JobState::Completed, JobState::Dropped]);
     assert!(world.catalog.schedule_states().unwrap().is_empty());
     assert_eq!(name("shop"), world.jobs()[0].database);
 }
