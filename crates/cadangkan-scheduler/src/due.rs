@@ -34,6 +34,7 @@ pub(crate) fn step(
     let passed = passed(plan, next_due, now);
     let is_late = now.duration_since(passed.last).unsigned_abs() > late;
     let skips = is_late && plan.schedule.missed == Missed::Skip;
+    let last = (!skips).then(|| waiting_job(plan, passed.last, now));
     let mut jobs = Vec::new();
     let mut notes = Vec::new();
     let missed = passed.count.saturating_sub(u32::from(!skips));
@@ -51,12 +52,10 @@ pub(crate) fn step(
             count: passed.count.saturating_sub(u32::from(!is_late)),
             first: passed.first,
             last: if is_late { passed.last } else { passed.previous.unwrap_or(passed.last) },
-            caught_up: is_late && !skips,
+            caught_up: is_late && last.as_ref().is_some_and(|job| job.state == JobState::Queued),
         });
     }
-    if !skips {
-        jobs.push(waiting_job(plan, passed.last, now));
-    }
+    jobs.extend(last);
     let step = ScheduleStep {
         database: plan.database.clone(),
         schedule: plan.name.clone(),

@@ -77,7 +77,8 @@ pub(crate) fn expect_root(session: &mut Session, settings: &Settings) -> Result<
         .hint("see whether what belongs there is mounted; the first backup makes the folder, or `cadangkan test`"))
 }
 
-/// How often a folder is made that others remove as soon as it is empty.
+/// How often a folder is made that others remove as soon as it is empty; not often, since a full disk is told by no other
+/// word.
 const ATTEMPTS: u32 = 20;
 
 /// Makes a folder below the root and all above it, the root too. Done also when they are there.

@@ -125,6 +125,22 @@ fn hours_that_are_closed_put_a_run_off() {
 }
 
 #[test]
+fn what_is_dropped_is_not_told_as_made_up_for() {
+    let world = World::new();
+    let plans = [plan("shop", "main", json!({ "every": "hourly", "window": ["22:00-06:00"] }))];
+    let mut runner = Played::new();
+    Daemon::start(&world, &plans, at("2026-01-01T00:00:00Z")).until(at("2026-01-01T03:30:00Z"), &mut runner);
+    let mut daemon = Daemon::start(&world, &plans, at("2026-01-01T12:30:00Z"));
+    daemon.until(at("2026-01-01T12:40:00Z"), &mut runner);
+    let missed = daemon.notes.iter().filter_map(|note| match note {
+        Note::Missed { caught_up, .. } => Some(*caught_up),
+        _ => None,
+    });
+    assert_eq!(missed.collect::<Vec<_>>(), [false]);
+    assert!(daemon.notes.iter().any(|note| matches!(note, Note::Dropped(_))));
+}
+
+#[test]
 fn what_a_busy_database_keeps_out_of_its_hours_is_told() {
     let world = World::new();
     let plans = [plan("shop", "main", json!({ "every": "hourly", "window": ["22:00-06:00"] }))];
